@@ -1,0 +1,225 @@
+"""Events as they arrived, parsed and judged: valid, or not with every reason. Not for writing, repeats or scores.
+
+An event is judged in one typed parse, which is what a million rows can afford; the reasons are worked out in a second,
+slower pass over the bad rows alone. What a JSON parser lets through silently is caught here:
+
+- text after the object: the value is parsed as the member of a larger object, after which a second member must follow;
+- bytes that are not UTF-8, an empty value, a key that occurs twice, an object where a text is wanted, infinity;
+- a time without a date (Spark would take today's) or with half of one.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from reporting.usecase import REPLAY_TIME, Field, UseCase
+
+SOURCE = ("topic", "partition", "offset", "arrival")
+"""Where an event came from; `raw_events` has these, `key` and `value` (bytes)."""
+
+# The member after the event in the larger object. An event that holds this very text is refused, so nobody can fake it.
+SENTINEL = "livegold_end_of_event"
+DATED = r"^\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([T ]|\s*$)"
+ZONED = r"(Z|UTC|GMT|[+-][0-9]{1,2}(:?[0-9]{2})?)\s*$"
+SHOWN = 80
+"""Characters of a wrong value that a reason shows."""
+
+
+def raw_events(kafka: DataFrame) -> DataFrame:
+    """Rows of the Kafka source as livegold names them: key, value, headers where asked for, SOURCE."""
+    headers = ["headers"] if "headers" in kafka.columns else []
+    return kafka.select("key", "value", *headers, "topic", "partition", "offset", F.col("timestamp").alias("arrival"))
+
+
+class Cleanser:
+    """Parses and judges the events of one use case."""
+
+    def __init__(self, case: UseCase) -> None:
+        self.case = case
+        self.fields = (*case.fields, Field(REPLAY_TIME, "timestamp"))
+        self.times = [f.name for f in self.fields if f.type == "timestamp"]
+
+    def judged(self, events: DataFrame) -> DataFrame:
+        """SOURCE, `key`, `value`, the event's columns, features (`feature_<name>`), event_id, event_time and `ok`.
+
+        One row for each row of `events` (see `raw_events`). In rows that are not `ok` the columns hold what could be
+        read, features are 0.
+        """
+        case = self.case
+        return (
+            self._typed(events)
+            .withColumns({name: self._time(name) for name in self.times})
+            .withColumns({"event_time": F.coalesce(F.col(REPLAY_TIME), F.col(case.event_time)), "event_id": self._id()})
+            .transform(self._derive)
+            .withColumns({f"feature_{f.name}": F.expr(f"double({f.sql})") for f in case.model.features})
+            .withColumn("ok", self._valid())
+            .withColumns({n: F.coalesce(F.col(n), F.lit(0.0)) for n in self.feature_columns})
+            .drop("_parsed", "_keys", *(f"_{n}" for n in self.times))
+        )
+
+    @property
+    def feature_columns(self) -> list[str]:
+        return [f"feature_{f.name}" for f in self.case.model.features]
+
+    def reasons(self, bad: DataFrame) -> DataFrame:
+        """`bad` (rows with SOURCE, key and value) with `reasons`, an array of texts that is never empty."""
+        judged = self._typed(bad).withColumns({name: self._time(name) for name in self.times})
+        judged = judged.withColumn("event_time", F.coalesce(F.col(REPLAY_TIME), F.col(self.case.event_time)))
+        judged = judged.withColumn("event_id", self._id()).transform(self._derive)
+        judged = judged.withColumns({f"feature_{f.name}": F.expr(f"double({f.sql})") for f in self.case.model.features})
+        # The texts of the fields, whatever their type, to show what could not be read.
+        text = F.col("value").cast("string")
+        judged = judged.withColumn("_texts", F.from_json(text, "map<string,string>"))
+        readable = F.coalesce(self._is_object(), F.lit(False))
+        found = F.when(readable, F.array_compact(F.array(*self._reasons_of_fields()))).otherwise(
+            F.array(self._reason_of_bytes())
+        )
+        reasons = F.when(F.size(found) > 0, found).otherwise(F.array(F.lit("event cannot be read")))
+        return judged.select(*bad.columns, reasons.alias("reasons"))
+
+    # ---- the typed parse -------------------------------------------------------------------------------------------
+
+    def _typed(self, events: DataFrame) -> DataFrame:
+        # Times are read as text: the parser would take "20:21" as today, and numbers as seconds.
+        columns = ", ".join(f"`{f.name}` {'string' if f.type == 'timestamp' else f.type}" for f in self.fields)
+        schema = f"event struct<{columns.replace('` ', '`:')}>, {SENTINEL} int, _corrupt string"
+        options = {
+            "mode": "PERMISSIVE",
+            "columnNameOfCorruptRecord": "_corrupt",
+            "allowSingleQuotes": "false",
+            "allowNonNumericNumbers": "false",
+        }
+        text = F.col("value").cast("string")
+        wrapped = F.concat(F.lit('{"event":'), text, F.lit(f',"{SENTINEL}":1}}'))
+        parsed = events.select(
+            "*", F.from_json(wrapped, schema, options).alias("_parsed"), F.json_object_keys(text).alias("_keys")
+        )
+        own = {f.name: F.col(f"_parsed.event.{f.name}") for f in self.fields if f.type != "timestamp"}
+        texts = {f"_{name}": F.col(f"_parsed.event.{name}") for name in self.times}
+        return parsed.withColumns({**own, **texts})
+
+    def _time(self, name: str) -> Column:
+        text = F.col(f"_{name}")
+        read = text.try_cast("timestamp")
+        local = F.to_utc_timestamp(read, self.case.time_zone)
+        return F.when(text.rlike(DATED), F.when(text.rlike(ZONED) & (F.length(text) > 10), read).otherwise(local))
+
+    def _id(self) -> Column:
+        if self.case.event_id is None:
+            return F.concat_ws("/", "topic", "partition", "offset")
+        return F.col(self.case.event_id)
+
+    def _derive(self, frame: DataFrame) -> DataFrame:
+        for derived in self.case.derived:
+            frame = frame.withColumn(derived.name, F.expr(derived.sql).cast(derived.type))
+        return frame
+
+    # ---- judging ---------------------------------------------------------------------------------------------------
+
+    def _is_object(self) -> Column:
+        return (
+            F.is_valid_utf8(F.col("value").cast("string"))
+            & (F.col(f"_parsed.{SENTINEL}") == 1)
+            & F.col("_parsed.event").isNotNull()
+            & F.col("_keys").isNotNull()
+            & ~F.contains(F.col("value").cast("string"), F.lit(SENTINEL))
+        )
+
+    def _valid(self) -> Column:
+        good = self._is_object() & F.col("_parsed._corrupt").isNull()
+        good &= F.size("_keys") == F.size(F.array_distinct("_keys"))
+        for field in self.fields:
+            good &= ~self._wrong(field)
+            if field.required:
+                good &= F.col(field.name).isNotNull()
+        if self.case.event_id is not None:
+            good &= F.trim("event_id") != ""
+        for check in self.case.checks:
+            good &= F.coalesce(F.expr(check.sql), F.lit(True))
+        good &= ~self._too_early() & ~self._too_late()
+        for name in self.feature_columns:
+            good &= F.col(name).isNotNull() & ~F.isnan(name)
+        return F.coalesce(good, F.lit(False))
+
+    def _wrong(self, field: Field) -> Column:
+        """The field is there and not of its type, though the typed parse took it."""
+        value = F.col(field.name)
+        if field.type == "timestamp":
+            return F.col(f"_{field.name}").isNotNull() & value.isNull()
+        if field.type == "double":
+            return F.coalesce(F.isnan(value) | (F.abs(value) == float("inf")), F.lit(False))
+        if field.type == "string":
+            # An object or a list comes through as its JSON; only a text that looks like one is looked at closely.
+            exact = F.expr(
+                f"schema_of_variant(try_variant_get(try_parse_json(cast(value as string)), '$.{field.name}', 'variant'))"
+            )
+            looks = F.startswith(value, F.lit("{")) | F.startswith(value, F.lit("["))
+            return F.when(F.coalesce(looks, F.lit(False)), F.coalesce(exact != "STRING", F.lit(True))).otherwise(False)
+        return F.lit(False)
+
+    def _too_early(self) -> Column:
+        return F.col("event_time") < F.lit(self.case.earliest).cast("timestamp")
+
+    def _too_late(self) -> Column:
+        latest = F.col("arrival") + F.expr(f"INTERVAL {self.case.future_tolerance_seconds} SECOND")
+        return F.col("event_time") > latest
+
+    # ---- the reasons -----------------------------------------------------------------------------------------------
+
+    def _reason_of_bytes(self) -> Column:
+        text = F.col("value").cast("string")
+        empty = F.col("value").isNull() | (F.trim(F.regexp_replace(text, r"\s", "")) == "")
+        return (
+            F.when(empty, F.lit("value is empty"))
+            .when(~F.is_valid_utf8(text), F.lit("value is not UTF-8"))
+            .when(F.contains(text, F.lit(SENTINEL)), F.lit("value holds livegold's own end mark"))
+            .otherwise(F.lit("value is not one JSON object"))
+        )
+
+    def _reasons_of_fields(self) -> list[Column]:
+        case = self.case
+        keys = F.col("_keys")
+        twice = F.array_distinct(F.filter(keys, lambda k: F.size(F.filter(keys, lambda o: o == k)) > 1))
+        found = [F.when(F.size(twice) > 0, F.concat(F.lit("key occurs twice: "), F.array_join(twice, ", ")))]
+        for field in self.fields:
+            text = F.element_at(F.col("_texts"), field.name)
+            there = text.isNotNull()
+            unread = there & F.col(field.name).isNull()
+            wrong = F.concat(F.lit(f"{field.name} is not {field.type}: "), F.substring(text, 1, SHOWN))
+            found.append(F.when(unread | self._wrong(field), wrong))
+            if field.required:
+                absent = ~there & F.col(field.name).isNull()
+                if field.name == case.event_id:
+                    absent |= F.trim(field.name) == ""
+                found.append(F.when(absent, F.lit(f"{field.name} is missing")))
+        for check in case.checks:
+            found.append(F.when(~F.expr(check.sql), F.lit(check.reason)))
+        found.append(F.when(self._too_early(), F.lit(f"event time is before {case.earliest}")))
+        tolerance = case.future_tolerance_seconds
+        found.append(F.when(self._too_late(), F.lit(f"event time is more than {tolerance} s after arrival")))
+        for feature, name in zip(case.model.features, self.feature_columns, strict=True):
+            needed = F.lit(True)
+            for column in self._fields_of(feature.sql):
+                # A feature that is null because a field is: the field's own reason says it.
+                needed &= F.col(column).isNotNull()
+            bad = F.col(name).isNull() | F.isnan(name)
+            found.append(F.when(needed & bad, F.lit(f"feature {feature.name} has no value")))
+            optional = [c for c in self._fields_of(feature.sql) if not self._required(c)]
+            for column in optional:
+                absent = F.col(name).isNull() & F.col(column).isNull() & F.element_at("_texts", column).isNull()
+                found.append(F.when(absent, F.lit(f"feature {feature.name} has no value: {column} is missing")))
+        return found
+
+    def _required(self, name: str) -> bool:
+        return any(f.name == name and f.required for f in self.fields)
+
+    def _fields_of(self, sql: str) -> list[str]:
+        """The fields an expression is computed from, through derived columns."""
+        from reporting.usecase import columns_of
+
+        derived = {d.name: d.sql for d in self.case.derived}
+        found: list[str] = []
+        for column in columns_of(sql, "feature"):
+            found += self._fields_of(derived[column]) if column in derived else [column]
+        return list(dict.fromkeys(found))

@@ -1,0 +1,96 @@
+"""Values of dimensions: declared, or admitted first come up to a limit, and never reassigned. Not for their reports.
+
+The tables of the dimensions in gold are the record of what was admitted. They are written before the first row that uses a
+value, by the one query that writes gold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from reporting.lake import Lake
+from reporting.usecase import OTHER, UNKNOWN, Dimension, UseCase
+from streams.tables import DIMENSION
+
+# Order of the values that livegold adds itself: after every declared or admitted one.
+LAST = {OTHER: 1_000_000, UNKNOWN: 1_000_001}
+
+
+class Dimensions:
+    """The admitted values of a use case's dimensions; `load` before use."""
+
+    def __init__(self, spark: SparkSession, case: UseCase, lake: Lake) -> None:
+        self._spark = spark
+        self._case = case
+        self._lake = lake
+        self._values: dict[str, dict[str, str]] = {}
+
+    def load(self) -> None:
+        """Reads what was admitted and adds what is declared and not there yet."""
+        for dimension in self._case.all_dimensions:
+            path = self._lake.dimension(dimension.name)
+            rows = self._spark.read.format("delta").load(path).select("key").collect()
+            self._values[dimension.name] = {r.key.lower(): r.key for r in rows}
+            self._add(dimension, (*(dimension.values or ()), OTHER, UNKNOWN))
+
+    def admit_value(self, name: str, value: str) -> None:
+        """Admits one value of a dimension, if there is room."""
+        dimension = next(d for d in self._case.all_dimensions if d.name == name)
+        self._admit(dimension, [value])
+
+    def admit_from(self, rows: DataFrame) -> None:
+        """Admits the values a batch brings for dimensions that are not declared; `rows` are valid events."""
+        open_ones = [d for d in self._case.dimensions if d.values is None and self._room(d) > 0]
+        for dimension in open_ones:
+            value = F.trim(F.col(dimension.column).cast("string"))
+            known = list(self._values[dimension.name])
+            fresh = rows.select(value.alias("value"), "partition", "offset").where(
+                (F.col("value") != "") & ~F.lower("value").isin(known)
+            )
+            # First come by partition and offset, so that a replay admits the same ones.
+            first = fresh.groupBy(F.lower("value").alias("identity")).agg(
+                F.min(F.struct("partition", "offset", "value")).alias("first")
+            )
+            found = first.orderBy("first").limit(self._room(dimension)).select("first.value").collect()
+            self._admit(dimension, [r.value for r in found])
+
+    def mapped(self, dimension: Dimension) -> Column:
+        """The value that predictions and pulse hold, from the dimension's column."""
+        text = F.trim(F.col(dimension.column).cast("string"))
+        values = self._values[dimension.name]
+        same = [v for v in values.values() if v not in (OTHER, UNKNOWN)]
+        # Nearly every value is written as it was admitted; only others pay for the lower case.
+        found = F.when(text.isin(same), text)
+        lower = F.lower(text)
+        for identity, value in values.items():
+            if value not in (OTHER, UNKNOWN):
+                found = found.when(lower == identity, F.lit(value))
+        blank = text.isNull() | (text == "")
+        return F.when(blank, F.lit(UNKNOWN)).otherwise(found.otherwise(F.lit(OTHER)))
+
+    def _room(self, dimension: Dimension) -> int:
+        if dimension.values is not None:
+            return 0
+        admitted = [v for v in self._values[dimension.name].values() if v not in LAST]
+        return dimension.limit - len(admitted)
+
+    def _admit(self, dimension: Dimension, values: Iterable[str]) -> None:
+        room = self._room(dimension)
+        known = self._values[dimension.name]
+        fresh = [v for v in values if v.strip() and v.strip().lower() not in known]
+        self._add(dimension, fresh[:room])
+
+    def _add(self, dimension: Dimension, values: Iterable[str]) -> None:
+        known = self._values[dimension.name]
+        fresh = {v.strip().lower(): v.strip() for v in values if v.strip().lower() not in known}
+        if not fresh:
+            return
+        place = sum(v not in LAST for v in known.values())
+        rows = [(v, v, LAST.get(v, place + i)) for i, v in enumerate(fresh.values())]
+        schema = ", ".join(f"`{c.name}` {c.type}" for c in DIMENSION)
+        frame = self._spark.createDataFrame(rows, schema).coalesce(1)
+        frame.write.format("delta").mode("append").save(self._lake.dimension(dimension.name))
+        known.update(fresh)

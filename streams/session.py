@@ -1,0 +1,97 @@
+"""The Spark session livegold runs on. Not for queries.
+
+On a cluster (Databricks, Fabric, spark-submit) the active session is used as it is. On a laptop one is started with
+Delta and Kafka, sized for few cores, and what the JVM has to say goes to a file instead of the terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from reporting.settings import Settings
+from streams.java import check_java
+
+LOG4J = """\
+rootLogger.level = warn
+rootLogger.appenderRef.file.ref = file
+appender.file.type = Console
+appender.file.name = file
+appender.file.target = SYSTEM_ERR
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex{short}
+"""
+
+LOCAL = {
+    # Few cores: the defaults (200 shuffle tasks, 50 tasks for a Delta snapshot) cost more than the work itself.
+    "spark.sql.shuffle.partitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # Every query polls for new data and keeps a log of progress: both are cheap, and silence is what is wanted.
+    "spark.sql.streaming.metricsEnabled": "false",
+    "spark.databricks.delta.stalenessLimit": "0",
+}
+
+REQUIRED = {
+    # Times are UTC in gold whatever the machine's zone; a use case's own zone is applied while parsing.
+    "spark.sql.session.timeZone": "UTC",
+}
+
+
+def spark_session(settings: Settings, log: Path | None = None) -> SparkSession:
+    """The active session, or a local one whose JVM writes to `log` (default `<home>/logs/spark.log`).
+
+    Raises WrongUse when Java is missing or too old.
+    """
+    active = SparkSession.getActiveSession()
+    if active is None:
+        check_java()
+        active = _start(settings, log or settings.home / "logs" / "spark.log")
+    for key, value in REQUIRED.items():
+        active.conf.set(key, value)
+    return active
+
+
+def _start(settings: Settings, log: Path) -> SparkSession:
+    import pyspark
+    from delta import configure_spark_with_delta_pip
+
+    # Spark starts `python3` of PATH otherwise, which need not be the one that has livegold.
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log4j = log.parent / "log4j2.properties"
+    log4j.write_text(LOG4J, encoding="utf-8")
+    builder = SparkSession.builder.master(settings["spark.master"] or "local[*]").appName("livegold")
+    for key, value in LOCAL.items():
+        builder = builder.config(key, value)
+    builder = builder.config("spark.driver.memory", settings["spark.memory"])
+    options = f"-Dlog4j2.configurationFile={log4j.resolve()} -XX:+UseParallelGC -XX:TieredStopAtLevel=4"
+    builder = builder.config("spark.driver.extraJavaOptions", options)
+    builder = builder.config("spark.sql.warehouse.dir", str(settings.home.resolve() / "warehouse"))
+    kafka = f"org.apache.spark:spark-sql-kafka-0-10_2.13:{pyspark.__version__}"
+    with _stderr_to(log):
+        return configure_spark_with_delta_pip(builder, extra_packages=[kafka]).getOrCreate()
+
+
+@contextmanager
+def _stderr_to(log: Path) -> Iterator[None]:
+    """File descriptor 2 is the log for a moment, so that the JVM, which inherits it, keeps writing there."""
+    sys.stderr.flush()
+    own = os.dup(2)
+    with open(log, "ab") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(own, 2)
+            os.close(own)
