@@ -36,7 +36,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("home", ".livegold", "where state lives: lake, checkpoints, models, logs"),
     Setting("lake", "", "root of the Delta tables: a folder or a URL Spark can write; empty is <home>/lake"),
     Setting("hub.kind", "kafka", "where events come from", ("kafka", "eventhubs", "folder")),
-    Setting("hub.servers", "127.0.0.1:9092", "bootstrap servers; for eventhubs <namespace>.servicebus.windows.net:9093"),
+    Setting("hub.servers", "127.0.0.1:9092", "bootstrap servers; eventhubs: <namespace>.servicebus.windows.net:9093"),
     Setting("hub.topic", "", "topic (event hub) of the use case; empty is the name of the use case"),
     Setting(
         "hub.security",
@@ -51,6 +51,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("hub.folder", "", "folder of JSON-lines files, one event a line, for hub.kind = folder"),
     Setting("hub.batch_events", "500000", "most events in one batch (maxOffsetsPerTrigger)"),
     Setting("stream.trigger_seconds", "1", "seconds between two batches of `stream`"),
+    Setting("stream.feed_seconds", "2", "seconds between two batches of a feed in `stream`"),
     Setting("spark.master", "", "Spark master when no session is active; empty is local[*]"),
     Setting("spark.memory", "3g", "memory of the local Spark driver"),
     Setting("mlflow.uri", "", "MLflow tracking and registry; empty is a sqlite file under <home>"),
@@ -171,3 +172,17 @@ def _nearest(name: str, valid: Mapping[str, object] | set[str]) -> str:
 
     near = difflib.get_close_matches(name, list(valid), n=3, cutoff=0.5)
     return "did you mean " + choices(near) + "?" if near else "the settings are listed in docs/settings.md"
+
+
+def table() -> str:
+    """All settings as a Markdown table, for the documentation."""
+    lines = ["| key in `livegold.toml` | environment | default | meaning |", "|---|---|---|---|"]
+    for setting in SETTINGS:
+        default = "(secret)" if setting.secret else f"`{setting.default}`" if setting.default else ""
+        key = "environment only" if setting.secret else f"`{setting.key}`"
+        lines.append(f"| {key} | `{setting.variable}` | {default} | {setting.help} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")

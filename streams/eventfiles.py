@@ -126,7 +126,8 @@ def replay(
     A replay is shown as if it happened now: each event gets the field `replay_time`, the moment it is due at the
     publisher, `start` + position / `rate` (without a rate, `now()`). The file's own times stay, so that the model sees
     what it would have seen. (The file's span is thereby mapped onto the replay's by position, not by proportion of
-    time: nights would be gaps in a live window.) `keep_times` adds nothing. A line that is no JSON object stays as it is.
+    time: nights would be gaps in a live window.) `keep_times` adds nothing. A line that is no JSON object stays as it
+    is.
     """
     start = start or now()
     key = file.use_case.event_id

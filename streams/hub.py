@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -164,12 +165,11 @@ def offsets(hub: Hub, deadline: float = ANSWER_SECONDS) -> dict[int, tuple[int, 
                 raise KafkaException(found.error)
             return sorted(found.partitions)
 
-        return {
-            number: ask(
-                lambda wait, n=number: consumer.get_watermark_offsets(TopicPartition(hub.topic, n), timeout=wait)
-            )  # type: ignore[misc]
-            for number in ask(partitions)
-        }
+        def bounds(number: int, timeout: float) -> tuple[int, int]:
+            low, high = consumer.get_watermark_offsets(TopicPartition(hub.topic, number), timeout=timeout)
+            return low, high
+
+        return {number: ask(partial(bounds, number)) for number in ask(partitions)}
     finally:
         consumer.close()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reporting.errors import WrongUse
 
-# Spark 4 and Kafka 4 brokers are built for Java 17 (spark.apache.org/docs/latest, kafka.apache.org/43/documentation.html).
+# What Spark 4 and the broker of Kafka 4 need (spark.apache.org/docs/latest, kafka.apache.org/documentation).
 LEAST_JAVA = 17
 _ANSWER_SECONDS = 30
 _WHAT_TO_DO = f"install Java {LEAST_JAVA} or later (for example OpenJDK {LEAST_JAVA}) and set JAVA_HOME to it"

@@ -60,11 +60,13 @@ def publish(
     count: int | None = None,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
+    delivery_seconds: float = DELIVERY_SECONDS,
 ) -> Published:
     """Publishes `events` until they, or `count`, end, or `stop` is set; all that was sent is then acknowledged.
 
     `rate` is in events a second, None as fast as the hub takes them. `progress` is called about four times a second
-    and at the end. Raises WrongUse (rate), Unauthorized, NotFound, ServiceUnavailable with what had been acknowledged.
+    and at the end. An event not acknowledged within `delivery_seconds` ends it. Raises WrongUse (rate, count),
+    Unauthorized, NotFound, and ServiceUnavailable with the number that had been acknowledged.
     """
     if rate is not None and not 0 < rate <= 10_000_000:
         raise WrongUse(f"rate is {rate}: give events a second, more than 0")
@@ -73,7 +75,7 @@ def publish(
     stop = stop or threading.Event()
     wanted = iter(events) if count is None else islice(events, count)
     outlet: _KafkaOutlet | _FolderOutlet
-    outlet = _FolderOutlet(hub, rate) if hub.folder is not None else _KafkaOutlet(hub)
+    outlet = _FolderOutlet(hub, rate) if hub.folder is not None else _KafkaOutlet(hub, delivery_seconds)
     return _pump(outlet, wanted, rate, progress or (lambda _: None), stop)
 
 
@@ -111,7 +113,7 @@ def _pump(
 
 
 class _KafkaOutlet:
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, delivery_seconds: float) -> None:
         offsets(hub)  # a wrong password or topic is said at once and clearly; the producer would retry
         self._hub = hub
         self._failure = Failure(hub)
@@ -128,7 +130,7 @@ class _KafkaOutlet:
                 "queue.buffering.max.messages": 200_000,
                 "compression.type": "lz4",
                 "partitioner": "murmur2_random",  # that of the Java clients: a key goes where theirs would put it
-                "delivery.timeout.ms": int(DELIVERY_SECONDS * 1000),
+                "delivery.timeout.ms": int(delivery_seconds * 1000),
                 "error_cb": self._failure,
                 "on_delivery": self._delivered,
             }

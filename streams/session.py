@@ -75,7 +75,7 @@ def _start(settings: Settings, log: Path) -> SparkSession:
     for key, value in LOCAL.items():
         builder = builder.config(key, value)
     builder = builder.config("spark.driver.memory", settings["spark.memory"])
-    options = f"-Dlog4j2.configurationFile={log4j.resolve()} -XX:+UseParallelGC -XX:TieredStopAtLevel=4"
+    options = f"-Dlog4j2.configurationFile={log4j.resolve()} -XX:+UseParallelGC -XX:-DontCompileHugeMethods"
     builder = builder.config("spark.driver.extraJavaOptions", options)
     builder = builder.config("spark.sql.warehouse.dir", str(settings.home.resolve() / "warehouse"))
     kafka = f"org.apache.spark:spark-sql-kafka-0-10_2.13:{pyspark.__version__}"

@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from reporting.errors import WrongUse
 from reporting.usecase import UseCase
 from streams.cleanse import Cleanser
+from streams.score import Scorer
 
 NEWEST_SHARE = 0.2
 LEAST_ROWS = 200
@@ -131,10 +132,24 @@ def _refusal(case: UseCase, counts: tuple[int, int], part: str) -> str:
     )
 
 
+def judge(case: UseCase, model: Scorer, rows: DataFrame, boundary: datetime, trained_on: int = 0) -> Evaluation:
+    """How good a model is on the part of `rows` (see `labelled`) from `boundary` on: to compare two on the same events.
+
+    `trained_on` is only passed on: the events that the model learnt from.
+    """
+    return _measured(case, model.score(rows.where(F.col("event_time") >= boundary)), trained_on, boundary)
+
+
 def _evaluate(
     case: UseCase, model: PipelineModel, trained_on: int, newest: DataFrame, boundary: datetime
 ) -> Evaluation:
-    scored = model.transform(newest).withColumn("score", vector_to_array("probability")[1]).persist()
+    scored = model.transform(newest).withColumn("score", vector_to_array("probability")[1])
+    return _measured(case, scored, trained_on, boundary)
+
+
+def _measured(case: UseCase, scored: DataFrame, trained_on: int, boundary: datetime) -> Evaluation:
+    """Of `scored` rows, with `score` and `label`."""
+    scored = scored.select("score", "label").persist()
     try:
         yes, known = F.col("score") >= case.model.threshold, F.col("label") == 1.0
         cells = scored.agg(
@@ -145,7 +160,7 @@ def _evaluate(
             F.count_if(~yes & known),
         ).first()
         assert cells is not None
-        auc = BinaryClassificationEvaluator(rawPredictionCol="probability").evaluate(scored)
+        auc = BinaryClassificationEvaluator(rawPredictionCol="score").evaluate(scored)
         return Evaluation(trained_on, cells[0], boundary, cells[1], cells[2], cells[3], cells[4], float(auc))
     finally:
         scored.unpersist()

@@ -1,0 +1,36 @@
+# Two commands: `make demo` runs the main job, `make test` passes the tests. Each does its own set-up.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO ?=
+
+.PHONY: setup demo test lint clean
+
+setup: .venv/ready
+
+# What a run needs; tests and checks add to it below.
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "livegold: $(PYTHON) is `$(PYTHON) -V 2>&1 | head -1`: install Python 3.11 or later, or give make PYTHON=..."; exit 2; }
+	@echo "setting up .venv (once, a few minutes)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,models,local]'
+	@touch $@
+
+.venv/ready-for-tests: .venv/ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  -e '.[spark,models,local,test,templates,lint]'
+	@touch $@
+
+demo: .venv/ready
+	@$(BIN)/livegold demo $(DEMO)
+
+lint: .venv/ready-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf .venv .livegold

@@ -1,0 +1,24 @@
+"""`livegold broker`: the local Kafka in the foreground. The broker itself is streams/broker.py."""
+
+from __future__ import annotations
+
+import click
+
+from reporting.cli.requirements import SPARK, require
+
+# hub.servers points here by default.
+DEFAULT_PORT = 9092
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=DEFAULT_PORT, show_default=True, help="0 is a free one."
+)
+@click.option("--topic", "topics", multiple=True, help="Create this topic first; may be given several times.")
+def broker(port: int, topics: tuple[str, ...]) -> None:
+    """Runs a local Kafka until Ctrl-C. What is published stays under LIVEGOLD_HOME."""
+    require(SPARK)
+    from reporting import settings
+    from streams.broker import DEFAULT_PARTITIONS, serve
+
+    serve(settings.load().home, port, dict.fromkeys(topics, DEFAULT_PARTITIONS), say=click.echo)

@@ -1,0 +1,353 @@
+"""`livegold demo`: everything on this machine, told as one story by a process that starts no Spark itself.
+
+1. The broker, the local Power BI service and the training start side by side.
+2. The pipeline starts, and with its first batch awaited, the publisher: the minutes count from the first event.
+3. At the end, or on Ctrl-C, the publisher ends; what it published goes through to the last row; the pipeline ends.
+4. Everything is counted anew and shown; service and broker end.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reporting.cli.requirements import LOCAL, MODELS, SPARK, require
+from reporting.errors import CheckFailed, LivegoldError, WrongUse, choices
+
+TICK_SECONDS = 0.25
+LOOK_SECONDS = 1.0
+QUALITY_SECONDS = 5.0
+CATCH_UP_SECONDS = 90.0
+START_SECONDS = 900.0
+"""The first start of all fetches Kafka's and Delta's jars, over whatever network there is."""
+
+BROKER, SERVICE, MODEL, PIPELINE, PUBLISHER = "Kafka broker", "Power BI service", "model", "pipeline", "first event"
+
+
+@click.command()
+@click.argument("usecase", default="taxi_tips")
+@click.option("--events", "file", type=click.Path(path_type=Path), help="Replay this CSV, JSON-lines or Parquet file.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=3.0, show_default=True)
+@click.option(
+    "--rate", type=click.FloatRange(0, min_open=True), default=200.0, show_default=True, help="Events a second."
+)
+@click.option("--switch", default="stream", show_default=True, help="stream (realtime is not there yet).")
+@click.option("--keep-times", is_flag=True, help="Leave a file's times as they are instead of replaying it as now.")
+@click.option("--no-open", is_flag=True, help="Open no browser (nothing opens one yet).")
+def demo(
+    usecase: str, file: Path | None, minutes: float, rate: float, switch: str, keep_times: bool, no_open: bool
+) -> None:
+    """Runs everything on this machine and shows it live: broker, Power BI service, model, streams.
+
+    Ends after --minutes, or cleanly at Ctrl-C (at once at the second), with a summary that accounts for every event.
+    """
+    from reporting import settings as all_settings
+    from reporting.usecase import load_use_case
+
+    case = load_use_case(usecase)
+    if switch == "realtime":
+        raise WrongUse("switch 'realtime' is not there yet: give stream")
+    if switch != "stream":
+        raise WrongUse(f"switch {switch!r} is none for a demo: give {choices(['stream'])}")
+    if file is None and keep_times:
+        raise WrongUse("--keep-times is for a file: give --events, or leave it out")
+    if file is None and (case.generator is None or case.history is None):
+        raise WrongUse(f"use case {case.name} makes up no events: give a file with --events")
+    require(SPARK, MODELS, LOCAL)
+    settings = all_settings.load()
+    from streams.java import check_java
+
+    check_java()
+    expected = None
+    if file is not None:
+        from streams.eventfiles import EventFile
+
+        file = file.resolve()
+        expected = EventFile(file, case).count
+    from reporting.cli.demo_home import DemoHome
+    from streams.processes import stop_on_signals
+
+    home = DemoHome(settings, case, file)
+    with home.locked(), stop_on_signals() as stop:
+        _Demo(usecase, case, home, file, minutes, rate, expected, keep_times, stop).run()
+
+
+class _Demo:
+    """One run; the numbers of the module's docstring are its methods, in order."""
+
+    def __init__(
+        self,
+        usecase: str,
+        case: Any,
+        home: Any,
+        file: Path | None,
+        minutes: float,
+        rate: float,
+        expected: int | None,
+        keep_times: bool,
+        stop: threading.Event,
+    ) -> None:
+        from rich.console import Console
+
+        from reporting.cli.demo_view import Picture, Screen
+        from reporting.cli.stage import Stage
+
+        wiped = home.empty()
+        notes = [f"Everything of this demo is in {home.path}" + (", emptied of the run before" if wiped else "")]
+        self._usecase, self._case, self._home, self._file = usecase, case, home, file
+        self._minutes, self._rate, self._keep_times, self._stop = minutes, rate, keep_times, stop
+        self._console = Console()
+        self._picture = Picture(case.name, case.question, notes, minutes, expected=expected)
+        self._screen = Screen(self._picture, self._console)
+        self._stage = Stage(home.path / "logs", home.environment())
+        self._problems: list[str] = []
+        self._next_look = self._next_quality = 0.0
+        self._end: Any = None
+
+    def run(self) -> None:
+        from reporting.cli.demo_view import summary
+
+        with self._stage:
+            with self._screen:
+                if self._start() and self._stream_begins():
+                    self._watch_until_the_end()
+                    self._finish()
+            if self._end is None:
+                self._console.print("Ended before the first event: nothing to count.")
+                return
+            self._console.print(summary(self._end))
+        if self._problems:
+            raise CheckFailed(f"the demo of {self._case.name} does not add up: {'; '.join(self._problems)}")
+
+    # ---- 1. side by side ---------------------------------------------------------------------------------------------
+
+    def _start(self) -> bool:
+        """False when Ctrl-C came first."""
+        from reporting.service.endpoint import client_secret, read_endpoint
+        from streams.broker import running_servers
+
+        home, stage = self._home, self._stage
+        stage.start("broker", "--port", "0", "--topic", self._case.name)
+        stage.start("powerbi", "--port", "0")
+        for step in (BROKER, SERVICE, MODEL):
+            self._picture.begin(step)
+        kept = home.model()
+        if kept is None:
+            history = ["--events", str(self._file)] if self._file else []
+            stage.start("train", self._usecase, "--promote", "--report", str(home.report), *history)
+
+        def ready() -> bool:
+            if self._open(BROKER) and (servers := running_servers(home.path)):
+                stage.environment[_variable("hub.servers")] = servers
+                home.share_jars()
+                self._picture.end(BROKER, servers)
+            if self._open(SERVICE) and (home.path / "powerbi" / "endpoint.json").exists():
+                endpoint = read_endpoint(home.path)
+                given = endpoint.settings() | {"powerbi__client_secret": client_secret(home.path)}
+                stage.environment.update({_variable(k.replace("__", ".")): v for k, v in given.items()})
+                self._picture.end(SERVICE, endpoint.api)
+            if self._open(MODEL) and (kept is not None or stage.done("train")):
+                self._model_is_ready(kept)
+            return not any(self._open(step) for step in (BROKER, SERVICE, MODEL))
+
+        return self._wait(ready, "broker", "powerbi")
+
+    def _model_is_ready(self, kept: Any) -> None:
+        if kept is None:
+            self._home.keep_model()
+        model = kept or json.loads(self._home.report.read_text(encoding="utf-8"))
+        self._picture.model = model
+        source = "kept from the demo before" if kept else f"learnt from {model['history']}"
+        self._picture.end(
+            MODEL,
+            f"{source}: on its newest fifth accuracy {model['accuracy']:.1%}, "
+            f"always the same answer {model['baseline']:.1%}",
+        )
+
+    # ---- 2. the stream begins ----------------------------------------------------------------------------------------
+
+    def _stream_begins(self) -> bool:
+        """False when Ctrl-C came before the first event."""
+        from reporting import settings as all_settings
+        from reporting.cli.watch import Watch
+
+        stage, picture = self._stage, self._picture
+        settings = all_settings.load(stage.environment)
+        self._settings = settings
+        self._seen = Watch(settings, self._case)
+        stage.start("run", self._usecase, "--switch", "stream", "--sink", "powerbi")
+        picture.begin(PIPELINE)
+        if not self._wait(lambda: self._seen.status().get("state") == "running", "broker", "powerbi", "run"):
+            return False
+        picture.end(PIPELINE)
+        picture.begin(PUBLISHER)
+        source = ["--events", str(self._file)] if self._file else []
+        times = ["--keep-times"] if self._keep_times else []
+        report = str(self._home.path / "published.json")
+        stage.start("publish", self._usecase, "--rate", str(self._rate), "--report", report, *source, *times)
+
+        def arrived() -> bool:
+            self._seen.look()
+            return self._seen.published > 0
+
+        if not self._wait(arrived, "broker", "powerbi", "run"):
+            return False
+        picture.end(PUBLISHER)
+        picture.first_event = time.monotonic()
+        return True
+
+    def _watch_until_the_end(self) -> None:
+        assert self._picture.first_event is not None
+        until = self._picture.first_event + self._minutes * 60
+        while time.monotonic() < until and not self._stop.wait(TICK_SECONDS):
+            self._stage.check("broker", "powerbi", "run")
+            self._look()
+
+    # ---- 3. to the last row ------------------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        picture, stage = self._picture, self._stage
+        picture.stopping = True
+        with self._ending("the publisher"):
+            stage.stop("publish")
+        with self._ending("what was published goes through"):
+            self._catch_up()
+        with self._ending("the pipeline"):
+            try:
+                stage.stop("run")
+            except LivegoldError as error:
+                self._problems.append(str(error))
+        with self._ending("everything is counted"):
+            self._count()
+        with self._ending("service and broker"):
+            stage.stop("powerbi")
+            stage.stop("broker")
+
+    def _catch_up(self) -> None:
+        deadline = time.monotonic() + CATCH_UP_SECONDS
+        self._seen.look()
+        while waiting := self._seen.behind():
+            if time.monotonic() > deadline:
+                self._problems.append(f"{choices(waiting)} did not catch up in {CATCH_UP_SECONDS:.0f} s")
+                return
+            self._stage.check("broker", "powerbi", "run")
+            self._look()
+            time.sleep(TICK_SECONDS)
+        self._look(at_once=True)
+
+    # ---- 4. counted --------------------------------------------------------------------------------------------------
+
+    def _count(self) -> None:
+        from reporting.cli.demo_view import Summary
+        from streams.reconcile import reconcile
+
+        found = reconcile(self._case, self._settings)
+        self._problems += found.problems
+        if not found.ok and not found.problems:
+            self._problems.append("reconcile found a difference")
+        acknowledged = self._acknowledged()
+        if acknowledged is not None and acknowledged != found.hub:
+            self._problems.append(f"the publisher counted {acknowledged:,} events, the hub holds {found.hub or 0:,}")
+        self._picture.sink = self._seen.sink()
+        quality, judged = self._newest()
+        self._end = Summary(self._picture, found, acknowledged, quality, judged, tuple(self._problems), self._home.path)
+
+    def _acknowledged(self) -> int | None:
+        try:
+            return int(json.loads((self._home.path / "published.json").read_text(encoding="utf-8"))["count"])
+        except FileNotFoundError:
+            return None
+
+    def _newest(self) -> tuple[Any, str]:
+        """A file's newest part is what the model has not seen of it; of made-up events it has seen none."""
+        from reporting.cli.quality import newest
+
+        predictions = self._seen.lake.predictions
+        model = self._picture.model
+        if self._file is None or model is None:
+            return newest(predictions, "event_time"), "newest fifth of this run"
+        since = datetime.fromtimestamp(model["newest_from"], UTC)
+        judged = newest(predictions, self._case.event_time, since)
+        return (
+            judged,
+            f"newest fifth of the file ({self._case.event_time} from {since:%Y-%m-%d %H:%M} UTC), never learnt from",
+        )
+
+    # ---- looking on --------------------------------------------------------------------------------------------------
+
+    def _look(self, at_once: bool = False) -> None:
+        now = time.monotonic()
+        picture, seen = self._picture, self._seen
+        if at_once or now >= self._next_look:
+            seen.look()
+            picture.published, picture.rate = seen.published, seen.rate
+            picture.status, picture.sink = seen.status(), seen.sink()
+            self._next_look = now + LOOK_SECONDS
+        if at_once or now >= self._next_quality:
+            picture.quality = self._quality()
+            self._next_quality = now + QUALITY_SECONDS
+        self._screen.update()
+
+    def _quality(self) -> Any:
+        from deltalake.exceptions import DeltaError
+
+        from reporting.cli.quality import LiveQuality
+
+        try:
+            if not hasattr(self, "_live_quality"):
+                self._live_quality = LiveQuality(self._seen.lake.predictions)
+            return self._live_quality()
+        except (DeltaError, OSError):
+            return self._picture.quality  # a commit that is just being written; the next look will have it
+
+    def _open(self, step: str) -> bool:
+        return self._picture.steps[step].ended is None
+
+    def _wait(self, ready: Callable[[], bool], *lasting: str) -> bool:
+        """Until `ready`; False at Ctrl-C. Raises LivegoldError when a process fails or nothing comes of it."""
+        deadline = time.monotonic() + START_SECONDS
+        while not ready():
+            self._stage.check(*lasting)
+            self._tell_steps()
+            self._screen.update()
+            if time.monotonic() > deadline:
+                late = [name for name, step in self._picture.steps.items() if step.ended is None]
+                raise LivegoldError(
+                    f"{choices(late)} did not start in {START_SECONDS:.0f} s: see {self._home.path}/logs"
+                )
+            if self._stop.wait(TICK_SECONDS):
+                return False
+        self._screen.update()
+        return True
+
+    def _tell_steps(self) -> None:
+        for step, process in ((MODEL, "train"), (PIPELINE, "run")):
+            if step in self._picture.steps and self._open(step):
+                self._picture.steps[step].note = self._stage.said(process)
+
+    def _ending(self, what: str) -> Any:
+        from contextlib import contextmanager
+
+        @contextmanager
+        def step() -> Any:
+            name = f"ending: {what}"
+            self._picture.begin(name)
+            self._screen.update()
+            yield
+            self._picture.end(name, "done")
+            self._screen.update()
+
+        return step()
+
+
+def _variable(key: str) -> str:
+    from reporting.cli.demo_home import VARIABLES
+
+    return VARIABLES[key]

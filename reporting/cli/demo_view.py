@@ -1,0 +1,284 @@
+"""What a demo shows: the steps of its start, the live picture, the summary. Not for deciding or counting anything."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.text import Text
+
+from reporting.cli import view
+from reporting.cli.quality import Quality
+from reporting.cli.view import BAD, CHECK, CROSS, GOOD, QUIET, TITLE
+
+LINE_SECONDS = 5.0
+"""Between two lines where there is no terminal."""
+
+
+@dataclass
+class Step:
+    """Something that is being started or ended; times are seconds of the monotonic clock."""
+
+    began: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+    note: str = ""
+
+    @property
+    def seconds(self) -> float:
+        return (self.ended or time.monotonic()) - self.began
+
+
+@dataclass
+class Picture:
+    """All that a demo shows at a moment."""
+
+    case: str
+    question: str
+    notes: list[str]
+    minutes: float
+    steps: dict[str, Step] = field(default_factory=dict)
+    first_event: float | None = None
+    stopping: bool = False
+    published: int = 0
+    rate: float = 0.0
+    expected: int | None = None
+    status: Mapping[str, Any] = field(default_factory=dict)
+    sink: Mapping[str, Any] = field(default_factory=dict)
+    quality: Quality | None = None
+    model: Mapping[str, Any] | None = None
+
+    def begin(self, step: str) -> None:
+        self.steps[step] = Step()
+
+    def end(self, step: str, note: str = "") -> None:
+        self.steps[step].ended = time.monotonic()
+        self.steps[step].note = note
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the first event, no more than there are minutes."""
+        since = 0.0 if self.first_event is None else time.monotonic() - self.first_event
+        return min(since, self.minutes * 60)
+
+
+class Screen:
+    """Shows a picture while it changes: redrawn in place on a terminal, as lines elsewhere."""
+
+    def __init__(self, picture: Picture, console: Console) -> None:
+        self._picture = picture
+        self._console = console
+        self._spinner = Spinner("dots")
+        self._said: set[tuple[str, bool]] = set()
+        self._last_line = 0.0
+        self._live: Live | None = None
+        if console.is_terminal:
+            self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        for note in self._picture.notes:
+            self._console.print(Text(note, QUIET))
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def update(self) -> None:
+        """To be called whenever the picture may have changed."""
+        if self._live is not None:
+            return
+        picture = self._picture
+        for name, step in picture.steps.items():
+            ended = step.ended is not None
+            if (name, ended) not in self._said:
+                self._said.add((name, ended))
+                self._line(f"{name}: {step.note or 'ready'} ({step.seconds:.1f} s)" if ended else f"{name} ...")
+        if picture.first_event is not None and time.monotonic() - self._last_line >= LINE_SECONDS:
+            self._last_line = time.monotonic()
+            self._line(line(picture))
+
+    def _line(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        sys.stdout.flush()
+
+    def _draw(self) -> RenderableType:
+        picture = self._picture
+        parts = [_head(picture), Text("")]
+        if picture.first_event is None:
+            parts.append(self._steps())
+        else:
+            parts += [_counts(picture), Text(""), view.queries(picture.status), Text(""), _delivery(picture)]
+            parts.append(_model(picture))
+            if picture.stopping:
+                parts += [Text(""), self._steps("ending: ")]
+        return Group(*parts)
+
+    def _steps(self, of: str = "") -> RenderableType:
+        table = view.grid("left", "left", "right", "left")
+        for name, step in self._picture.steps.items():
+            if not name.startswith(of) or (of and step.ended):
+                continue
+            mark: RenderableType = Text(CHECK, GOOD) if step.ended else self._spinner
+            table.add_row(mark, name, f"{step.seconds:.1f} s", Text(step.note, QUIET))
+        return table
+
+
+def _head(picture: Picture) -> RenderableType:
+    table = view.grid("left", "right")
+    table.expand = True
+    clock = "Ctrl-C ends it"
+    if picture.first_event is not None:
+        clock = f"{_minutes(picture.elapsed)} of {_minutes(picture.minutes * 60)} · Ctrl-C ends it"
+    table.add_row(Text.assemble(("livegold demo", TITLE), f" · {picture.case}"), Text(clock, QUIET))
+    table.add_row(Text(picture.question, "italic"), "")
+    return table
+
+
+def _counts(picture: Picture) -> RenderableType:
+    gold = picture.status.get("gold", {})
+    raw = picture.status.get("queries", {}).get("raw", {}).get("committed") or 0
+    events = gold.get("events", 0)
+    table = view.grid("left", "right", "left", "left")
+    bar: RenderableType = ""
+    if picture.expected:
+        bar = ProgressBar(total=picture.expected, completed=picture.published, width=30)
+    table.add_row(Text("published", TITLE), view.count(picture.published), Text(f"{picture.rate:,.0f}/s", QUIET), bar)
+    table.add_row("raw", view.count(raw), _left(picture.published - raw))
+    table.add_row("through gold", view.count(events), _left(picture.published - events))
+    table.add_row("  scored", view.count(gold.get("predictions", 0)), "")
+    for name in ("quarantined", "repeats", "late"):
+        n = gold.get(name, 0)
+        of = f"{n / events:.1%}" if events else ""
+        table.add_row(f"  {name}", view.count(n), Text(of + (" (scored too)" if name == "late" else ""), QUIET))
+    return table
+
+
+def _left(n: int) -> Text:
+    return Text(f"{n:,} to come" if n > 0 else "", QUIET)
+
+
+def _delivery(picture: Picture) -> RenderableType:
+    sink = picture.sink
+    if "rows_limit" not in sink:
+        return Text.assemble(("Power BI", TITLE), "  dataset is being made")
+    table = view.grid("left", "left")
+    newest = view.ago(sink.get("last_accepted_at"))
+    table.add_row(
+        Text("Power BI", TITLE), f"{sink['rows_delivered']:,} rows delivered {sink['mode']}, the last {newest}"
+    )
+    table.add_row("", Text(view.limits(sink), QUIET))
+    if sink.get("stopped"):
+        table.add_row("", Text(f"stopped: {sink['stopped']}", BAD))
+    return table
+
+
+def _model(picture: Picture) -> RenderableType:
+    version = picture.status.get("model_version") or (picture.model or {}).get("version", "")
+    said = [(f"Model {version}", TITLE)]
+    quality = picture.quality
+    if quality is None or not quality.known:
+        return Text.assemble(*said, "  no outcome known yet")
+    return Text.assemble(
+        *said,
+        f"   accuracy {quality.accuracy:.1%}, always the same answer {quality.baseline:.1%}, "
+        f"of {quality.known:,} with a known outcome",
+    )
+
+
+def line(picture: Picture) -> str:
+    """The picture in one line, where there is no terminal."""
+    gold, sink = picture.status.get("gold", {}), picture.sink
+    raw = picture.status.get("queries", {}).get("raw", {}).get("committed") or 0
+    text = (
+        f"{_minutes(picture.elapsed)} published {picture.published:,} ({picture.rate:,.0f}/s), raw {raw:,}, "
+        f"scored {gold.get('predictions', 0):,}, quarantined {gold.get('quarantined', 0):,}, "
+        f"repeats {gold.get('repeats', 0):,}, late {gold.get('late', 0):,}"
+    )
+    if "rows_limit" in sink:
+        text += f", pushed {sink['rows_delivered']:,} rows"
+        text += f" ({sink['posts_last_minute']} of {sink['posts_limit']} POSTs a minute)"
+    if picture.quality is not None and picture.quality.known:
+        text += f", accuracy {picture.quality.accuracy:.1%} (baseline {picture.quality.baseline:.1%})"
+    return text
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that a demo ends with. `found` is a Reconciliation; `judged` names what `quality` is over."""
+
+    picture: Picture
+    found: Any
+    acknowledged: int | None
+    quality: Quality | None
+    judged: str
+    problems: tuple[str, ...]
+    home: Path
+
+
+def summary(end: Summary) -> RenderableType:
+    """The last thing a demo shows."""
+    picture = end.picture
+    parts: list[RenderableType] = [
+        Text.assemble(("livegold demo", TITLE), f" · {picture.case} · {_minutes(picture.elapsed)} minutes of events"),
+        Text(""),
+        view.equation(end.found, end.acknowledged),
+    ]
+    if end.found.reasons:
+        parts += [Text(""), view.reasons(end.found)]
+    parts += [Text(""), _quality(end), Text(""), _delivered(picture.sink)]
+    parts += [Text(""), *(Text(f"{CROSS} {problem}", BAD) for problem in end.problems)] if end.problems else []
+    parts += [Text(""), Text(f"Everything is in {end.home}; to look at it:", QUIET)]
+    parts.append(Text(f"  LIVEGOLD_HOME={end.home} livegold status", QUIET))
+    return Group(*parts)
+
+
+def _quality(end: Summary) -> RenderableType:
+    columns = ("events", "accuracy", "always the same", "precision", "recall", "F1", "AUC")
+    table = view.listing("on", *columns, right=columns)
+    rows: list[tuple[str, Mapping[str, Any]]] = []
+    model = end.picture.model
+    if model:
+        rows.append((f"version {model['version']} on the newest fifth of its history", model))
+    quality = end.quality
+    if quality is not None and quality.known:
+        own = {n: getattr(quality, n) for n in ("accuracy", "baseline", "precision", "recall", "f1")}
+        rows.append((f"live, {end.judged}", {"judged_on": quality.known, **own}))
+    elif quality is not None:
+        rows.append((f"live, {end.judged}: none came", {}))
+    for name, found in rows:
+        table.add_row(
+            name,
+            view.count(found.get("judged_on")),
+            *(view.share(found.get(n)) for n in ("accuracy", "baseline", "precision", "recall")),
+            *("" if found.get(n) is None else f"{found[n]:.3f}" for n in ("f1", "auc")),
+        )
+    return Group(Text("Model quality, where the outcome is known", TITLE), table)
+
+
+def _delivered(sink: Mapping[str, Any]) -> RenderableType:
+    if "tables" not in sink:
+        return Text("Power BI: nothing was delivered", BAD)
+    title = f"Delivered to Power BI {sink['mode']}, dataset {sink.get('dataset_name')}"
+    table = view.listing("table", "rows", "POSTs", right=("rows", "POSTs"))
+    for name, delivered in sink["tables"].items():
+        table.add_row(name, view.count(delivered["rows"]), view.count(delivered["posts"]))
+    posts = sum(t["posts"] for t in sink["tables"].values())
+    table.add_row(Text("in all", TITLE), view.count(sink["rows_delivered"]), view.count(posts))
+    return Group(Text(title, TITLE), table)

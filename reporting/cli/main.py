@@ -1,0 +1,126 @@
+"""`livegold`: finds the command, and makes one clear line of whatever goes wrong. No command in here.
+
+Commands are imported when they are asked for, and what they need (Spark, Kafka, MLflow) when they run, so that `--help`
+is there at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+import click
+
+from reporting.cli.redaction import redacted
+from reporting.errors import LivegoldError
+
+INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C ended (128 + SIGINT)."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Where a command is; its click command has the command's name."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "demo": _Entry("reporting.cli.demo", "Everything on this machine: broker, Power BI service, model, streams."),
+    "publish": _Entry("reporting.cli.publish", "Publishes a file, or the use case's generator, as events."),
+    "train": _Entry("reporting.cli.train", "Trains, judges on the newest part, registers, promotes if better."),
+    "run": _Entry("reporting.cli.run", "Runs the pipeline: batch or stream."),
+    "status": _Entry("reporting.cli.status", "Each query and sink: position, lag, rate, last error, budget."),
+    "reconcile": _Entry("reporting.cli.reconcile", "Compares hub, raw, gold, quarantine and delivered."),
+    "sql": _Entry("reporting.cli.sql", "SQL on the gold tables, without Spark."),
+    "broker": _Entry("reporting.cli.broker", "Runs a local Kafka until Ctrl-C."),
+    "powerbi": _Entry("reporting.cli.powerbi", "Runs the local Power BI service until Ctrl-C."),
+    "bench": _Entry("reporting.cli.bench", "The benchmarks, beside plain Spark."),
+}
+
+
+class _Commands(click.Group):
+    """A group whose commands are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name, entry in COMMANDS.items() if importlib.util.find_spec(entry.module)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = getattr(importlib.import_module(COMMANDS[cmd_name].module), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+            from reporting.errors import choices
+
+            raise click.UsageError(f"no command {args[0]!r}: give {choices(self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name].help) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="livegold", message="livegold %(version)s")
+@click.option("--debug", is_flag=True, help="Show the trace of an error (may stand anywhere on the line).")
+def livegold(debug: bool) -> None:
+    """A model's live output, exact, in Power BI.
+
+    USECASE is the name of a shipped use case, such as taxi_tips, or the path of a Python file with one.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code; an error is one line on standard error."""
+    arguments = list(arguments)
+    debug = "--debug" in arguments
+    arguments = [a for a in arguments if a != "--debug"]
+    try:
+        result = livegold.main(args=arguments, prog_name="livegold", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except LivegoldError as error:
+        _complain(str(error), debug)
+        return error.exit_code
+    except click.ClickException as error:
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "livegold"
+        _complain(f"{error.format_message().rstrip('.')}: see `{command} --help`", debug)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted", debug)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output, `head` for one, has had enough. Python would complain again while it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        hint = "" if debug else " (run it again with --debug for the trace)"
+        _complain(f"this is a defect in livegold: {type(error).__name__}: {error}{hint}", debug)
+        return 1
+
+
+def _complain(message: str, debug: bool) -> None:
+    if debug:
+        print(redacted(traceback.format_exc()), file=sys.stderr, end="")
+    print("livegold: " + redacted(" ".join(message.split())), file=sys.stderr)
+
+
+def main() -> NoReturn:
+    """The entry point of `livegold`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

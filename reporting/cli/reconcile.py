@@ -1,0 +1,38 @@
+"""`livegold reconcile`: shows what streams/reconcile.py finds. Not for finding it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import click
+
+from reporting.errors import CheckFailed
+
+
+@click.command()
+@click.argument("usecase")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
+def reconcile(usecase: str, as_json: bool) -> None:
+    """Compares hub, raw, gold, quarantine and what was delivered; exit code 1 on a difference.
+
+    Recounts from the broker's offsets and the tables on disk, never from counters.
+    """
+    from streams.reconcile import reconcile as compare
+
+    from reporting import settings
+    from reporting.usecase import load_use_case
+
+    case = load_use_case(usecase)
+    found = compare(case, settings.load())
+    if as_json:
+        plain = {**dataclasses.asdict(found), "use_case": case.name, "ok": found.ok}
+        click.echo(json.dumps(plain, indent=1, default=str))
+    else:
+        from rich.console import Console
+
+        from reporting.cli.view import reconciliation
+
+        Console().print(reconciliation(found))
+    if not found.ok:
+        raise CheckFailed(f"use case {case.name} does not reconcile: {'; '.join(found.problems)}")

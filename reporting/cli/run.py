@@ -1,0 +1,63 @@
+"""`livegold run`: a pipeline until its end or a signal. The pipeline itself is streams/switch.py."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from reporting.cli.requirements import MODELS, SPARK, require
+from reporting.cli.saying import say
+from reporting.errors import WrongUse
+
+
+@click.command()
+@click.argument("usecase")
+@click.option("--switch", required=True, help="batch: to the end of what is there; stream: until Ctrl-C.")
+@click.option("--from", "source", type=click.Choice(["hub", "raw"]), default="hub", show_default=True)
+@click.option("--sink", "sinks", multiple=True, help="Deliver to this sink (powerbi); may be given several times.")
+def run(usecase: str, switch: str, source: str, sinks: tuple[str, ...]) -> None:
+    """Runs the pipeline: hub to raw and gold, gold to the sinks."""
+    from reporting import settings as all_settings
+    from reporting.cli.sinks import check_names, make_sinks
+    from reporting.usecase import load_use_case
+
+    case = load_use_case(usecase)
+    if source == "raw":
+        raise WrongUse("--from raw is not there yet: leave it out to read the hub")
+    check_names(sinks)
+    require(SPARK, MODELS)
+    from streams.hub import Hub
+    from streams.processes import stop_on_signals
+    from streams.switch import Pipeline, check_switch
+
+    check_switch(switch)
+    settings = all_settings.load()
+    Hub.of(settings, case.name)  # a setting that cannot work is said before Spark takes its seconds to start
+    made = make_sinks(sinks, settings, case)
+    from streams.session import spark_session
+
+    with stop_on_signals() as stop:
+        say("Spark starts")
+        spark = spark_session(settings)
+        # Spark takes SIGINT for itself when it starts.
+        with stop_on_signals(stop):
+            started = time.monotonic()
+            pipeline = Pipeline(spark, case, settings, made)
+            if not stop.is_set():
+                say(f"the queries of {case.name} start, switch {switch}")
+                pipeline.run(switch, stop)
+            click.echo(_result(settings.home, case.name, switch, time.monotonic() - started))
+
+
+def _result(home: object, case: str, switch: str, seconds: float) -> str:
+    from pathlib import Path
+
+    from reporting.status import StatusFile
+
+    status = StatusFile(Path(str(home)), case).read() or {}
+    gold = status.get("gold", {})
+    return (
+        f"{case} {switch}: {gold.get('events', 0):,} events in {seconds:.1f} s: {gold.get('predictions', 0):,} scored, "
+        f"{gold.get('quarantined', 0):,} quarantined, {gold.get('repeats', 0):,} repeats"
+    )

@@ -1,0 +1,42 @@
+"""`livegold status`: the status documents of the pipelines of this home, as tables or JSON. Not for judging them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from reporting.errors import NotFound
+
+
+@click.command()
+@click.argument("usecase", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
+def status(usecase: str | None, as_json: bool) -> None:
+    """Shows each query and sink: position, lag, rate, last error, and what is left of the limits.
+
+    Without USECASE, every use case that has run on this LIVEGOLD_HOME.
+    """
+    from reporting import settings
+    from reporting.status import StatusFile, known_cases
+    from reporting.usecase import load_use_case
+
+    home = settings.load().home
+    names = [load_use_case(usecase).name] if usecase else known_cases(home)
+    found: dict[str, dict[str, Any]] = {}
+    for name in names:
+        document = StatusFile(home, name).read()
+        if document is not None:
+            found[name] = document
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+    elif not found:
+        wanted = f"use case {usecase} has" if usecase else "no use case has"
+        raise NotFound(f"{wanted} {'not ' if usecase else ''}run on {home}: start one with `livegold run`")
+    else:
+        from rich.console import Console
+
+        from reporting.cli.view import status_report
+
+        Console().print(status_report(found))

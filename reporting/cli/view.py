@@ -1,0 +1,254 @@
+"""What the terminal shows, drawn with rich from documents that others made. Nothing is counted or judged in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+GOOD, BAD, QUIET, TITLE = "green", "bold red", "dim", "bold"
+CHECK, CROSS = "✓", "✗"
+
+
+def grid(*alignments: str) -> Table:
+    """Columns without lines; `alignments` are rich's justifications."""
+    table = Table.grid(padding=(0, 2))
+    for alignment in alignments:
+        table.add_column(justify=alignment)  # type: ignore[arg-type]
+    return table
+
+
+def listing(*columns: str, right: Iterable[str] = ()) -> Table:
+    """A table without lines; the columns named in `right` hold numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", header_style=QUIET, overflow="fold")
+    return table
+
+
+def rows_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> RenderableType:
+    """The answer of a query."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(Text(column), header_style=TITLE, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if value is None else str(value)) for value in row))
+    return table
+
+
+def count(value: Any) -> str:
+    return "" if value is None else f"{value:,.0f}"
+
+
+def share(value: Any) -> str:
+    return "" if value is None else f"{value:.1%}"
+
+
+# ---- queries and sinks  ---------------------------------------------------------------------------------------------
+
+
+def queries(status: Mapping[str, Any]) -> RenderableType:
+    """Each query of a pipeline's status: where it is, how quick, how far behind."""
+    table = listing(
+        "query", "state", "batch", "events/s", "behind", "last error", right=("batch", "events/s", "behind")
+    )
+    for name, query in status.get("queries", {}).items():
+        error = query.get("error")
+        state = Text("failed", BAD) if error else Text("ended", QUIET)
+        if query["active"] and status.get("running"):
+            state = Text("running", GOOD)
+        feed = name.startswith("feed-")
+        table.add_row(
+            name,
+            state,
+            count(query.get("batch")),
+            "" if feed else count(query.get("rate")),
+            behind(query.get("behind"), feed),
+            Text(error or "", BAD),
+        )
+    return table
+
+
+def behind(value: float | None, feed: bool) -> str:
+    """Lag of a query: events for those off the hub, bytes of gold for a feed."""
+    if value is None:
+        return ""
+    if value == 0:
+        return "none"
+    return f"{value / 1024:,.0f} KB" if feed else f"{value:,.0f} events"
+
+
+def sink(name: str, status: Mapping[str, Any], running: bool) -> RenderableType:
+    """One sink: what of the limits is used, what was delivered, what went wrong."""
+    table = grid("left", "left")
+    state = Text("running", GOOD) if running else Text("not running", QUIET)
+    if status.get("stopped"):
+        state = Text("stopped", BAD)
+    mode = f", delivers {status['mode']}" if status.get("mode") else ""
+    table.add_row(
+        Text(name, TITLE), Text.assemble(state, mode, f", dataset {status.get('dataset_name') or 'none yet'}")
+    )
+    if "rows_limit" in status:
+        table.add_row("limits", limits(status))
+        tables = ", ".join(f"{t} {v['rows']:,}" for t, v in status["tables"].items())
+        waiting = f", {status['outbox_posts']:,} POSTs waiting" if status["outbox_posts"] else ""
+        table.add_row("delivered", f"{status['rows_delivered']:,} rows ({tables or 'no table yet'}){waiting}")
+        kept_back = {
+            "spotlight rows left out": "spotlight_thinned",
+            "texts cut": "strings_cut",
+            "values nulled": "values_nulled",
+        }
+        said = [f"{status[key]:,} {what}" for what, key in kept_back.items() if status.get(key)]
+        if said:
+            table.add_row("limited", ", ".join(said))
+    if status.get("last_error"):
+        table.add_row("last error", Text(f"{status['last_error']} ({ago(status.get('last_error_at'))})", BAD))
+    return table
+
+
+def limits(status: Mapping[str, Any]) -> str:
+    """Rows and POSTs used of what Power BI accepts."""
+    return (
+        f"{status['rows_last_hour']:,} of {status['rows_limit']:,} rows in the last hour, "
+        f"{status['posts_last_minute']} of {status['posts_limit']} POSTs in the last minute"
+    )
+
+
+def ago(moment: float | None) -> str:
+    if moment is None:
+        return "never"
+    seconds = datetime.now(UTC).timestamp() - moment
+    return f"{seconds:.0f} s ago" if seconds < 120 else f"{seconds / 60:.0f} min ago"
+
+
+def status_report(found: Mapping[str, Mapping[str, Any]]) -> RenderableType:
+    """`livegold status`."""
+    parts: list[RenderableType] = []
+    for name, status in found.items():
+        running = status.get("running")
+        state = (
+            Text("running", GOOD) if running else Text("not running", BAD if status.get("state") != "ended" else QUIET)
+        )
+        told = f", {status.get('switch')}, model version {status.get('model_version') or 'none'}"
+        parts.append(Text.assemble((name, TITLE), " ", state, f"{told}, said {ago(status.get('updated'))}"))
+        parts.append(queries(status))
+        gold = status.get("gold", {})
+        keys = ("events", "predictions", "quarantined", "repeats", "late")
+        parts.append(Text("since its start: " + ", ".join(f"{gold.get(k, 0):,} {k}" for k in keys)))
+        parts += [sink(n, s, bool(running)) for n, s in status.get("sinks", {}).items()]
+        parts.append(Text(""))
+    return Group(*parts[:-1])
+
+
+# ---- a model  -------------------------------------------------------------------------------------------------------
+
+
+def evaluation(found: Mapping[str, Any]) -> RenderableType:
+    """What `livegold train` found: quality on the newest part beside the baseline, and the confusion matrix."""
+    judged = listing(
+        f"on the newest {found['judged_on']:,.0f}",
+        "new model",
+        "always the same",
+        right=("new model", "always the same"),
+    )
+    champion = found.get("champion")
+    if champion:
+        judged.add_column(f"champion {champion['version']}", justify="right", header_style=QUIET)
+    for name, label in (
+        ("accuracy", "accuracy"),
+        ("precision", "precision"),
+        ("recall", "recall"),
+        ("f1", "F1"),
+        ("auc", "AUC"),
+    ):
+        form = share if name in ("accuracy", "precision", "recall") else "{:.3f}".format
+        base = share(found["baseline"]) if name == "accuracy" else ""
+        judged.add_row(label, form(found[name]), base, *([form(champion[name])] if champion else []))
+    said = f"model version {found['version']} of {found['use_case']}"
+    verdict = Text("champion", GOOD) if found["promoted"] else Text("not promoted", "yellow")
+    head = Text.assemble((said, TITLE), ": ", verdict, f" ({found['why']})")
+    learnt = Text(f"learnt from {found['trained_on']:,.0f} older events of {found['history']}", QUIET)
+    return Group(head, learnt, judged, Text(""), confusion(found))
+
+
+def confusion(found: Mapping[str, Any]) -> RenderableType:
+    """The confusion matrix."""
+    yes, no = found["positive"], found["negative"]
+    table = listing("", f"was {yes}", f"was {no}", right=(f"was {yes}", f"was {no}"))
+    table.add_row(f"said {yes}", count(found["tp"]), count(found["fp"]))
+    table.add_row(f"said {no}", count(found["fn"]), count(found["tn"]))
+    return table
+
+
+# ---- reconcile  -----------------------------------------------------------------------------------------------------
+
+
+def equation(found: Any, published: int | None = None) -> Text:
+    """published = raw = gold + quarantine + repeats, with the numbers."""
+    mark = Text(CHECK, GOOD) if found.ok else Text(CROSS, BAD)
+    hub = "not compared" if found.hub is None else f"{found.hub:,}"
+    first = f"published {hub}" if published is None else f"published {published:,} = hub {hub}"
+    return Text.assemble(
+        f"{first} = raw {found.raw:,} = gold {found.predictions:,} + quarantine {found.quarantined:,} "
+        f"+ repeats {found.repeats:,}  ",
+        mark,
+    )
+
+
+def reasons(found: Any) -> RenderableType:
+    """Why events are in quarantine; the value after a reason's colon is left out, so that equal reasons meet."""
+    grouped: dict[str, int] = {}
+    for reason, n in found.reasons.items():
+        short = reason.split(":", 1)[0]
+        grouped[short] = grouped.get(short, 0) + n
+    table = listing("reason", "events", right=("events",))
+    for reason, n in sorted(grouped.items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(reason, count(n))
+    title = Text.assemble(
+        (f"Quarantine: {found.quarantined:,} events", TITLE), (" (one may have several reasons)", QUIET)
+    )
+    return Group(title, table)
+
+
+def reconciliation(found: Any) -> RenderableType:
+    """`livegold reconcile`."""
+    table = listing("where", "events", right=("events",))
+    for name, n in (
+        ("hub", found.hub),
+        ("raw", found.raw),
+        ("gold (predictions)", found.predictions),
+        ("quarantine", found.quarantined),
+        ("repeats, recounted", found.repeats),
+    ):
+        table.add_row(name, "not compared" if n is None else count(n))
+    parts: list[RenderableType] = [table, Text(""), equation(found)]
+    if found.reasons:
+        parts += [Text(""), reasons(found)]
+    if found.problems:
+        parts += [Text(""), *(Text(f"{CROSS} {problem}", BAD) for problem in found.problems)]
+    return Group(*parts)
+
+
+# ---- publishing  ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def publishing(entity: str, total: int | None) -> Iterator[Callable[[int, float], None]]:
+    """A progress bar on standard error, fed with (events so far, events a second)."""
+    columns = [
+        SpinnerColumn(),
+        TextColumn("publishing {task.description}s"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+    ]
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(entity, total=total, rate="")
+        yield lambda n, rate: progress.update(task, completed=n, rate=f"{rate:,.0f}/s")

@@ -1,0 +1,114 @@
+"""What a running demo is at, from the outside: the broker's offsets, the status file, the sink's ledger, gold's files.
+
+Not for starting or ending anything. Nothing here starts Spark.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from reporting.errors import Transient
+from reporting.lake import Lake
+from reporting.settings import Settings
+from reporting.sinks.journal import Journal
+from reporting.sinks.powerbi import state_dir, status_of
+from reporting.status import StatusFile
+from reporting.usecase import UseCase
+from streams.hub import Hub, offsets
+
+RATE_SECONDS = 4.0
+"""Span that a rate is taken over."""
+ANSWER_SECONDS = 2.0
+SETTLED_SECONDS = 6.0
+"""A feed whose deliveries cannot be counted is taken to be done when nothing has been waiting for so long."""
+
+
+class Watch:
+    """Looks at one use case's run; `clock` gives seconds."""
+
+    def __init__(self, settings: Settings, case: UseCase, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._case = case
+        self._clock = clock
+        self._hub = Hub.of(settings, case.name)
+        self._status = StatusFile(settings.home, case.name)
+        self._state = state_dir(settings.home, case.name)
+        self._seen: deque[tuple[float, int]] = deque()
+        self._idle_since: float | None = None
+        self.lake = Lake.of(settings, case.name)
+        self.published = 0
+
+    def look(self) -> None:
+        """Asks the broker how much it holds: `published`. A broker that is slow to answer leaves it as it was."""
+        try:
+            self.published = sum(end - first for first, end in offsets(self._hub, ANSWER_SECONDS).values())
+        except Transient:
+            return
+        now = self._clock()
+        self._seen.append((now, self.published))
+        while now - self._seen[0][0] > RATE_SECONDS and len(self._seen) > 2:
+            self._seen.popleft()
+
+    @property
+    def rate(self) -> float:
+        """Events a second published lately."""
+        if len(self._seen) < 2:
+            return 0.0
+        (began, first), (ended, last) = self._seen[0], self._seen[-1]
+        return (last - first) / (ended - began) if ended > began else 0.0
+
+    def status(self) -> Mapping[str, Any]:
+        """What the pipeline says of itself; empty before it says anything.
+
+        How far raw and gold are behind is put right by what the broker holds: a query only knows what it has asked for.
+        """
+        status = self._status.read() or {}
+        for name in ("raw", "gold"):
+            query = status.get("queries", {}).get(name)
+            if query is not None:
+                query["behind"] = max(0, self.published - (query.get("committed") or 0))
+        return status
+
+    def sink(self) -> Mapping[str, Any]:
+        """What the powerbi sink has delivered."""
+        return status_of(self._state)
+
+    def behind(self) -> list[str]:
+        """Names of queries that have not caught up with everything published; one that has ended is not waited for."""
+        status = self.status()
+        queries = {n: q for n, q in status.get("queries", {}).items() if q["active"]}
+        waiting = [n for n in ("raw", "gold") if n in queries and (queries[n].get("committed") or 0) < self.published]
+        feed = queries.get("feed-powerbi")
+        if feed is not None and not self._delivered(feed, status.get("gold", {}).get("predictions", 0)):
+            waiting.append("feed-powerbi")
+        return waiting
+
+    def _delivered(self, feed: Mapping[str, Any], predictions: int) -> bool:
+        sent = self._events_delivered()
+        if sent is not None:
+            return sent >= predictions
+        if (feed.get("behind") or 0) > 0 or self.sink().get("outbox_posts", 0):
+            self._idle_since = None
+            return False
+        self._idle_since = self._clock() if self._idle_since is None else self._idle_since
+        return self._clock() - self._idle_since > SETTLED_SECONDS
+
+    def _events_delivered(self) -> int | None:
+        """Events in the rows of Pulse that were accepted; None for a use case without a count of events."""
+        from reporting.measure_dax import PULSE
+        from reporting.measures import Count
+
+        counts = [a.name for a in self._case.aggregates if isinstance(a, Count)]
+        if not counts:
+            return None
+        if not (self._state / "powerbi.db").exists():
+            return 0
+        journal = Journal(self._state, read_only=True)
+        try:
+            return sum(int(json.loads(sums).get(counts[0], 0)) for sums in journal.sums(PULSE))
+        finally:
+            journal.close()

@@ -1,0 +1,165 @@
+"""The push dataset of a use case, in the REST API's JSON. Derives and checks; sends nothing.
+
+Tables: Pulse, Totals and Spotlight with the columns gold has, and one for each dimension (key, label, order), related
+many-to-one and in one direction to the three. All measures are in Pulse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from reporting.errors import SpecificationError
+from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS, dax_for_push
+from reporting.powerbi.limits import (
+    MAX_COLUMNS_PER_TABLE,
+    MAX_RELATIONSHIPS,
+    MAX_TABLES,
+    RESERVED_TABLE_NAMES,
+    TABLE_NAME,
+)
+from reporting.usecase import Column, UseCase
+
+SPOTLIGHT = "Spotlight"
+FACT_TABLES = (PULSE, TOTALS, SPOTLIGHT)
+# Names that other tables of the model have or will have.
+TAKEN_NAMES = (*FACT_TABLES, "Now", "Predictions", "Buckets")
+WRITTEN_BY_GOLD = ("query_id", "batch_id")
+
+_DATA_TYPES = {
+    "string": "String",
+    "int": "Int64",
+    "bigint": "Int64",
+    "double": "Double",
+    "boolean": "Boolean",
+    "timestamp": "DateTime",
+}
+_FORMATS = {"Int64": "0", "DateTime": "yyyy-MM-dd HH:mm:ss", "Decimal": "#,0.00##", "Double": "#,0.0###"}
+_DECIMAL = re.compile(r"decimal\(\d+,\d+\)")
+
+Json = dict[str, Any]
+
+
+def dataset_name(case: UseCase) -> str:
+    """`taxi_tips` is `Taxi Tips Push`."""
+    return f"{case.name.replace('_', ' ').title()} Push"
+
+
+def data_type(spark_type: str) -> str:
+    """The dataset's data type for a Spark SQL type."""
+    return "Decimal" if _DECIMAL.fullmatch(spark_type) else _DATA_TYPES[spark_type]
+
+
+def totals_columns(case: UseCase) -> tuple[Column, ...]:
+    """Columns of Totals: tick, complete_tick, the dimensions, every additive aggregate."""
+    additive = {a.name for a in case.aggregates if a.additive}
+    dimensions = {d.name for d in case.all_dimensions}
+    kept = [c for c in case.pulse_columns if c.name in dimensions or c.name in additive]
+    return (Column(TICK, "bigint"), Column(COMPLETE_TICK, "bigint"), *kept)
+
+
+def fact_columns(case: UseCase, table: str) -> tuple[Column, ...]:
+    """Columns of Pulse, Totals or Spotlight as they are sent: gold's, without what gold notes for itself."""
+    if table == TOTALS:
+        return totals_columns(case)
+    columns = case.pulse_columns if table == PULSE else case.spotlight_columns
+    return tuple(c for c in columns if c.name not in WRITTEN_BY_GOLD)
+
+
+def dimension_columns() -> tuple[Column, ...]:
+    return (Column("key", "string"), Column("label", "string"), Column("order", "bigint"))
+
+
+def push_dataset(case: UseCase, name: str = "") -> Json:
+    """The body of the call that creates the dataset. SpecificationError where it would pass a limit or be refused."""
+    tables = [_fact_table(case, table) for table in FACT_TABLES]
+    tables += [_dimension_table(d.table) for d in case.all_dimensions]
+    relationships = [
+        {
+            "name": f"{table} {dimension.name}",
+            "fromTable": table,
+            "fromColumn": dimension.name,
+            "toTable": dimension.table,
+            "toColumn": "key",
+            "crossFilteringBehavior": "OneDirection",
+        }
+        for table in FACT_TABLES
+        for dimension in case.all_dimensions
+    ]
+    definition = {
+        "name": name or dataset_name(case),
+        "defaultMode": "Push",
+        "tables": tables,
+        "relationships": relationships,
+    }
+    _check(case, definition)
+    return definition
+
+
+def _fact_table(case: UseCase, table: str) -> Json:
+    dimensions = {d.name for d in case.all_dimensions}
+    columns = [_column(c, hidden=c.name in dimensions or table != SPOTLIGHT) for c in fact_columns(case, table)]
+    if table == PULSE:
+        columns = [{**c, "isHidden": False} if c["name"] == "bucket" else c for c in columns]
+    made: Json = {"name": table, "columns": columns}
+    if table == PULSE:
+        made["measures"] = [_measure(case, m) for m in case.measures]
+    return made
+
+
+def _dimension_table(name: str) -> Json:
+    key, label, order = (_column(c, hidden=c.name != "label") for c in dimension_columns())
+    return {"name": name, "columns": [key, {**label, "sortByColumn": "order"}, order]}
+
+
+def _column(column: Column, *, hidden: bool) -> Json:
+    kind = data_type(column.type)
+    made: Json = {"name": column.name, "dataType": kind, "summarizeBy": "none", "isHidden": hidden}
+    if kind in _FORMATS:
+        made["formatString"] = _FORMATS[kind]
+    return made
+
+
+def _measure(case: UseCase, measure: Any) -> Json:
+    made: Json = {"name": measure.name, "expression": dax_for_push(measure, case.bucket_seconds)}
+    if measure.format:
+        made["formatString"] = measure.format
+    if measure.description:
+        made["description"] = measure.description
+    return made
+
+
+def _check(case: UseCase, definition: Json) -> None:
+    place = f"use case {case.name}: push dataset"
+    for dimension in case.all_dimensions:
+        if dimension.table.lower() in {t.lower() for t in TAKEN_NAMES} | set(RESERVED_TABLE_NAMES):
+            fault = f"dimension {dimension.name!r} would make a table named {dimension.table!r}, which is taken"
+            raise SpecificationError(f"{place}: {fault}: give the dimension another name")
+    tables = definition["tables"]
+    _at_most(len(tables), MAX_TABLES, f"{place} has", "tables: have fewer dimensions")
+    _unique((t["name"] for t in tables), f"{place}: table")
+    for table in tables:
+        if not TABLE_NAME.fullmatch(table["name"]):
+            raise SpecificationError(f"{place}: table name {table['name']!r} is refused by Power BI: give another name")
+        columns = [c["name"] for c in table["columns"]]
+        advice = "columns: have fewer measures or spotlight columns"
+        _at_most(len(columns), MAX_COLUMNS_PER_TABLE, f"{place}: table {table['name']} has", advice)
+        measures = [m["name"] for m in table.get("measures", ())]
+        _unique([*columns, *measures], f"{place}: column or measure of {table['name']}")
+    _at_most(
+        len(definition["relationships"]), MAX_RELATIONSHIPS, f"{place} has", "relationships: have fewer dimensions"
+    )
+
+
+def _at_most(number: int, limit: int, has: str, what: str) -> None:
+    if number > limit:
+        raise SpecificationError(f"{has} {number} {what} ({limit} at most)")
+
+
+def _unique(names: Iterable[str], what: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name.lower() in seen:
+            raise SpecificationError(f"{what} {name!r} is there twice (Power BI ignores case): give one another name")
+        seen.add(name.lower())

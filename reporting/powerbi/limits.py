@@ -1,0 +1,50 @@
+"""Every limit of push datasets as one named constant with its source. Not for enforcing them: that is done where used.
+
+Sources: LIMITATIONS is https://learn.microsoft.com/power-bi/developer/embedded/push-datasets-limitations,
+TYPES is https://learn.microsoft.com/rest/api/power-bi/push-datasets (data types and their ranges), SWAGGER is the
+REST API's own specification.
+"""
+
+from __future__ import annotations
+
+import re
+
+# LIMITATIONS
+MAX_TABLES = 75
+MAX_COLUMNS_PER_TABLE = 75
+MAX_RELATIONSHIPS = 75
+MAX_ROWS_PER_POST = 10_000
+MAX_ROWS_PER_HOUR = 1_000_000
+MAX_PENDING_POSTS = 5
+MAX_POSTS_PER_MINUTE = 120
+# LIMITATIONS: once a table holds this many rows, POSTs are counted by the hour
+LARGE_TABLE_ROWS = 250_000
+MAX_POSTS_PER_HOUR_LARGE_TABLE = 120
+# LIMITATIONS: rows of one table under each retention policy
+MAX_ROWS_BASIC_FIFO = 200_000
+MAX_ROWS_NO_RETENTION = 5_000_000
+MAX_STRING_CHARACTERS = 4_000
+# LIMITATIONS: 16 MB of request body
+MAX_REQUEST_BYTES = 16 * 1024 * 1024
+
+HOUR_SECONDS = 3_600.0
+MINUTE_SECONDS = 60.0
+
+# TYPES: Int64 without its two extremes, Decimal with 28 digits of which 4 after the point
+INT64_LEAST = -(2**63) + 1
+INT64_MOST = 2**63 - 2
+DECIMAL_DIGITS = 28
+DECIMAL_SCALE = 4
+# TYPES: DateTime is kept to 1/300 of a second
+DATETIME_TICKS_PER_SECOND = 300
+
+DATA_TYPES = ("Int64", "Double", "Boolean", "DateTime", "String", "Decimal")
+RETENTION_POLICIES = ("None", "basicFIFO")
+
+# SWAGGER: pattern of a table's name (letters, digits, blank, # - @ ^ _ ~ and everything above), 100 characters at most
+TABLE_NAME = re.compile("[\t\n\r #\\-0-9@-Z^_a-z~-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]{1,100}")
+# Read in public clients: a push dataset with a table of this name is refused
+RESERVED_TABLE_NAMES = ("date",)
+
+SEQUENCE_HEADER = "X-PowerBI-PushData-SequenceNumber"
+REQUEST_ID_HEADER = "RequestId"

@@ -1,0 +1,143 @@
+"""The outermost layer of the local service: what holds for every request whatever it asks. Not for any one call.
+
+A RequestId on every answer, doubled and trailing slashes, only this machine's host names, a request's size, faults on
+demand, and refusals as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from typing import Any
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from reporting.powerbi.limits import MAX_REQUEST_BYTES, REQUEST_ID_HEADER
+from reporting.service.faults import Fault, Faults
+from reporting.service.problems import Problem, too_large
+
+log = logging.getLogger(__name__)
+HOSTS = (b"localhost", b"127.0.0.1")
+# What is read and thrown away of a body that is too large, so that the client gets the 413 and not a reset connection.
+MOST_DRAINED_BYTES = 8 * MAX_REQUEST_BYTES
+
+
+class Front:
+    """ASGI application around the routes."""
+
+    def __init__(self, app: ASGIApp, faults: Faults) -> None:
+        self._app = app
+        self._faults = faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope = _one_slash(scope)
+        request_id = str(uuid.uuid4())
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = [(REQUEST_ID_HEADER.encode(), request_id.encode()), (b"cache-control", b"no-store")]
+                message = {**message, "headers": [*message.get("headers", []), *own]}
+            await send(message)
+
+        try:
+            _this_machine(scope)
+            body = await _whole_body(receive)
+            await self._meet_fault(scope, body, receive, answer)
+        except Problem as problem:
+            await _respond(answer, problem.status, orjson.dumps(problem.body), problem.headers)
+
+    async def _meet_fault(self, scope: Scope, body: bytes, receive: Receive, answer: Send) -> None:
+        path = scope["path"]
+        fault = None if path.startswith("/_local") else self._faults.next(scope["method"], path)
+        if fault is None:
+            await self._app(scope, _replay(body, receive), answer)
+            return
+        if fault.delay:
+            await asyncio.sleep(fault.delay)
+        if fault.cut:
+            if fault.cut == "after":
+                await self._app(scope, _replay(body, receive), _nowhere)
+            _cut(receive)
+        elif fault.status:
+            await _respond(answer, fault.status, _fault_body(fault), _fault_headers(fault))
+        else:
+            await self._app(scope, _replay(body, receive), answer)
+
+
+def _one_slash(scope: Scope) -> Scope:
+    """Public clients ask for /myorg//datasets and for a token at .../token/."""
+    path = "/" + "/".join(part for part in scope["path"].split("/") if part)
+    return {**scope, "path": path, "raw_path": path.encode()}
+
+
+def _this_machine(scope: Scope) -> None:
+    host = dict(scope["headers"]).get(b"host", b"").rsplit(b":", 1)[0].lower()
+    if host not in HOSTS:
+        raise Problem(400, "BadRequest", "The local service answers to localhost and 127.0.0.1 only")
+
+
+async def _whole_body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "BadRequest", "The client went away before the request was complete")
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= MAX_REQUEST_BYTES:
+            parts.append(part)
+        if not message.get("more_body") or size > MOST_DRAINED_BYTES:
+            break
+    if size > MAX_REQUEST_BYTES:
+        raise too_large(f"The request has over {MAX_REQUEST_BYTES} bytes")
+    return b"".join(parts)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+async def _nowhere(message: Message) -> None:
+    """The answer of a request whose connection is about to be cut."""
+
+
+def _cut(receive: Receive) -> None:
+    """Drops the connection with no answer. ASGI has no word for it, so uvicorn's transport is asked directly."""
+    cycle: Any = receive.__self__  # type: ignore[attr-defined]
+    cycle.transport.abort()
+    cycle.disconnected = True  # or uvicorn would answer for us, with a 500
+
+
+def _fault_body(fault: Fault) -> bytes:
+    if fault.empty:
+        return b""
+    code = fault.code or "FaultOnDemand"
+    return orjson.dumps({"error": {"code": code, "message": fault.message or f"{code} (a fault on demand)"}})
+
+
+def _fault_headers(fault: Fault) -> dict[str, str]:
+    return {"Retry-After": str(int(fault.retry_after))} if fault.retry_after else {}
+
+
+async def _respond(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
+    pairs: list[Any] = [(k.lower().encode(), v.encode()) for k, v in headers.items()]
+    pairs += [(b"content-length", str(len(body)).encode())]
+    if body:
+        pairs += [(b"content-type", b"application/json; charset=utf-8")]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": body})

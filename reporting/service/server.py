@@ -1,0 +1,227 @@
+"""Runs the local service over TLS: blocking for a command line (`serve`), or within a program (`LocalService`)."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import IO
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from reporting.errors import ServiceUnavailable, WrongUse
+from reporting.service import endpoint as places
+from reporting.service.calls import Calls, refuse
+from reporting.service.certificates import Certificates, ensure_certificates
+from reporting.service.endpoint import LOCAL_CLIENT, LOCAL_TENANT, LOCAL_WORKSPACE, Endpoint
+from reporting.service.entra import Entra
+from reporting.service.faults import Faults
+from reporting.service.front import Front
+from reporting.service.local_calls import LocalCalls
+from reporting.service.problems import Problem
+from reporting.service.store import Store
+from reporting.service.throttle import Throttle
+from reporting.service.tokens import Tokens
+
+HOST = "127.0.0.1"
+DEFAULT_PORT = 8643
+START_SECONDS = 20.0
+STOP_SECONDS = 3  # for requests in flight when the service is told to stop
+
+
+def application(store: Store, tokens: Tokens, throttle: Throttle, faults: Faults) -> Front:
+    """The whole service as an ASGI application."""
+    routes = [
+        *LocalCalls(store, tokens, faults).routes(),
+        *Calls(store, tokens, throttle).routes(),
+        *Entra(tokens).routes(),
+    ]
+    app = Starlette(routes=routes, exception_handlers={Problem: refuse, HTTPException: _no_such_call})
+    return Front(app, faults)
+
+
+async def _no_such_call(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = f"{request.method} {request.url.path} is no call the local service knows"
+    return JSONResponse({"error": {"code": "NotFound", "message": message}}, error.status_code)
+
+
+class LocalService:
+    """A running local service, for the length of a `with` block.
+
+    State is under `<home>/powerbi` and is found again by the next one. `port` 0 takes a free one. `clock` gives seconds
+    since the epoch: limits, retention and tokens go by it. Raises WrongUse when the port is taken or another service
+    runs on the same home.
+    """
+
+    def __init__(self, home: Path, *, port: int = 0, clock: Callable[[], float] = time.time) -> None:
+        self.home = home
+        self._port = port
+        self._clock = clock
+        self._stack = contextlib.ExitStack()
+        self.endpoint: Endpoint
+
+    def __enter__(self) -> LocalService:
+        try:
+            server = self._stack.enter_context(_opened(self.home, self._port, self._clock))
+            self.endpoint = server.endpoint
+            thread = threading.Thread(target=server.run_until_told, name="local-power-bi", daemon=True)
+            thread.start()
+            self._stack.callback(thread.join, START_SECONDS)
+            self._stack.callback(server.stop)
+            server.wait_started(START_SECONDS)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def secret(self) -> str:
+        """The client secret of the local service."""
+        return places.client_secret(self.home)
+
+
+def serve(home: Path, port: int = DEFAULT_PORT, *, say: Callable[[str], None] = print) -> None:
+    """Runs until SIGTERM or SIGINT, then returns: the caller exits with 0.
+
+    Says where it listens and writes `<home>/powerbi/endpoint.json` once it does. Call from the main thread.
+    """
+    with _opened(home, port, time.time) as server:
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            server.stop()
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            say(f"local Power BI service on {server.endpoint.api}, certificate authority {server.endpoint.ca}")
+            server.run_until_told()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class _Server:
+    """uvicorn on a socket that is already bound, leaving signals to us."""
+
+    def __init__(self, app: Front, bound: socket.socket, certificates: Certificates, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._socket = bound
+        config = uvicorn.Config(
+            app,  # type: ignore[arg-type,unused-ignore]
+            ssl_certfile=str(certificates.certificate),
+            ssl_keyfile=str(certificates.key),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+        config.load()
+        self._server = _Quiet(config)
+
+    def run_until_told(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+
+    def wait_started(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._server.started:
+            if time.monotonic() > until:
+                raise ServiceUnavailable(f"the local service did not start within {seconds:.0f} s")
+            time.sleep(0.01)
+
+
+class _Quiet(uvicorn.Server):
+    """uvicorn would catch signals and raise them again once it stopped: the process would not end with 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drops idle connections at once: over TLS a polite close waits for a client that may not be reading."""
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            if cycle is None or cycle.response_complete:
+                connection.transport.abort()
+        await super().shutdown(sockets)
+
+
+@contextlib.contextmanager
+def _opened(home: Path, port: int, clock: Callable[[], float]) -> Iterator[_Server]:
+    folder = places.folder(home)
+    folder.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_only_one(folder / "service.lock", home))
+        bound = stack.enter_context(_bound(port))
+        certificates = ensure_certificates(folder)
+        store = Store(folder / "service.db", clock)
+        stack.callback(store.close)
+        tokens = Tokens(places.client_secret(home), places.signing_key(home), clock)
+        root = f"https://localhost:{bound.getsockname()[1]}"
+        endpoint = Endpoint(
+            api=root,
+            authority=root,
+            ca=str(certificates.ca.resolve()),
+            tenant=LOCAL_TENANT,
+            client_id=LOCAL_CLIENT,
+            workspace=LOCAL_WORKSPACE,
+            pid=os.getpid(),
+        )
+        app = application(store, tokens, Throttle(store, clock), Faults())
+        # The socket listens from here on: a client that reads the file can connect, and waits until uvicorn accepts.
+        server = _Server(app, bound, certificates, endpoint)
+        places.write_endpoint(home, endpoint)
+        stack.callback(places.remove_endpoint, home)
+        yield server
+
+
+def _bound(port: int) -> socket.socket:
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((HOST, port))
+    except OSError as error:
+        found.close()
+        raise WrongUse(
+            f"port {port} of {HOST} cannot be used ({error.strerror}): stop what uses it, or give another with --port"
+        ) from error
+    found.listen(128)
+    return found
+
+
+@contextlib.contextmanager
+def _only_one(file: Path, home: Path) -> Iterator[IO[str]]:
+    with file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise WrongUse(
+                f"a local service already runs for {home}: use it (see {home}/powerbi/endpoint.json), or stop it first"
+            ) from None
+        yield lock

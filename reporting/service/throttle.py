@@ -1,0 +1,86 @@
+"""The documented limits over time, enforced on POSTs of rows as the service does: over any hour, over any minute.
+
+Kept in the store's file and counted by the injected clock, so that they hold over a restart and in simulated time.
+Assumption: only accepted POSTs count.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from reporting.powerbi.limits import (
+    HOUR_SECONDS,
+    LARGE_TABLE_ROWS,
+    MAX_PENDING_POSTS,
+    MAX_POSTS_PER_HOUR_LARGE_TABLE,
+    MAX_POSTS_PER_MINUTE,
+    MAX_ROWS_PER_HOUR,
+    MINUTE_SECONDS,
+)
+from reporting.service.problems import too_many
+from reporting.service.store import Store
+
+SCHEMA = """
+create table if not exists posts (dataset text not null, at real not null, rows integer not null);
+create index if not exists posts_by_time on posts (dataset, at);
+"""
+PENDING_RETRY_SECONDS = 1.0  # assumption: too many POSTs at once are over in a second
+
+
+class Throttle:
+    """Admits or refuses (a Problem of 429) a POST of rows to a dataset."""
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._pending: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        with store.transaction() as db:
+            for statement in SCHEMA.strip().split(";\n"):
+                db.execute(statement)
+
+    @contextmanager
+    def pending(self, dataset: str) -> Iterator[None]:
+        """Counts a POST as pending while it is being carried out."""
+        with self._lock:
+            if self._pending[dataset] >= MAX_PENDING_POSTS:
+                raise too_many(f"{MAX_PENDING_POSTS} requests are pending on this dataset", PENDING_RETRY_SECONDS)
+            self._pending[dataset] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pending[dataset] -= 1
+
+    def admit(self, db: sqlite3.Connection, dataset: str, rows: int) -> None:
+        """Counts a POST of `rows` rows; raises 429 with the seconds until it would be admitted."""
+        now = self._clock()
+        db.execute("delete from posts where dataset = ? and at <= ?", (dataset, now - HOUR_SECONDS))
+        self._posts(db, dataset, now)
+        (sent,) = db.execute("select coalesce(sum(rows), 0) from posts where dataset = ?", (dataset,)).fetchone()
+        if sent + rows > MAX_ROWS_PER_HOUR:
+            wait = self._until_room(db, dataset, now, sent + rows - MAX_ROWS_PER_HOUR)
+            raise too_many("You are over your rows per hour limit", wait)
+        db.execute("insert into posts values (?, ?, ?)", (dataset, now, rows))
+
+    def _posts(self, db: sqlite3.Connection, dataset: str, now: float) -> None:
+        (largest,) = db.execute("select max(held) from tables where dataset = ?", (dataset,)).fetchone()
+        large = (largest or 0) >= LARGE_TABLE_ROWS
+        limit = MAX_POSTS_PER_HOUR_LARGE_TABLE if large else MAX_POSTS_PER_MINUTE
+        span, word = (HOUR_SECONDS, "hour") if large else (MINUTE_SECONDS, "minute")
+        recent = db.execute(
+            "select at from posts where dataset = ? and at > ? order by at desc limit ?", (dataset, now - span, limit)
+        ).fetchall()
+        if len(recent) >= limit:
+            raise too_many(f"You are over your limit of {limit} requests per {word}", recent[-1][0] + span - now)
+
+    def _until_room(self, db: sqlite3.Connection, dataset: str, now: float, needed: int) -> float:
+        freed = 0
+        for at, rows in db.execute("select at, rows from posts where dataset = ? order by at", (dataset,)):
+            freed += rows
+            if freed >= needed:
+                return float(at) + HOUR_SECONDS - now
+        return HOUR_SECONDS

@@ -1,0 +1,109 @@
+"""Writes down what a batch holds before it is sent: from a FeedBatch to parcels in the outbox. Sends nothing.
+
+Everything that follows from a batch - cumulative totals, new dimension values, the newest bucket, counts of what was
+left out - changes in the same transaction that fills the outbox, so that a crash never counts a batch twice or half.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+
+from reporting.measure_dax import PULSE, TOTALS
+from reporting.powerbi.dataset import SPOTLIGHT
+from reporting.sinks.base import FeedBatch
+from reporting.sinks.budget import Budget
+from reporting.sinks.journal import Journal, Parcel, add_counts, add_parcels, put_meta
+from reporting.sinks.parcels import parcels
+from reporting.sinks.rows import RowMaker, Totals, sums_of
+from reporting.usecase import UseCase
+
+THINNED = "spotlight_thinned"
+SILENT = "silent_buckets"
+LAST_BATCH = "last_batch"
+NEWEST_BUCKET = "newest_bucket_no"
+TICK = "tick"
+BASE = "sequence_base"
+
+
+class Planner:
+    """Fills the outbox. `clock` gives seconds since the epoch."""
+
+    def __init__(self, case: UseCase, journal: Journal, budget: Budget, clock: Callable[[], float]) -> None:
+        self._case = case
+        self._journal = journal
+        self._budget = budget
+        self._clock = clock
+        self._maker = RowMaker(case)
+        self._tables = {d.name: d.table for d in case.all_dimensions}
+        self._additive = [a.name for a in case.aggregates if a.additive]
+        self._totals = Totals(case, journal.totals())
+
+    def is_written_down(self, number: int) -> bool:
+        """Whether a batch of this number, or a later one, was planned before."""
+        return number <= int(self._journal.get(LAST_BATCH, "-1"))
+
+    def write_down(self, batch: FeedBatch) -> None:
+        """Plans a batch: dimension rows first, then totals, pulse, and spotlight with what the budget has left."""
+        counts: Counter[str] = Counter()
+        base = int(self._journal.get(BASE, "0"))
+        newest = self._journal.get(NEWEST_BUCKET)
+        merged = self._maker.merged_pulse(batch.pulse)
+        silent = self._maker.silent_buckets(merged, int(newest) if newest else None)
+        counts[SILENT] = len(silent)
+        everything = sorted([*merged, *silent], key=lambda r: r["bucket_no"])
+        room = self._budget.spotlight_room(len(everything) + len(self._totals))
+        spotlight, counts[THINNED] = self._maker.spotlight(batch.spotlight, room, counts)
+        fresh = self._maker.dimensions(batch.dimensions, [*everything, *spotlight], self._journal.dimension_keys())
+
+        def sums(rows: object) -> str:
+            return sums_of(rows, self._additive)  # type: ignore[arg-type]
+
+        found: list[Parcel] = []
+        for name, rows in fresh.items():
+            found += parcels(batch.number, self._tables[name], rows, base)
+        pulse = parcels(batch.number, PULSE, self._maker.pulse(everything, counts), base, sums)
+        spots = parcels(batch.number, SPOTLIGHT, spotlight, base)
+        try:
+            with self._journal.transaction() as db:
+                changed = self._totals.add(merged)
+                db.executemany("insert or replace into totals values (?, ?)", list(changed.items()))
+                db.executemany(
+                    "insert or ignore into dimension_keys values (?, ?, ?)",
+                    [(name, r["key"], r["order"] or 0) for name, rows in fresh.items() for r in rows],
+                )
+                if merged:
+                    found += self._tick(db, batch.number, base, counts)
+                add_parcels(db, [*found, *pulse, *spots])
+                add_counts(db, counts)
+                put_meta(db, {LAST_BATCH: batch.number, f"written_{LAST_BATCH}_at": self._clock()})
+                if everything:
+                    last = max(everything[-1]["bucket_no"], int(newest) if newest else 0)
+                    put_meta(db, {NEWEST_BUCKET: last})
+        except BaseException:
+            self._totals = Totals(self._case, self._journal.totals())
+            raise
+        self._budget.forget_old()
+
+    def replace_tick(self, batch: int) -> None:
+        """A tick in doubt is not repeated: the whole of a new one takes the place of what is left of it."""
+        base = int(self._journal.get(BASE, "0"))
+        with self._journal.transaction() as db:
+            places = [
+                p for (p,) in db.execute("select place from outbox where table_name = ? order by place", (TOTALS,))
+            ]
+            left = db.execute("select * from outbox where place > ? order by place", (places[-1],)).fetchall()
+            db.execute("delete from outbox where place >= ?", (places[0],))
+            add_parcels(db, self._tick(db, batch, base, Counter()))
+            kept = (
+                "insert into outbox (batch, table_name, chunk, sequence, rows, sums, body) values (?, ?, ?, ?, ?, ?, ?)"
+            )
+            db.executemany(kept, [row[1:8] for row in left])
+
+    def _tick(self, db: sqlite3.Connection, batch: int, base: int, counts: Counter[str]) -> list[Parcel]:
+        (before,) = db.execute(
+            "select coalesce(max(cast(value as integer)), 0) from meta where key = ?", (TICK,)
+        ).fetchone()
+        put_meta(db, {TICK: before + 1})
+        return parcels(batch, TOTALS, self._totals.rows(before + 1, counts), base)

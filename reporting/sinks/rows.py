@@ -1,0 +1,180 @@
+"""Turns a batch into the rows of the push dataset's tables. Pure: no state, no disk, no network.
+
+Rows are dicts by column name with values of `sinks.values`. `Totals` holds cumulative sums and is changed by `add`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from reporting.errors import SpecificationError
+from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS
+from reporting.measures import add
+from reporting.powerbi.dataset import SPOTLIGHT, data_type, dimension_columns, fact_columns
+from reporting.sinks.values import converter
+from reporting.usecase import UNKNOWN, Column, UseCase
+
+# A batch after a long silence would else send a row for every bucket of it; a day of minutes is what anyone looks at.
+MOST_SILENT_BUCKETS = 1_440
+
+Row = dict[str, Any]
+
+
+class RowMaker:
+    """Rows of Pulse, Spotlight and the dimension tables for one use case."""
+
+    def __init__(self, case: UseCase) -> None:
+        self._case = case
+        self._dimensions = tuple(d.name for d in case.all_dimensions)
+        self._merge = {a.name: a.merge for a in case.aggregates}
+
+    def merged_pulse(self, pulse: pa.Table) -> list[Row]:
+        """Rows with values as they are in gold, one for each bucket and dimension values, in the order of buckets."""
+        keys = ("bucket_no", *self._dimensions)
+        wanted = _present(pulse, ["bucket", *keys, *self._merge], PULSE)
+        rows: dict[tuple[Any, ...], Row] = {}
+        for row in wanted.to_pylist():
+            key = tuple(row[k] for k in keys)
+            before = rows.setdefault(key, row)
+            if before is not row:
+                for name, how in self._merge.items():
+                    before[name] = _merged(how, before[name], row[name])
+        return sorted(rows.values(), key=lambda r: r["bucket_no"])
+
+    def silent_buckets(self, rows: Sequence[Row], newest: int | None) -> list[Row]:
+        """Rows of zeros for the buckets between the newest seen so far and the newest here in which nothing came."""
+        if newest is None or not rows:
+            return []
+        here = {row["bucket_no"] for row in rows}
+        last = max(here)
+        first = max(newest + 1, last - MOST_SILENT_BUCKETS)
+        zeros = {name: 0 if how == "sum" else None for name, how in self._merge.items()}
+        return [
+            {
+                "bucket": dt.datetime.fromtimestamp(number * self._case.bucket_seconds, dt.UTC),
+                "bucket_no": number,
+                **dict.fromkeys(self._dimensions, UNKNOWN),
+                **zeros,
+            }
+            for number in range(first, last)
+            if number not in here
+        ]
+
+    def pulse(self, rows: Iterable[Row], counts: Counter[str]) -> list[Row]:
+        return _converted(rows, fact_columns(self._case, PULSE), counts)
+
+    def spotlight(self, spotlight: pa.Table, room: int, counts: Counter[str]) -> tuple[list[Row], int]:
+        """At most `room` rows, the most severe and newest first; and how many were left out."""
+        columns = fact_columns(self._case, SPOTLIGHT)
+        rows = _present(spotlight, [c.name for c in columns], SPOTLIGHT).to_pylist()
+        rows.sort(key=lambda r: (r["severity"] or 0.0, r["event_time"]), reverse=True)
+        return _converted(rows[:room], columns, counts), max(0, len(rows) - room)
+
+    def dimensions(
+        self, tables: Mapping[str, pa.Table], rows: Iterable[Row], known: Mapping[str, Mapping[str, int]]
+    ) -> dict[str, list[Row]]:
+        """By dimension, the rows of values that are not `known`: those handed over, and those that `rows` use."""
+        used = list(rows)
+        found: dict[str, list[Row]] = {}
+        for name in self._dimensions:
+            fresh: dict[str, Row] = {}
+            old = known.get(name, {})
+            for row in tables[name].to_pylist() if name in tables else []:
+                if row["key"] not in old:
+                    kept = {"key": row["key"], "label": row.get("label") or row["key"], "order": row.get("order")}
+                    fresh.setdefault(row["key"], kept)
+            last = max([*old.values(), *(r["order"] or 0 for r in fresh.values())], default=-1)
+            for row in used:
+                key = row[name]
+                if key is not None and key not in old and key not in fresh:
+                    last += 1
+                    fresh[key] = {"key": key, "label": key, "order": last}
+            if fresh:
+                found[name] = _converted(fresh.values(), dimension_columns(), Counter())
+        return found
+
+
+class Totals:
+    """Cumulative sums for each combination of dimension values, exact for whole numbers and decimals."""
+
+    def __init__(self, case: UseCase, saved: Mapping[str, str]) -> None:
+        self._dimensions = tuple(d.name for d in case.all_dimensions)
+        self._columns = fact_columns(case, TOTALS)
+        self._sums = tuple(c for c in self._columns if c.name not in (TICK, COMPLETE_TICK, *self._dimensions))
+        self._values: dict[str, list[Any]] = {key: self._decoded(value) for key, value in saved.items()}
+
+    def add(self, rows: Iterable[Row]) -> dict[str, str]:
+        """Adds rows of merged pulse; gives what changed, as it is kept on disk."""
+        changed: set[str] = set()
+        for row in rows:
+            key = json.dumps([row[d] for d in self._dimensions], ensure_ascii=False)
+            values = self._values.setdefault(key, [0] * len(self._sums))
+            for i, column in enumerate(self._sums):
+                value = row[column.name]
+                # One NaN would blank its total for good; Pulse counts it as a value that was nulled.
+                if value is not None and (not isinstance(value, float) or math.isfinite(value)):
+                    values[i] = add(values[i], value)
+            changed.add(key)
+        return {key: self._encoded(self._values[key]) for key in changed}
+
+    def __len__(self) -> int:
+        """Rows of a tick, before the next `add`."""
+        return len(self._values)
+
+    def rows(self, tick: int, counts: Counter[str]) -> list[Row]:
+        """The whole of a tick, its number as `complete_tick` in the last row only."""
+        rows: list[Row] = []
+        for key, values in self._values.items():
+            named = dict(zip((c.name for c in self._sums), values, strict=True))
+            rows.append(
+                {TICK: tick, COMPLETE_TICK: 0, **dict(zip(self._dimensions, json.loads(key), strict=True)), **named}
+            )
+        if rows:
+            rows[-1][COMPLETE_TICK] = tick
+        return _converted(rows, self._columns, counts)
+
+    def _encoded(self, values: list[Any]) -> str:
+        return json.dumps([str(v) if isinstance(v, Decimal) else v for v in values])
+
+    def _decoded(self, text: str) -> list[Any]:
+        return [Decimal(v) if isinstance(v, str) else v for v in json.loads(text)]
+
+
+def sums_of(rows: Iterable[Row], columns: Sequence[str]) -> str:
+    """The sums of columns over rows as JSON, decimals as text: what the ledger keeps of a chunk of Pulse."""
+    total: dict[str, Any] = dict.fromkeys(columns, 0)
+    for row in rows:
+        for name in columns:
+            if row[name] is not None:
+                total[name] = add(total[name], row[name])
+    return json.dumps({k: str(v) if isinstance(v, Decimal) else v for k, v in total.items()})
+
+
+def _present(table: pa.Table, columns: Sequence[str], what: str) -> pa.Table:
+    missing = [c for c in columns if c not in table.column_names]
+    if missing and table.num_rows:
+        raise SpecificationError(
+            f"{what} of a batch has no column {missing[0]!r}: gold was written by another use case"
+        )
+    return table.select([c for c in columns if c in table.column_names])
+
+
+def _merged(how: str, left: Any, right: Any) -> Any:
+    if left is None or right is None:
+        return left if right is None else right
+    if how == "sum":
+        return add(left, right)
+    return min(left, right) if how == "min" else max(left, right)
+
+
+def _converted(rows: Iterable[Row], columns: Sequence[Column], counts: Counter[str]) -> list[Row]:
+    converters = [(c.name, converter(data_type(c.type))) for c in columns]
+    return [{name: convert(row[name], counts) for name, convert in converters} for row in rows]

@@ -1,0 +1,188 @@
+"""What the tests of client, service and powerbi sink share: a small use case, its batches, clients of a service."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import requests
+
+from reporting.errors import ServiceUnavailable
+from reporting.measures import ByBucket, Count, CountIf, Last, Max, Measure, Sum, mean
+from reporting.powerbi.auth import TokenProvider
+from reporting.powerbi.client import PowerBIClient
+from reporting.powerbi.http import Session
+from reporting.service.server import LocalService
+from reporting.sinks.base import FeedBatch
+from reporting.sinks.delivered import LocalRows
+from reporting.sinks.powerbi import PowerBISink
+from reporting.usecase import Dimension, Feature, Field, Model, Spotlight, UseCase
+
+CASE = UseCase(
+    name="parcel_delay",
+    question="Will this parcel be late?",
+    entity="parcel",
+    event_id="parcel",
+    event_time="scanned",
+    fields=(
+        Field("parcel", "string", required=True),
+        Field("scanned", "timestamp", required=True),
+        Field("hub", "string"),
+        Field("price", "decimal(10,2)"),
+        Field("weight", "double"),
+        Field("note", "string"),
+        Field("delayed", "boolean"),
+    ),
+    model=Model(features=(Feature("weight", "weight"),), outcome="delayed", positive="late", negative="on time"),
+    dimensions=(Dimension("site", "hub", ("North", "South")),),
+    measures=(
+        Measure("Parcels", Count(), format="#,0"),
+        Measure("Recent parcels", Count(), scope=Last(15)),
+        Measure("Called late", CountIf("predicted")),
+        Measure("Revenue", Sum("price")),
+        Measure("Mean weight", mean("weight")),
+        Measure("Dearest in the bucket", Max("price"), scope=ByBucket()),
+    ),
+    spotlight=Spotlight(severity="double(price)", where="severity > 0", columns=("price", "note")),
+)
+START = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
+START_BUCKET = int(START.timestamp()) // 60
+ZONED = pa.timestamp("us", tz="UTC")
+PULSE_SCHEMA = pa.schema(
+    [
+        ("bucket", ZONED),
+        ("bucket_no", pa.int64()),
+        ("site", pa.string()),
+        ("score_band", pa.string()),
+        ("model_version", pa.string()),
+        ("events", pa.int64()),
+        ("predicted", pa.int64()),
+        ("price_sum", pa.decimal128(20, 2)),
+        ("weight_sum", pa.float64()),
+        ("weight_count", pa.int64()),
+        ("price_max", pa.decimal128(10, 2)),
+    ]
+)
+
+
+class Time:
+    """A clock that stands still but for those who sleep on it. Remembers every sleep."""
+
+    def __init__(self, now: float = START.timestamp()) -> None:
+        self.now = now
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def pulse_row(minute: int, site: str, events: int, price: str = "1.10", **other: Any) -> dict[str, Any]:
+    """A row of pulse, `minute` minutes after START."""
+    row = {
+        "bucket": START + dt.timedelta(minutes=minute),
+        "bucket_no": START_BUCKET + minute,
+        "site": site,
+        "score_band": "50-60%",
+        "model_version": "1",
+        "events": events,
+        "predicted": events // 2,
+        "price_sum": Decimal(price),
+        "weight_sum": 0.25 * events,
+        "weight_count": events,
+        "price_max": Decimal(price),
+    }
+    return {**row, **other}
+
+
+def spot_row(key: str, severity: float, minute: int = 0, note: str = "") -> dict[str, Any]:
+    return {
+        "event_id": key,
+        "event_time": START + dt.timedelta(minutes=minute),
+        "bucket": START + dt.timedelta(minutes=minute),
+        "bucket_no": START_BUCKET + minute,
+        "price": Decimal("12.50"),
+        "note": note,
+        "score": 0.75,
+        "predicted": True,
+        "outcome": None,
+        "severity": severity,
+        "site": "North",
+        "score_band": "70-80%",
+        "model_version": "1",
+    }
+
+
+def batch(number: int, pulse: Iterable[dict[str, Any]] = (), spotlight: Iterable[dict[str, Any]] = ()) -> FeedBatch:
+    spots = list(spotlight)
+    columns = [c.name for c in CASE.spotlight_columns if c.name not in ("query_id", "batch_id")]
+    empty = pa.table({c: pa.array([], pa.null()) for c in columns})
+    dimensions = {
+        "site": pa.table(
+            {"key": ["North", "South", "unknown"], "label": ["North", "South", "unknown"], "order": [0, 1, 9]}
+        )
+    }
+    return FeedBatch(
+        number,
+        pa.Table.from_pylist(list(pulse), PULSE_SCHEMA),
+        pa.Table.from_pylist(spots) if spots else empty,
+        dimensions,
+    )
+
+
+def client_of(service: LocalService, session: Session | None = None) -> PowerBIClient:
+    at = service.endpoint
+    session = session or Session(at.ca)
+    tokens = TokenProvider(at.authority, at.tenant, at.client_id, service.secret, session)
+    return PowerBIClient(at.api, at.workspace, tokens, session)
+
+
+def sink_of(service: LocalService, state: Path, time: Time, client: PowerBIClient | None = None) -> PowerBISink:
+    return PowerBISink(CASE, client or client_of(service), state, clock=time.clock, sleep=time.sleep)
+
+
+def rows_of(service: LocalService, dataset: str, table: str) -> list[dict[str, Any]]:
+    """What the service stored."""
+    return LocalRows(service.endpoint.api, dataset, Session(service.endpoint.ca)).rows(table)
+
+
+def set_fault(service: LocalService, **fault: Any) -> None:
+    answer = Session(service.endpoint.ca).post(f"{service.endpoint.api}/_local/faults", json=fault)
+    assert answer.status_code == 201, answer.text
+
+
+class Crash(BaseException):
+    """Stands for kill -9: nothing catches it."""
+
+
+class CrashingSession(Session):
+    """Dies after the service answered the POST of rows number `at` (from 1): between POST and ledger."""
+
+    def __init__(self, ca: str, at: int) -> None:
+        super().__init__(ca)
+        self._left = at
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
+        answer = super().request(method, url, *args, **options)
+        if method == "POST" and str(url).endswith("/rows"):
+            self._left -= 1
+            if self._left == 0:
+                raise Crash
+        return answer
+
+
+def patient(call: Callable[[], bool], attempts: int = 100) -> None:
+    import time
+
+    for _ in range(attempts):
+        if call():
+            return
+        time.sleep(0.05)
+    raise ServiceUnavailable("it did not happen in time")

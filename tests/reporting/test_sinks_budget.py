@@ -1,0 +1,63 @@
+"""The budget under endless demand in simulated time: no window of a limit is ever passed, and no wait is long."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from pathlib import Path
+
+import pytest
+from powerbi_cases import Time
+
+from reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_PER_HOUR
+from reporting.sinks.budget import Budget
+from reporting.sinks.journal import Journal, Parcel
+
+
+@pytest.mark.parametrize(("rows", "posts"), [(10_000, 300), (500, 1_500)])
+def test_endless_demand_never_passes_a_window_and_never_waits_for_long(tmp_path: Path, rows: int, posts: int) -> None:
+    time = Time()
+    journal = Journal(tmp_path)
+    budget = Budget(journal, time.clock)
+    sent: list[tuple[float, int]] = []
+    for i in range(posts):
+        while (wait := budget.wait(rows)) > 0:
+            time.sleep(wait)
+        journal.sending(Parcel(i, "Pulse", 0, i, rows, "{}", b""), time.now)
+        sent.append((time.now, rows))
+    journal.close()
+    sums = [0, *accumulate(n for _, n in sent)]
+    for i, (at, _) in enumerate(sent):
+        within_hour = [j for j, (then, _) in enumerate(sent[: i + 1]) if then > at - 3_600]
+        within_minute = [then for then, _ in sent[: i + 1] if then > at - 60]
+        assert sums[i + 1] - sums[within_hour[0]] <= MAX_ROWS_PER_HOUR
+        assert len(within_minute) <= MAX_POSTS_PER_MINUTE
+    assert max(time.slept) < 120
+    assert sum(n for _, n in sent) / (sent[-1][0] - sent[0][0]) > 0.7 * min(
+        MAX_ROWS_PER_HOUR / 3_600, rows * MAX_POSTS_PER_MINUTE / 60
+    )
+
+
+def test_what_was_used_is_known_after_a_restart(tmp_path: Path) -> None:
+    time = Time()
+    for _ in range(2):
+        journal = Journal(tmp_path)
+        journal.sending(Parcel(0, "Pulse", 0, 1, 7, "{}", b""), time.now)
+        used = Budget(journal, time.clock).used()
+        journal.close()
+    assert (used.rows, used.posts) == (14, 2)
+    time.now += 3_700
+    journal = Journal(tmp_path)
+    assert Budget(journal, time.clock).used().rows == 0
+    journal.close()
+
+
+def test_spotlight_has_no_room_when_the_hour_is_nearly_used_up(tmp_path: Path) -> None:
+    time = Time()
+    journal = Journal(tmp_path)
+    budget = Budget(journal, time.clock)
+    assert budget.spotlight_room(100) == 899_900
+    with journal.transaction() as db:
+        db.execute("insert into posts (at, rows) values (?, ?)", (time.now, 899_950))
+    assert budget.spotlight_room(10) == 40
+    assert budget.spotlight_room(100) == 0
+    journal.close()

@@ -1,0 +1,38 @@
+"""A pipeline in a process of its own, to be killed: `pipeline_process.py SETTINGS-AS-JSON SWITCH STEP NUMBER`.
+
+With a STEP it kills itself and its JVM, as `kill -9` does, when gold has done that step for the NUMBERth time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from reporting.settings import load
+from reporting.usecase import load_use_case
+from streams.session import spark_session
+from streams.switch import Pipeline
+
+
+def main() -> None:
+    changed, switch, wanted, number = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+    settings = load({}, Path("none"), **changed)
+    lock, seen = threading.Lock(), 0
+
+    def reached(step: str) -> None:
+        nonlocal seen
+        with lock:
+            seen += step == wanted
+            if wanted and seen >= number:
+                os.killpg(0, signal.SIGKILL)
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    Pipeline(spark_session(settings), load_use_case("taxi_tips"), settings, {}, reached).run(switch, stop)
+
+
+main()

@@ -1,0 +1,54 @@
+"""Events and tables that tests of the streams share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reporting.settings import Settings, load
+from reporting.usecases.taxi_events import generate_labelled
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+Labelled = list[tuple[str, tuple[str | None, bytes]]]
+
+
+def made_events(seed: int, count: int, **shares: float) -> Labelled:
+    """Events with what they were made to be; their times lie in the past hour."""
+    start = datetime.now(UTC) - timedelta(hours=1)
+    return list(generate_labelled(seed, start, 50.0, count=count, **shares))
+
+
+def publish_events(settings: Settings, topic: str, events: Labelled) -> None:
+    """Puts events into a topic and returns when the broker has them all."""
+    from streams.hub import Hub
+    from streams.publisher import publish
+
+    hub = Hub.of(load({}, Path("none"), hub__servers=settings["hub.servers"], hub__topic=topic), topic)
+    done = publish(hub, [event for _, event in events])
+    assert done.count == len(events)
+
+
+def events_frame(spark: SparkSession, events: list[tuple[str | None, bytes]]) -> DataFrame:
+    """Events as the rows of `raw_events`, all in one partition, arrived now."""
+    now = datetime.now(UTC)
+    rows = [
+        (None if key is None else key.encode(), bytearray(value), "made", 0, offset, now)
+        for offset, (key, value) in enumerate(events)
+    ]
+    return spark.createDataFrame(
+        rows, "key binary, value binary, topic string, partition int, offset bigint, arrival timestamp"
+    )
+
+
+def gold_rows(table: str, *without: str) -> list[tuple[object, ...]]:
+    """Rows of a Delta table, sorted, without some columns; read with no Spark."""
+    import duckdb
+    from deltalake import DeltaTable
+
+    found = DeltaTable(table).to_pyarrow_dataset()
+    columns = ", ".join(f'"{name}"' for name in found.schema.names if name not in without)
+    rows: list[tuple[object, ...]] = duckdb.sql(f"SELECT {columns} FROM found ORDER BY ALL").fetchall()
+    return rows

@@ -1,0 +1,128 @@
+"""The whole of `livegold demo` as a user starts it, in processes of its own: to its end, interrupted, and killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.spark, pytest.mark.long]
+
+PATIENCE_SECONDS = 420.0
+GONE_SECONDS = 20.0
+EQUATION = re.compile(
+    r"published ([\d,]+) = hub ([\d,]+) = raw ([\d,]+) = gold ([\d,]+) \+ quarantine ([\d,]+) \+ repeats ([\d,]+)  ✓"
+)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One home for all: the model of the first demo is kept for the next."""
+    folder = tmp_path_factory.mktemp("demo-home")
+    yield folder
+    for process in left_behind(folder):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def demo(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "reporting.cli.main", "demo", "taxi_tips", "--no-open", *arguments]
+    return subprocess.Popen(
+        command,
+        env={**os.environ, "LIVEGOLD_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def read_until(process: subprocess.Popen[str], wanted: str) -> str:
+    """Output up to the first line that holds `wanted`."""
+    assert process.stdout is not None
+    text = ""
+    for line in process.stdout:
+        text += line
+        if wanted in line:
+            return text
+    raise AssertionError(f"the demo ended before it said {wanted!r}:\n{text}")
+
+
+def left_behind(home: Path) -> list[psutil.Process]:
+    """Processes that were started with this home or one below it."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            used = process.environ().get("LIVEGOLD_HOME", "")
+            if used.startswith(str(home)) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def none_left_behind(home: Path) -> bool:
+    deadline = time.monotonic() + GONE_SECONDS
+    while left := left_behind(home):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"left behind: {[' '.join(p.cmdline())[:200] for p in left]}")
+        time.sleep(0.2)
+    return True
+
+
+def numbers(output: str) -> tuple[int, ...]:
+    found = EQUATION.search(output)
+    assert found is not None, output
+    return tuple(int(n.replace(",", "")) for n in found.groups())
+
+
+def test_a_demo_accounts_for_every_event_and_leaves_no_process(home: Path) -> None:
+    process = demo(home, "--minutes", "0.5", "--rate", "200")
+    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, output
+    published, hub, raw, gold, quarantine, repeats = numbers(output)
+    assert published == hub == raw == gold + quarantine + repeats
+    assert published > 4_000
+    assert min(gold, quarantine, repeats) > 0
+    assert re.search(r"Pulse +[\d,]+ ", output)
+    assert none_left_behind(home)
+
+
+def test_ctrl_c_ends_a_demo_cleanly_with_everything_published_counted(home: Path) -> None:
+    process = demo(home, "--rate", "100", "--minutes", "10")
+    before = read_until(process, "scored ")
+    assert "kept from the demo before" in before
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, output
+    published, hub, raw, gold, quarantine, repeats = numbers(output)
+    assert published == hub == raw == gold + quarantine + repeats
+    assert none_left_behind(home)
+
+
+def test_the_end_of_one_process_ends_the_demo_with_its_cause(home: Path) -> None:
+    process = demo(home, "--minutes", "10")
+    read_until(process, "pipeline ...")
+    broker = [p for p in left_behind(home) if p.cmdline()[3:4] == ["broker"]]
+    assert len(broker) == 1
+    broker[0].kill()
+    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 1, output
+    assert output.splitlines()[-1].startswith("livegold: broker ended")
+    assert none_left_behind(home)
+
+
+def test_kill_9_of_a_demo_takes_every_process_along(home: Path) -> None:
+    process = demo(home, "--minutes", "10")
+    read_until(process, "pipeline ...")
+    time.sleep(3.0)  # Spark's Java is starting: the moment in which it is the least in hand
+    process.kill()
+    process.wait()
+    assert none_left_behind(home)

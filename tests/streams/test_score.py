@@ -1,0 +1,48 @@
+"""The SQL of a tree says what the model says."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from pyspark.ml import Pipeline
+from pyspark.ml.classification import DecisionTreeClassifier, LogisticRegression
+from pyspark.ml.feature import VectorAssembler
+
+from streams.score import TransformScorer, TreeScorer, scorer
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.spark
+NAMES = ["feature_a", "feature_b", "feature_c"]
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession) -> DataFrame:
+    dice = random.Random(3)
+    made = []
+    for _ in range(2_000):
+        a, b, c = dice.uniform(-5, 5), float(dice.randrange(4)), dice.gauss(0, 1)
+        made.append((a, b, c, float(a * b + c + dice.gauss(0, 2) > 1)))
+    return spark.createDataFrame(made, [*NAMES, "label"])
+
+
+def test_a_tree_as_sql_gives_the_probabilities_of_its_own_transform(rows: DataFrame) -> None:
+    tree = DecisionTreeClassifier(maxDepth=6, seed=1)
+    model = Pipeline(stages=[VectorAssembler(inputCols=NAMES, outputCol="features"), tree]).fit(rows)
+    as_sql = scorer(model, NAMES, "1")
+    assert isinstance(as_sql, TreeScorer)
+    both = as_sql.score(rows).withColumnRenamed("score", "sql").transform(TransformScorer(model, "1").score).collect()
+    assert [row.sql for row in both] == [row.score for row in both]
+    assert len({row.sql for row in both}) > 10
+
+
+def test_another_classifier_scores_through_its_own_transform(rows: DataFrame) -> None:
+    stages = [VectorAssembler(inputCols=NAMES, outputCol="features"), LogisticRegression()]
+    other = scorer(Pipeline(stages=stages).fit(rows), NAMES, "2")
+    assert isinstance(other, TransformScorer)
+    scored = other.score(rows)
+    assert scored.columns == [*rows.columns, "score"]
+    assert 0 < scored.agg({"score": "avg"}).first()[0] < 1

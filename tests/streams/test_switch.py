@@ -1,0 +1,129 @@
+"""The switch changes when things run, never what comes out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from stream_cases import gold_rows, made_events, publish_events
+from streams.reconcile import reconcile
+
+from reporting.errors import NotFound, WrongUse
+from reporting.lake import Lake
+from reporting.settings import Settings
+from reporting.status import StatusFile
+from reporting.usecase import UseCase
+from streams.switch import Pipeline, check_switch
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+EVENTS = 8_000
+
+
+@pytest.mark.spark
+@pytest.mark.broker
+@pytest.mark.long
+def test_batch_and_stream_give_the_same_gold(
+    spark: SparkSession, case: UseCase, make_settings: Callable[..., Settings], topic: str
+) -> None:
+    batch = make_settings("batch", hub__topic=topic)
+    stream = make_settings("stream", hub__topic=topic, hub__batch_events="1500", stream__trigger_seconds="0.1")
+    events = made_events(21, EVENTS)
+    publish_events(batch, topic, events)
+    Pipeline(spark, case, batch, {}).run("batch", threading.Event())
+
+    stop = threading.Event()
+    pipeline = threading.Thread(target=Pipeline(spark, case, stream, {}).run, args=("stream", stop))
+    pipeline.start()
+    status, deadline = StatusFile(stream.home, case.name), time.monotonic() + 120
+    while time.monotonic() < deadline:
+        queries = (status.read() or {}).get("queries", {})
+        if queries and all(q.get("committed") == EVENTS for q in queries.values()):
+            break
+        time.sleep(0.2)
+    stop.set()
+    pipeline.join(60)
+
+    one, many = Lake.of(batch, case.name), Lake.of(stream, case.name)
+    cut = ("query_id", "batch_id")
+    predictions = gold_rows(one.predictions, *cut)
+    assert len(predictions) == sum(kind in ("valid", "late") for kind, _ in events)
+    assert gold_rows(many.predictions, *cut) == predictions
+    assert gold_rows(many.quarantine, *cut) == gold_rows(one.quarantine, *cut)
+    assert len(gold_rows(many.pulse)) > len(gold_rows(one.pulse)), "the stream was one batch: nothing was compared"
+    # A double adds up in another order: rounded; everything else is exact.
+    assert pulse_totals(many, case) == pulse_totals(one, case)
+    for settings in (batch, stream):
+        assert reconcile(case, settings).problems == ()
+
+
+def pulse_totals(lake: Lake, case: UseCase) -> list[tuple[object, ...]]:
+    import duckdb
+    from deltalake import DeltaTable
+
+    pulse = DeltaTable(lake.pulse).to_pyarrow_dataset()
+    assert pulse.schema.names
+    keys = ", ".join(["bucket", *(d.name for d in case.all_dimensions)])
+    types = {c.name: c.type for c in case.pulse_columns}
+    sums = [
+        f"round(sum({a.name}), 6)" if types[a.name] == "double" else f"sum({a.name})"
+        for a in case.aggregates
+        if a.additive
+    ]
+    found: list[tuple[object, ...]] = duckdb.sql(
+        f"SELECT {keys}, {', '.join(sums)} FROM pulse GROUP BY {keys} ORDER BY {keys}"
+    ).fetchall()
+    return found
+
+
+@pytest.mark.spark
+@pytest.mark.broker
+def test_a_folder_of_files_is_a_hub_too(
+    spark: SparkSession,
+    case: UseCase,
+    make_settings: Callable[..., Settings],
+    topic: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    from streams.hub import Hub, ensure_topic
+    from streams.publisher import publish
+
+    folder = tmp_path_factory.mktemp("events")
+    settings = make_settings("files", hub__kind="folder", hub__folder=str(folder), hub__servers="127.0.0.1:9092")
+    hub = Hub.of(settings, case.name)
+    ensure_topic(hub, 1)
+    # A line feed would end the event in a file of lines.
+    events = [(kind, event) for kind, event in made_events(31, 2_000) if b"\n" not in event[1] and event[1]]
+    publish(hub, [event for _, event in events])
+    Pipeline(spark, case, settings, {}).run("batch", threading.Event())
+    lake = Lake.of(settings, case.name)
+    valid = sorted(key for kind, (key, _) in events if kind in ("valid", "late"))
+    assert [row[0] for row in gold_rows(lake.predictions)] == valid
+    assert len(gold_rows(lake.raw)) == len(events)
+    assert len(gold_rows(lake.quarantine)) == sum(kind == "dirty" for kind, _ in events)
+
+
+@pytest.mark.spark
+@pytest.mark.broker
+def test_a_run_without_a_champion_is_refused_before_anything_is_written(
+    spark: SparkSession, case: UseCase, make_settings: Callable[..., Settings], topic: str
+) -> None:
+    from pathlib import Path
+
+    settings = make_settings("none", hub__topic=topic, mlflow__uri="")
+    with pytest.raises(NotFound, match="run `livegold train taxi_tips` first"):
+        Pipeline(spark, case, settings, {}).run("batch", threading.Event())
+    assert not Path(settings.lake).exists()
+
+
+def test_switches_are_checked_by_name() -> None:
+    for good in ("batch", "stream"):
+        check_switch(good)
+    with pytest.raises(WrongUse, match="not there yet"):
+        check_switch("realtime")
+    with pytest.raises(WrongUse, match="give batch or stream"):
+        check_switch("hourly")
