@@ -258,7 +258,8 @@ class GoldWriter:
         if newest is None or newest[0] is None:
             empty = np.array([], dtype=np.int64)
             return pa.table({name: empty for name in KEY_COLUMNS})
-        oldest = F.lit(newest[0]) - F.expr(f"INTERVAL {self.case.repeats_within_hours} HOUR")
+        # Twice the time, as `RecentKeys` itself keeps: a partition that lags behind still meets its first.
+        oldest = F.lit(newest[0]) - F.expr(f"INTERVAL {2 * self.case.repeats_within_hours} HOUR")
         return gold.where(F.col("arrival") >= oldest).select(*_key_columns()).toArrow()
 
     def _took(self, step: str, started: float) -> None:

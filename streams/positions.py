@@ -85,11 +85,11 @@ class _Gap:
         return self.last - self.first + 1
 
 
-def held_by_hub(db: duckdb.DuckDBPyConnection, hub: Hub) -> tuple[int, list[str]]:
+def held_by_hub(db: duckdb.DuckDBPyConnection, hub: Hub, deadline: float = ANSWER_SECONDS) -> tuple[int, list[str]]:
     """How many events the hub holds, and how raw differs. Raises what `offsets` raises."""
     if hub.folder is not None:
         return _held_by_folder(db, hub)
-    held = offsets(hub)
+    held = offsets(hub, deadline)
     own = f"topic = {_text(hub.topic)}"
     problems = line(db, f"SELECT * FROM raw_at WHERE NOT ({own})", f"{{}} in raw and not of topic {hub.topic}")
     strange = f'SELECT * FROM raw_at WHERE {own} AND "partition" NOT IN ({", ".join(map(str, held))})'

@@ -25,7 +25,7 @@ from reporting.lake import Lake
 from reporting.settings import Settings
 from reporting.sql import arrow_dataset, database, open_table
 from reporting.usecase import UseCase
-from streams.hub import Hub
+from streams.hub import ANSWER_SECONDS, Hub
 from streams.positions import beyond_raw, held_by_hub, in_two_tables, twice, without_reason
 from streams.recount import DeliveredSum, compare_delivered, compare_pulse, compare_spotlight
 from streams.unaccounted import account_for
@@ -70,12 +70,14 @@ def reconcile(
     *,
     hub: bool = True,
     delivered: bool = True,
+    deadline: float = ANSWER_SECONDS,
 ) -> Reconciliation:
     """Compares everything of one use case; seconds for a million events.
 
     `spark_factory` is called only when an event may be a repeat that is written differently, which takes the pipeline's
     own parser to tell; the default is livegold's own session. `hub` and `delivered` leave a part out on purpose. A hub
-    that cannot be reached and a table that is not there are problems; Unauthorized and SettingsError are raised.
+    that does not answer within `deadline` seconds and a table that is not there are problems; Unauthorized and
+    SettingsError are raised.
     """
     lake = Lake.of(settings, case.name)
     place = Hub.of(settings, case.name) if hub else None
@@ -85,7 +87,7 @@ def reconcile(
         held = None
         if place is not None and "raw" in tables:
             try:
-                held, said = held_by_hub(db, place)
+                held, said = held_by_hub(db, place, deadline)
                 problems += said
             except (ServiceUnavailable, NotFound) as error:
                 problems.append(f"the hub was not compared: {error}")

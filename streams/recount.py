@@ -230,6 +230,6 @@ def _fed_version(case: UseCase, settings: Settings) -> int | None:
     for text in file.read_text(encoding="utf-8").splitlines()[2:]:
         offset = json.loads(text)
         # Delta's streaming source: an index below 0 is before the first file of the version.
-        if offset.get("reservoirId") == pulse and offset["index"] < 0:
+        if offset.get("reservoirId") == pulse and offset["index"] < 0 and not offset.get("isStartingVersion"):
             return int(offset["reservoirVersion"]) - 1
     return None

@@ -24,7 +24,6 @@ def hub_stream(spark: SparkSession, hub: Hub, headers: bool) -> DataFrame:
                 F.col("_metadata.file_name").alias("topic"),
                 F.col("_metadata.file_block_start").alias("_block"),
                 F.col("_metadata.file_modification_time").alias("timestamp"),
-                F.monotonically_increasing_id().alias("_row"),
             )
         )
     options = hub.spark_options() | {"includeHeaders": str(headers).lower()}
@@ -33,8 +32,10 @@ def hub_stream(spark: SparkSession, hub: Hub, headers: bool) -> DataFrame:
 
 def positioned(batch: DataFrame, headers: bool) -> DataFrame:
     """One batch of `hub_stream` with partition and offset: those of Kafka, or the line's number in a folder's file."""
-    if "_row" not in batch.columns:
+    if "_block" not in batch.columns:
         return batch
+    # Lines of one part of a file come in their order, in one task.
+    in_order = batch.withColumn("_row", F.monotonically_increasing_id())
     line = F.row_number().over(Window.partitionBy("topic").orderBy("_block", "_row")) - 1
     added = {
         "key": F.lit(None).cast("binary"),
@@ -43,4 +44,4 @@ def positioned(batch: DataFrame, headers: bool) -> DataFrame:
     }
     if headers:
         added["headers"] = F.lit(None).cast("array<struct<key:string,value:binary>>")
-    return batch.withColumns(added).drop("_block", "_row")
+    return in_order.withColumns(added).drop("_block", "_row")

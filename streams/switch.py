@@ -86,6 +86,8 @@ class Pipeline:
         self._status = StatusFile(settings.home, case.name)
         self._state = "starting"
         self._switch = ""
+        self.seconds = 0.0
+        """How long raw and gold took, in `batch`."""
 
     def run(self, switch: str, stop: threading.Event) -> None:
         """Runs until the end of what is there (`batch`) or until `stop` is set (`stream`).
@@ -99,8 +101,10 @@ class Pipeline:
             create_tables(self._spark, self.case, self.lake)
             try:
                 if switch == "batch":
+                    started = time.perf_counter()
                     self._start_hub_queries()
                     self._wait(stop)
+                    self.seconds = time.perf_counter() - started
                     self._start_feeds()
                     self._wait(stop)
                 else:

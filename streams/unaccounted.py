@@ -96,7 +96,7 @@ def _bytes(db: duckdb.DuckDBPyConnection, raw: Any) -> Iterator[None]:
     columns = ["topic", "partition", "offset", "key", "value"]
     scanner = raw.scanner(columns=columns, batch_size=ROWS_READ_AT_ONCE, batch_readahead=2, fragment_readahead=1)
     db.register("raw_bytes", scanner.to_reader())
-    # DuckDB cannot know how long a stream is, and would rather keep all of raw in memory than the few rows it is joined to.
+    # DuckDB cannot know how long a stream is, and would keep all of it in memory, not the few rows it is joined to.
     db.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
     yield
     db.execute("RESET disabled_optimizers")

@@ -25,10 +25,13 @@ TICK_SECONDS = 0.25
 LOOK_SECONDS = 1.0
 QUALITY_SECONDS = 5.0
 CATCH_UP_SECONDS = 90.0
+"""Nothing has moved for so long: a first batch compiles for a minute where the machine is slow or busy."""
+LONGEST_CATCH_UP_SECONDS = 600.0
 START_SECONDS = 900.0
 """The first start of all fetches Kafka's and Delta's jars, over whatever network there is."""
 
 BROKER, SERVICE, MODEL, PIPELINE, PUBLISHER = "Kafka broker", "Power BI service", "model", "pipeline", "first event"
+GOES_THROUGH = "ending: what was published goes through"
 
 
 @click.command()
@@ -94,16 +97,15 @@ class _Demo:
         keep_times: bool,
         stop: threading.Event,
     ) -> None:
-        from rich.console import Console
-
         from reporting.cli.demo_view import Picture, Screen
         from reporting.cli.stage import Stage
+        from reporting.cli.view import console
 
         wiped = home.empty()
         notes = [f"Everything of this demo is in {home.path}" + (", emptied of the run before" if wiped else "")]
         self._usecase, self._case, self._home, self._file = usecase, case, home, file
         self._minutes, self._rate, self._keep_times, self._stop = minutes, rate, keep_times, stop
-        self._console = Console()
+        self._console = console()
         self._picture = Picture(case.name, case.question, notes, minutes, expected=expected)
         self._screen = Screen(self._picture, self._console)
         self._stage = Stage(home.path / "logs", home.environment())
@@ -215,32 +217,39 @@ class _Demo:
     def _finish(self) -> None:
         picture, stage = self._picture, self._stage
         picture.stopping = True
-        with self._ending("the publisher"):
+        with self._ending("ending: the publisher"):
             stage.stop("publish")
-        with self._ending("what was published goes through"):
+        with self._ending(GOES_THROUGH):
             self._catch_up()
-        with self._ending("the pipeline"):
+        with self._ending("ending: the pipeline"):
             try:
                 stage.stop("run")
             except LivegoldError as error:
                 self._problems.append(str(error))
-        with self._ending("everything is counted"):
+        with self._ending("ending: everything is counted"):
             self._count()
-        with self._ending("service and broker"):
+        with self._ending("ending: service and broker"):
             stage.stop("powerbi")
             stage.stop("broker")
 
     def _catch_up(self) -> None:
-        deadline = time.monotonic() + CATCH_UP_SECONDS
+        """Until the last row is through, or nothing has moved for CATCH_UP_SECONDS, or a process fails."""
+        began = moved = time.monotonic()
+        place: object = None
         self._seen.look()
         while waiting := self._seen.behind():
-            if time.monotonic() > deadline:
-                self._problems.append(f"{choices(waiting)} did not catch up in {CATCH_UP_SECONDS:.0f} s")
-                return
+            now = time.monotonic()
+            if place != (place := self._seen.place()):
+                moved = now
+            if now - moved > CATCH_UP_SECONDS or now - began > LONGEST_CATCH_UP_SECONDS:
+                self._problems.append(f"{' and '.join(waiting)} did not catch up in {now - began:.0f} s")
+                break
             self._stage.check("broker", "powerbi", "run")
+            self._picture.steps[GOES_THROUGH].note = f"waiting for {' and '.join(waiting)}"
             self._look()
             time.sleep(TICK_SECONDS)
         self._look(at_once=True)
+        self._picture.counting = True
 
     # ---- 4. counted --------------------------------------------------------------------------------------------------
 
@@ -272,13 +281,9 @@ class _Demo:
         predictions = self._seen.lake.predictions
         model = self._picture.model
         if self._file is None or model is None:
-            return newest(predictions, "event_time"), "newest fifth of this run"
+            return newest(predictions, "event_time"), "newest fifth of the run"
         since = datetime.fromtimestamp(model["newest_from"], UTC)
-        judged = newest(predictions, self._case.event_time, since)
-        return (
-            judged,
-            f"newest fifth of the file ({self._case.event_time} from {since:%Y-%m-%d %H:%M} UTC), never learnt from",
-        )
+        return newest(predictions, self._case.event_time, since), "newest fifth of the file, not learnt from"
 
     # ---- looking on --------------------------------------------------------------------------------------------------
 
@@ -332,12 +337,11 @@ class _Demo:
             if step in self._picture.steps and self._open(step):
                 self._picture.steps[step].note = self._stage.said(process)
 
-    def _ending(self, what: str) -> Any:
+    def _ending(self, name: str) -> Any:
         from contextlib import contextmanager
 
         @contextmanager
         def step() -> Any:
-            name = f"ending: {what}"
             self._picture.begin(name)
             self._screen.update()
             yield

@@ -48,6 +48,7 @@ class Picture:
     steps: dict[str, Step] = field(default_factory=dict)
     first_event: float | None = None
     stopping: bool = False
+    counting: bool = False
     published: int = 0
     rate: float = 0.0
     expected: int | None = None
@@ -106,7 +107,8 @@ class Screen:
             if (name, ended) not in self._said:
                 self._said.add((name, ended))
                 self._line(f"{name}: {step.note or 'ready'} ({step.seconds:.1f} s)" if ended else f"{name} ...")
-        if picture.first_event is not None and time.monotonic() - self._last_line >= LINE_SECONDS:
+        moving = picture.first_event is not None and not picture.counting
+        if moving and time.monotonic() - self._last_line >= LINE_SECONDS:
             self._last_line = time.monotonic()
             self._line(line(picture))
 
@@ -250,18 +252,18 @@ def summary(end: Summary) -> RenderableType:
 
 
 def _quality(end: Summary) -> RenderableType:
-    columns = ("events", "accuracy", "always the same", "precision", "recall", "F1", "AUC")
+    columns = ("events", "accuracy", "baseline", "precision", "recall", "F1", "AUC")
     table = view.listing("on", *columns, right=columns)
     rows: list[tuple[str, Mapping[str, Any]]] = []
     model = end.picture.model
     if model:
-        rows.append((f"version {model['version']} on the newest fifth of its history", model))
+        rows.append((f"version {model['version']}: newest fifth of its history", model))
     quality = end.quality
     if quality is not None and quality.known:
         own = {n: getattr(quality, n) for n in ("accuracy", "baseline", "precision", "recall", "f1")}
-        rows.append((f"live, {end.judged}", {"judged_on": quality.known, **own}))
+        rows.append((f"live: {end.judged}", {"judged_on": quality.known, **own}))
     elif quality is not None:
-        rows.append((f"live, {end.judged}: none came", {}))
+        rows.append((f"live: {end.judged}, none came", {}))
     for name, found in rows:
         table.add_row(
             name,
@@ -269,7 +271,12 @@ def _quality(end: Summary) -> RenderableType:
             *(view.share(found.get(n)) for n in ("accuracy", "baseline", "precision", "recall")),
             *("" if found.get(n) is None else f"{found[n]:.3f}" for n in ("f1", "auc")),
         )
-    return Group(Text("Model quality, where the outcome is known", TITLE), table)
+    return Group(
+        Text.assemble(
+            ("Model quality where the outcome is known", TITLE), (" (baseline: always the same answer)", QUIET)
+        ),
+        table,
+    )
 
 
 def _delivered(sink: Mapping[str, Any]) -> RenderableType:

@@ -85,7 +85,7 @@ def newest(predictions: str, time_column: str, since: datetime | None = None) ->
         )
         boundary = "SELECT quantile_disc(moment, $share) FROM known" if since is None else "SELECT $since::TIMESTAMPTZ"
         given = {"share": 1 - NEWEST_SHARE} if since is None else {"since": since}
-        sums = ", ".join(f"count_if({cell})" for cell in CELLS)
+        sums = ", ".join(f"coalesce(count_if({cell}), 0)" for cell in CELLS)
         row = connection.execute(f"SELECT {sums} FROM known WHERE moment >= ({boundary})", given).fetchone()
     assert row is not None
     return Quality(*(int(n) for n in row))

@@ -18,10 +18,9 @@ def reconcile(usecase: str, as_json: bool) -> None:
 
     Recounts from the broker's offsets and the tables on disk, never from counters.
     """
-    from streams.reconcile import reconcile as compare
-
     from reporting import settings
     from reporting.usecase import load_use_case
+    from streams.reconcile import reconcile as compare
 
     case = load_use_case(usecase)
     found = compare(case, settings.load())
@@ -29,10 +28,9 @@ def reconcile(usecase: str, as_json: bool) -> None:
         plain = {**dataclasses.asdict(found), "use_case": case.name, "ok": found.ok}
         click.echo(json.dumps(plain, indent=1, default=str))
     else:
-        from rich.console import Console
+        from reporting.cli.view import console, reconciliation
 
-        from reporting.cli.view import reconciliation
-
-        Console().print(reconciliation(found))
+        console().print(reconciliation(found))
     if not found.ok:
-        raise CheckFailed(f"use case {case.name} does not reconcile: {'; '.join(found.problems)}")
+        differences = "1 difference" if len(found.problems) == 1 else f"{len(found.problems)} differences"
+        raise CheckFailed(f"use case {case.name} does not reconcile: {differences}, each named above")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from datetime import date, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,11 +33,9 @@ def sql(query: str, form: str) -> None:
 
 
 def _table(rows: pa.Table) -> None:
-    from rich.console import Console
+    from reporting.cli.view import console, rows_table
 
-    from reporting.cli.view import rows_table
-
-    Console().print(rows_table(rows.column_names, (r.values() for r in rows.to_pylist())))
+    console().print(rows_table(rows.column_names, (r.values() for r in rows.to_pylist())))
 
 
 def _csv(rows: pa.Table) -> None:
@@ -47,9 +47,17 @@ def _csv(rows: pa.Table) -> None:
         out.writerows(r.values() for r in batch.to_pylist())
 
 
+def _plain(value: Any) -> Any:
+    """What JSON has no type for. A decimal is a number where that is exact, else its digits as text."""
+    if isinstance(value, Decimal):
+        number = float(value)
+        return number if Decimal(repr(number)) == value else str(value)
+    return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
 def _json(rows: pa.Table) -> None:
     import json
 
     for batch in rows.to_batches(10_000):
         for row in batch.to_pylist():
-            click.echo(json.dumps(row, default=str))
+            click.echo(json.dumps(row, default=_plain))

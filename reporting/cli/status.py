@@ -35,8 +35,6 @@ def status(usecase: str | None, as_json: bool) -> None:
         wanted = f"use case {usecase} has" if usecase else "no use case has"
         raise NotFound(f"{wanted} {'not ' if usecase else ''}run on {home}: start one with `livegold run`")
     else:
-        from rich.console import Console
+        from reporting.cli.view import console, status_report
 
-        from reporting.cli.view import status_report
-
-        Console().print(status_report(found))
+        console().print(status_report(found))

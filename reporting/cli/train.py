@@ -65,11 +65,9 @@ def train(usecase: str, file: Path | None, from_raw: bool, promote: bool, report
     found = _train(spark_session(settings), settings, case, file, from_raw, promote)
     if report is not None:
         report.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    from rich.console import Console
+    from reporting.cli.view import console, evaluation
 
-    from reporting.cli.view import evaluation
-
-    Console().print(evaluation(found))
+    console().print(evaluation(found))
 
 
 def _train(

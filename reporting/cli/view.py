@@ -16,6 +16,16 @@ GOOD, BAD, QUIET, TITLE = "green", "bold red", "dim", "bold"
 CHECK, CROSS = "✓", "✗"
 
 
+PIPED_WIDTH = 120
+"""Columns where there is no terminal: a file has room."""
+
+
+def console() -> Console:
+    """Standard output."""
+    own = Console()
+    return own if own.is_terminal else Console(width=PIPED_WIDTH)
+
+
 def grid(*alignments: str) -> Table:
     """Columns without lines; `alignments` are rich's justifications."""
     table = Table.grid(padding=(0, 2))
@@ -190,14 +200,15 @@ def confusion(found: Mapping[str, Any]) -> RenderableType:
 
 
 def equation(found: Any, published: int | None = None) -> Text:
-    """published = raw = gold + quarantine + repeats, with the numbers."""
-    mark = Text(CHECK, GOOD) if found.ok else Text(CROSS, BAD)
-    hub = "not compared" if found.hub is None else f"{found.hub:,}"
-    first = f"published {hub}" if published is None else f"published {published:,} = hub {hub}"
+    """published = raw = gold + quarantine + repeats; published is what the hub holds unless it is given."""
+    published = found.hub if published is None else published
+    begin = "" if published is None else f"published {published:,} = "
     return Text.assemble(
-        f"{first} = raw {found.raw:,} = gold {found.predictions:,} + quarantine {found.quarantined:,} "
+        f"{begin}raw {found.raw:,} = gold {found.predictions:,} + quarantine {found.quarantined:,} "
         f"+ repeats {found.repeats:,}  ",
-        mark,
+        Text(CHECK, GOOD) if found.ok else Text(CROSS, BAD),
+        no_wrap=True,
+        overflow="ignore",
     )
 
 

@@ -77,6 +77,12 @@ class Watch:
         """What the powerbi sink has delivered."""
         return status_of(self._state)
 
+    def place(self) -> tuple[object, ...]:
+        """Something that differs whenever anything has moved on."""
+        status = self.status()
+        batches = [(q.get("batch"), q.get("committed")) for q in status.get("queries", {}).values()]
+        return (*batches, status.get("gold", {}).get("events"), self.sink().get("rows_delivered"))
+
     def behind(self) -> list[str]:
         """Names of queries that have not caught up with everything published; one that has ended is not waited for."""
         status = self.status()

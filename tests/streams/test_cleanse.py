@@ -78,7 +78,10 @@ BAD = {
     "key twice, escaped": (TEXT.replace('"tip"', '"f\\u0061re": 1.0, "tip"').encode(), ["key occurs twice: fare"]),
     "a number in words": (changed(fare="abc"), ["fare is not decimal(10,2): abc"]),
     "NaN as text": (changed(distance="NaN"), ["distance is not double: NaN"]),
-    "endless": (TEXT.replace("1.6", "1e999").encode(), ["distance is not double: 1e999"]),
+    "endless": (
+        TEXT.replace("1.6", "1e999").encode(),
+        ['distance is not double: "Infinity"', "distance is above 500 miles"],
+    ),
     "half a passenger": (changed(passengers=2.5), ["passengers is not int: 2.5"]),
     "an object for a text": (changed(payment={"a": 1}), ['payment is not string: {"a":1}']),
     "a list for a text": (changed(payment=["cash"]), ['payment is not string: ["cash"]']),

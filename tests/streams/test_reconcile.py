@@ -302,11 +302,13 @@ def test_events_without_a_key_have_no_repeats(made: Made) -> None:
     assert "missing: 1 event in raw and in no other table: events.jsonl/0/7" in found.problems
 
 
-def test_a_hub_that_is_not_there_is_a_problem_unless_it_is_left_out(tmp_path: Path) -> None:
-    made = Made(tmp_path, hub__kind="kafka", hub__servers="127.0.0.1:1", hub__topic=TOPIC)
-    found = made.compare(hub=False)
-    assert found.ok
+def test_a_hub_that_does_not_answer_is_a_problem_unless_it_is_left_out(tmp_path: Path) -> None:
+    made = Made(tmp_path, hub__kind="kafka", hub__folder="", hub__servers="127.0.0.1:1", hub__topic=TOPIC)
+    found = made.compare(deadline=1.0)
     assert found.hub is None
+    assert len(found.problems) == 1
+    assert found.problems[0].startswith("the hub was not compared: hub events.jsonl on 127.0.0.1:1: no answer in 1 s")
+    assert made.compare(hub=False).ok
 
 
 # ---- Spark judges ----------------------------------------------------------------------------------------------------
@@ -342,6 +344,24 @@ def test_the_same_bytes_are_no_repeat_when_they_came_before_their_time(made: Mad
     found = made.compare(spark_factory=lambda: spark)
     assert found.problems == (
         "missing: 1 event in raw and in no other table, not valid and not in quarantine: events.jsonl/0/7",
+    )
+
+
+@pytest.mark.spark
+def test_a_run_that_writes_meanwhile_is_told_of(made: Made, spark: SparkSession) -> None:
+    made.predictions = [p for p in made.predictions if p["offset"] != 1]
+    made.pulse = pulse_of(made.predictions)
+
+    def spark_while_raw_is_written() -> SparkSession:
+        raw = DeltaTable(Lake.of(made.settings, CASE.name).raw)
+        write_deltalake(raw, raw.to_pyarrow_dataset().head(1), mode="append")
+        return spark
+
+    found = made.compare(spark_factory=spark_while_raw_is_written)
+    assert found.raw == 10
+    assert found.problems == (
+        "missing: 1 event in raw and in no other table, valid and no repeat: events.jsonl/0/1",
+        "a run was writing while this was compared: compare again when it has ended",
     )
 
 
