@@ -1,6 +1,6 @@
 """How fast the pipeline is, beside a bare Spark job on the same events. Not a test: no time fails anything.
 
-Each run is a fresh process with an empty lake; the two take turns, so that a machine that gets slower or busier meets both.
+Each run is a fresh process with an empty lake; the two take turns, so that a machine that gets slower meets both.
 Run as a module it is one run of the pipeline in `batch`.
 """
 

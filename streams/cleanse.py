@@ -78,7 +78,10 @@ class Cleanser:
         found = F.when(readable, F.array_compact(F.array(*self._reasons_of_fields()))).otherwise(
             F.array(self._reason_of_bytes())
         )
-        reasons = F.when(F.size(found) > 0, found).otherwise(F.array(F.lit("event cannot be read")))
+        # A column of its own first: written into the next expression it would be worked out twice.
+        judged = judged.withColumn("_found", found)
+        unknown = F.array(F.lit("event cannot be read"))
+        reasons = F.when(F.size("_found") > 0, F.col("_found")).otherwise(unknown)
         return judged.select(*bad.columns, reasons.alias("reasons"))
 
     # ---- the typed parse -------------------------------------------------------------------------------------------
@@ -151,8 +154,8 @@ class Cleanser:
         return F.coalesce(good, F.lit(False))
 
     def _has_key_twice(self) -> Column:
-        # As many keys as declared fields with a value: each is there once, and nothing else. Only where the numbers differ
-        # (a null, a key that is not declared, one twice) the keys themselves are looked at, which costs much more.
+        # As many keys as declared fields with a value: each is there once, and nothing else. Only where the numbers
+        # differ (a null, a key that is not declared, one twice) the keys are looked at, which costs much more.
         values = [F.col(f"_parsed.event.{f.name}").isNotNull().cast("int") for f in self.fields]
         with_value = functools.reduce(operator.add, values)
         keys = F.size("_keys")
@@ -167,9 +170,8 @@ class Cleanser:
             return F.coalesce(F.isnan(value) | (F.abs(value) == float("inf")), F.lit(False))
         if field.type == "string":
             # An object or a list comes through as its JSON; only a text that looks like one is looked at closely.
-            exact = F.expr(
-                f"schema_of_variant(try_variant_get(try_parse_json(cast(value as string)), '$.{field.name}', 'variant'))"
-            )
+            document = "try_parse_json(cast(value as string))"
+            exact = F.expr(f"schema_of_variant(try_variant_get({document}, '$.{field.name}', 'variant'))")
             looks = F.startswith(value, F.lit("{")) | F.startswith(value, F.lit("["))
             return F.when(F.coalesce(looks, F.lit(False)), F.coalesce(exact != "STRING", F.lit(True))).otherwise(False)
         return F.lit(False)
@@ -197,7 +199,8 @@ class Cleanser:
         case = self.case
         keys = F.col("_keys")
         twice = F.array_distinct(F.filter(keys, lambda k: F.size(F.filter(keys, lambda o: o == k)) > 1))
-        found = [F.when(F.size(twice) > 0, F.concat(F.lit("key occurs twice: "), F.array_join(twice, ", ")))]
+        twice_over = F.concat(F.lit("key occurs twice: "), F.array_join(twice, ", "))
+        found = [F.when(self._has_key_twice(), twice_over)]
         for field in self.fields:
             text = F.element_at(F.col("_texts"), field.name)
             there = text.isNotNull()

@@ -1,13 +1,15 @@
 """Values of dimensions: declared, or admitted first come up to a limit, and never reassigned. Not for their reports.
 
-The tables of the dimensions in gold are the record of what was admitted. They are written before the first row that uses a
-value, by the one query that writes gold.
+The tables of the dimensions in gold are the record of what was admitted. They are written before the first row that
+uses a value, by the one query that writes gold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -30,11 +32,8 @@ class Dimensions:
 
     def load(self) -> None:
         """Reads what was admitted and adds what is declared and not there yet."""
-        for dimension in self._case.all_dimensions:
-            path = self._lake.dimension(dimension.name)
-            rows = self._spark.read.format("delta").load(path).select("key").collect()
-            self._values[dimension.name] = {r.key.lower(): r.key for r in rows}
-            self._add(dimension, (*(dimension.values or ()), OTHER, UNKNOWN))
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(self._load, self._case.all_dimensions))
 
     def admit_value(self, name: str, value: str) -> None:
         """Admits one value of a dimension, if there is room."""
@@ -71,6 +70,11 @@ class Dimensions:
         blank = text.isNull() | (text == "")
         return F.when(blank, F.lit(UNKNOWN)).otherwise(found.otherwise(F.lit(OTHER)))
 
+    def _load(self, dimension: Dimension) -> None:
+        rows = self._spark.read.format("delta").load(self._lake.dimension(dimension.name)).select("key").collect()
+        self._values[dimension.name] = {r.key.lower(): r.key for r in rows}
+        self._add(dimension, (*(dimension.values or ()), OTHER, UNKNOWN))
+
     def _room(self, dimension: Dimension) -> int:
         if dimension.values is not None:
             return 0
@@ -89,8 +93,11 @@ class Dimensions:
         if not fresh:
             return
         place = sum(v not in LAST for v in known.values())
-        rows = [(v, v, LAST.get(v, place + i)) for i, v in enumerate(fresh.values())]
-        schema = ", ".join(f"`{c.name}` {c.type}" for c in DIMENSION)
-        frame = self._spark.createDataFrame(rows, schema).coalesce(1)
+        values_in_order = list(fresh.values())
+        order = [LAST.get(v, place + i) for i, v in enumerate(values_in_order)]
+        # As an Arrow table, because a list of rows would start Spark's Python workers.
+        columns = zip(DIMENSION, (values_in_order, values_in_order, order), strict=True)
+        rows = pa.table({c.name: pa.array(values) for c, values in columns})
+        frame = self._spark.createDataFrame(rows).coalesce(1)
         frame.write.format("delta").mode("append").save(self._lake.dimension(dimension.name))
         known.update(fresh)

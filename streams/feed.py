@@ -1,7 +1,7 @@
 """The feed off gold: new rows of pulse and spotlight, in numbered batches, as Arrow tables. Not for sending them.
 
-One query over both tables gives one numbering, the same again on a replay. Each sink has a feed of its own, so that a slow
-one holds neither gold nor the others.
+One query over both tables gives one numbering, the same again on a replay. Each sink has a feed of its own, so that a
+slow one holds neither gold nor the others.
 """
 
 from __future__ import annotations

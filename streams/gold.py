@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
 from reporting.errors import WrongUse
@@ -80,6 +80,10 @@ class GoldWriter:
         self._started = False
         self._lock = threading.Lock()
 
+    def prepare(self) -> None:
+        """Reads the admitted values of dimensions and writes the declared ones; before the first batch."""
+        self._dimensions.load()
+
     def __call__(self, kafka: DataFrame, batch_id: int) -> None:
         """Writes one batch; raises whatever Spark raises, and WrongUse for a replay under another use case."""
         query_id = kafka.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
@@ -88,7 +92,6 @@ class GoldWriter:
         events = raw_events(kafka)
         written = False
         if not self._started:
-            self._dimensions.load()
             self._keys.add(self._recent_keys())
             written = self._is_written(query_id, batch_id)
             self._started = True
@@ -231,8 +234,8 @@ class GoldWriter:
         self._idempotent(writer, "spotlight", query_id, batch_id).save(self.lake.spotlight)
         self._reached("spotlight")
 
-    def _idempotent(self, writer: object, table: str, query_id: str, batch_id: int) -> object:
-        return writer.option("txnAppId", f"{query_id}/{table}").option("txnVersion", batch_id)  # type: ignore[attr-defined]
+    def _idempotent(self, writer: DataFrameWriter, table: str, query_id: str, batch_id: int) -> DataFrameWriter:
+        return writer.option("txnAppId", f"{query_id}/{table}").option("txnVersion", batch_id)
 
     # ---- a replay --------------------------------------------------------------------------------------------------
 

@@ -74,8 +74,8 @@ class Registry:
         if champion.features != wanted:
             changed = sorted(set(champion.features) ^ set(wanted)) or ["their order"]
             raise WrongUse(
-                f"champion {champion.version} of {case.name} was trained on other features ({choices(changed)} differ): "
-                f"run `livegold train {case.name} --promote`"
+                f"champion {champion.version} of {case.name} was trained on other features "
+                f"({choices(changed)} differ): run `livegold train {case.name} --promote`"
             )
         import mlflow.spark
 

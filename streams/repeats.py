@@ -1,8 +1,8 @@
 """The keys gold has had lately, in memory, to tell a repeated event from a new one. Not for reading gold.
 
 An event repeats another when it has the same key and arrived at the hub within a set time of it. A key is held as 128
-bits of hash and its arrival: 24 bytes, so a million keys take 24 MB of the driver. No watermark is involved: a late event
-is no repeat.
+bits of hash and its arrival: 24 bytes, so a million keys take 24 MB of the driver. No watermark is involved: a late
+event is no repeat.
 """
 
 from __future__ import annotations

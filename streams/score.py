@@ -1,8 +1,8 @@
 """A champion model applied inside Spark SQL. Not for training or for finding the champion.
 
 A Spark ML decision tree becomes one SQL expression, nested CASEs with the splits and the shares of its leaves: the same
-numbers as the model's own `transform`, for about a fifth of its time, and it runs wherever Spark SQL does. Any other Spark ML
-classifier is applied through `transform`.
+numbers as the model's own `transform` for less of its time, wherever Spark SQL runs. Any other Spark ML classifier is
+applied through `transform`.
 """
 
 from __future__ import annotations

@@ -37,9 +37,10 @@ LOCAL = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    # Every query polls for new data and keeps a log of progress: both are cheap, and silence is what is wanted.
-    "spark.sql.streaming.metricsEnabled": "false",
-    "spark.databricks.delta.stalenessLimit": "0",
+    # Bytes of events never repeat: a dictionary of them is built only to be thrown away.
+    "spark.hadoop.parquet.enable.dictionary#value": "false",
+    # A batch is kept for seconds: packing it costs more than the memory it saves.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
 }
 
 REQUIRED = {

@@ -1,7 +1,7 @@
 """The switch: runs a use case's queries as `batch` (to the end of what is there) or `stream` (until told to stop).
 
-The queries are the same in both. Raw and gold read the hub side by side; each sink has a feed off gold. A query that fails
-says so in the status and holds no other; what it had not done is done on the next start.
+The queries are the same in both. Raw and gold read the hub side by side; each sink has a feed off gold. A query that
+fails says so in the status and holds no other; what it had not done is done on the next start.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class _Running:
 class Pipeline:
     """The queries of one use case on one Spark session.
 
-    `sinks` are not opened yet; the pipeline opens each in its feed's first batch and closes all. `reached` is called with
-    the name of each step of gold (see GoldWriter).
+    `sinks` are not opened yet; the pipeline opens each in its feed's first batch and closes all. `reached` is called
+    with the name of each step of gold (see GoldWriter).
     """
 
     def __init__(
@@ -99,6 +99,7 @@ class Pipeline:
         self._champion.load()
         with _only_one(self._settings.home, self.case.name):
             create_tables(self._spark, self.case, self.lake)
+            self._gold.prepare()
             try:
                 if switch == "batch":
                     started = time.perf_counter()

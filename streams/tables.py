@@ -66,6 +66,8 @@ def create_tables(spark: SparkSession, case: UseCase, lake: Lake) -> None:
 
 
 def _create(spark: SparkSession, path: str, columns: Iterable[Column], statistics: str) -> None:
+    if DeltaTable.isDeltaTable(spark, path):
+        return
     builder = DeltaTable.createIfNotExists(spark).location(path)
     for column in columns:
         builder = builder.addColumn(column.name, column.type, comment=column.description)

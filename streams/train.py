@@ -126,9 +126,9 @@ def _counts(rows: DataFrame) -> tuple[int, int]:
 
 def _refusal(case: UseCase, counts: tuple[int, int], part: str) -> str:
     return (
-        f"use case {case.name}: {part} has {sum(counts)} events with a known outcome, {counts[1]} {case.model.positive!r} "
-        f"and {counts[0]} {case.model.negative!r}: give a history of {LEAST_ROWS} or more with at least {LEAST_OF_EACH} "
-        "of each in its older and its newest part"
+        f"use case {case.name}: {part} has {sum(counts)} events with a known outcome, "
+        f"{counts[1]} {case.model.positive!r} and {counts[0]} {case.model.negative!r}: give a history of "
+        f"{LEAST_ROWS} or more with at least {LEAST_OF_EACH} of each in its older and its newest part"
     )
 
 

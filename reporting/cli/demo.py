@@ -12,14 +12,19 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reporting.cli.requirements import LOCAL, MODELS, SPARK, require
 from reporting.errors import CheckFailed, LivegoldError, WrongUse, choices
+
+if TYPE_CHECKING:
+    from reporting.cli.demo_home import DemoHome
+    from reporting.usecase import UseCase
 
 TICK_SECONDS = 0.25
 LOOK_SECONDS = 1.0
@@ -77,36 +82,39 @@ def demo(
     from reporting.cli.demo_home import DemoHome
     from streams.processes import stop_on_signals
 
+    plan = _Plan(usecase, case, file, minutes, rate, expected, keep_times)
     home = DemoHome(settings, case, file)
     with home.locked(), stop_on_signals() as stop:
-        _Demo(usecase, case, home, file, minutes, rate, expected, keep_times, stop).run()
+        _Demo(plan, home, stop).run()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be shown: `usecase` as it was given, `expected` events where a file says so."""
+
+    usecase: str
+    case: UseCase
+    file: Path | None
+    minutes: float
+    rate: float
+    expected: int | None
+    keep_times: bool
 
 
 class _Demo:
     """One run; the numbers of the module's docstring are its methods, in order."""
 
-    def __init__(
-        self,
-        usecase: str,
-        case: Any,
-        home: Any,
-        file: Path | None,
-        minutes: float,
-        rate: float,
-        expected: int | None,
-        keep_times: bool,
-        stop: threading.Event,
-    ) -> None:
+    def __init__(self, plan: _Plan, home: DemoHome, stop: threading.Event) -> None:
         from reporting.cli.demo_view import Picture, Screen
         from reporting.cli.stage import Stage
         from reporting.cli.view import console
 
         wiped = home.empty()
         notes = [f"Everything of this demo is in {home.path}" + (", emptied of the run before" if wiped else "")]
-        self._usecase, self._case, self._home, self._file = usecase, case, home, file
-        self._minutes, self._rate, self._keep_times, self._stop = minutes, rate, keep_times, stop
+        self._plan, self._home, self._stop = plan, home, stop
+        self._case = case = plan.case
         self._console = console()
-        self._picture = Picture(case.name, case.question, notes, minutes, expected=expected)
+        self._picture = Picture(case.name, case.question, notes, plan.minutes, expected=plan.expected)
         self._screen = Screen(self._picture, self._console)
         self._stage = Stage(home.path / "logs", home.environment())
         self._problems: list[str] = []
@@ -142,8 +150,8 @@ class _Demo:
             self._picture.begin(step)
         kept = home.model()
         if kept is None:
-            history = ["--events", str(self._file)] if self._file else []
-            stage.start("train", self._usecase, "--promote", "--report", str(home.report), *history)
+            history = ["--events", str(self._plan.file)] if self._plan.file else []
+            stage.start("train", self._plan.usecase, "--promote", "--report", str(home.report), *history)
 
         def ready() -> bool:
             if self._open(BROKER) and (servers := running_servers(home.path)):
@@ -184,30 +192,30 @@ class _Demo:
         settings = all_settings.load(stage.environment)
         self._settings = settings
         self._seen = Watch(settings, self._case)
-        stage.start("run", self._usecase, "--switch", "stream", "--sink", "powerbi")
+        stage.start("run", self._plan.usecase, "--switch", "stream", "--sink", "powerbi")
         picture.begin(PIPELINE)
         if not self._wait(lambda: self._seen.status().get("state") == "running", "broker", "powerbi", "run"):
             return False
         picture.end(PIPELINE)
         picture.begin(PUBLISHER)
-        source = ["--events", str(self._file)] if self._file else []
-        times = ["--keep-times"] if self._keep_times else []
+        source = ["--events", str(self._plan.file)] if self._plan.file else []
+        times = ["--keep-times"] if self._plan.keep_times else []
         report = str(self._home.path / "published.json")
-        stage.start("publish", self._usecase, "--rate", str(self._rate), "--report", report, *source, *times)
+        stage.start("publish", self._plan.usecase, "--rate", str(self._plan.rate), "--report", report, *source, *times)
 
         def arrived() -> bool:
             self._seen.look()
             return self._seen.published > 0
 
-        if not self._wait(arrived, "broker", "powerbi", "run"):
-            return False
+        # After Ctrl-C too there may be an event on its way: from here on everything is counted.
+        self._wait(arrived, "broker", "powerbi", "run")
         picture.end(PUBLISHER)
         picture.first_event = time.monotonic()
         return True
 
     def _watch_until_the_end(self) -> None:
         assert self._picture.first_event is not None
-        until = self._picture.first_event + self._minutes * 60
+        until = self._picture.first_event + self._plan.minutes * 60
         while time.monotonic() < until and not self._stop.wait(TICK_SECONDS):
             self._stage.check("broker", "powerbi", "run")
             self._look()
@@ -280,7 +288,7 @@ class _Demo:
 
         predictions = self._seen.lake.predictions
         model = self._picture.model
-        if self._file is None or model is None:
+        if self._plan.file is None or model is None:
             return newest(predictions, "event_time"), "newest fifth of the run"
         since = datetime.fromtimestamp(model["newest_from"], UTC)
         return newest(predictions, self._case.event_time, since), "newest fifth of the file, not learnt from"

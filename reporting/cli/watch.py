@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reporting.errors import Transient
+from reporting.errors import Transient, WrongUse
 from reporting.lake import Lake
 from reporting.settings import Settings
 from reporting.sinks.journal import Journal
@@ -111,9 +111,10 @@ class Watch:
         counts = [a.name for a in self._case.aggregates if isinstance(a, Count)]
         if not counts:
             return None
-        if not (self._state / "powerbi.db").exists():
-            return 0
-        journal = Journal(self._state, read_only=True)
+        try:
+            journal = Journal(self._state, read_only=True)
+        except WrongUse:
+            return 0  # the sink has not begun
         try:
             return sum(int(json.loads(sums).get(counts[0], 0)) for sums in journal.sums(PULSE))
         finally:

@@ -58,16 +58,21 @@ class Journal:
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         file = folder / FILE_NAME
         if read_only:
+            missing = WrongUse(f"the powerbi sink has no state in {folder}: it has not run yet")
             if not file.exists():
-                raise WrongUse(f"the powerbi sink has no state in {folder}: it has not run yet")
+                raise missing
             self._db = sqlite3.connect(f"file:{file}?mode=ro", uri=True, check_same_thread=False, isolation_level=None)
+            # The sink may be making the file at this very moment: its tables come all at once.
+            if self._db.execute("select count(*) from sqlite_master").fetchone()[0] == 0:
+                self._db.close()
+                raise missing
         else:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
             self._db.execute("pragma journal_mode = wal")
             # Full: after a power cut the outbox must still say what may have been sent.
             self._db.execute("pragma synchronous = full")
-            self._db.executescript(SCHEMA)
+            self._db.executescript(f"begin immediate; {SCHEMA} commit;")
         self._lock = threading.RLock()
 
     def close(self) -> None:

@@ -32,6 +32,7 @@ from reporting.errors import (
     ServiceUnavailable,
     Throttled,
     Transient,
+    WrongUse,
 )
 from reporting.measure_dax import PULSE, TOTALS
 from reporting.powerbi.client import Dataset, PowerBIClient
@@ -371,9 +372,10 @@ def _second_writer(table: str, dataset: str, number: int, ours: int) -> SecondWr
 
 def status_of(state: Path, clock: Callable[[], float] = time.time) -> dict[str, Any]:
     """The status of the sink with this state folder, also from another process; state "new" before its first run."""
-    if not (state / "powerbi.db").exists():
+    try:
+        journal = Journal(state, read_only=True)
+    except WrongUse:
         return {"sink": "powerbi", "state": "new"}
-    journal = Journal(state, read_only=True)
     try:
         used = Budget(journal, clock).used()
         counts = journal.counts()

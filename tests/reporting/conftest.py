@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from powerbi_cases import Time, client_of
 
+from powerbi_cases import Time, client_of
 from reporting.powerbi.client import PowerBIClient
 from reporting.service.server import LocalService
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from measure_cases import (
     BUCKET_SECONDS,
     BUCKETS,
@@ -26,7 +27,6 @@ from measure_cases import (
     measures,
     pulse_of,
 )
-
 from reporting.errors import SpecificationError
 from reporting.measure_context import Among, Between, Filter
 from reporting.measure_dax import dax_for_delta, dax_for_push

@@ -6,6 +6,7 @@ import pytest
 import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from measure_cases import (
     BUCKET_SECONDS,
     BUCKETS,
@@ -21,7 +22,6 @@ from measure_cases import (
     pulse_of,
     silent_rows,
 )
-
 from reporting.measure_context import Among, Between
 from reporting.measure_python import evaluate
 from reporting.measure_sql import sql_over_predictions, sql_over_pulse

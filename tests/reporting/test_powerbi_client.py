@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import requests
-from powerbi_cases import CASE, Time, client_of, rows_of, set_fault
 
+from powerbi_cases import CASE, Time, client_of, rows_of, set_fault
 from reporting import settings as settings_module
 from reporting.errors import Ambiguous, NotFound, Refused, ServiceUnavailable, SettingsError, Throttled, Unauthorized
 from reporting.powerbi.auth import TokenProvider

@@ -16,8 +16,8 @@ from typing import Any
 import msal
 import pytest
 import requests
-from powerbi_cases import Time, client_of, patient, rows_of
 
+from powerbi_cases import Time, client_of, patient, rows_of
 from reporting.errors import WrongUse
 from reporting.powerbi.client import PowerBIClient
 from reporting.powerbi.http import Session

@@ -6,8 +6,8 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from powerbi_cases import Time
 
+from powerbi_cases import Time
 from reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_PER_HOUR
 from reporting.sinks.budget import Budget
 from reporting.sinks.journal import Journal, Parcel

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from powerbi_cases import (
     CASE,
     START_BUCKET,
@@ -24,7 +25,6 @@ from powerbi_cases import (
     sink_of,
     spot_row,
 )
-
 from reporting import settings as settings_module
 from reporting.errors import NotFound, Refused, SecondWriter, ServiceUnavailable, WrongUse
 from reporting.powerbi.client import PowerBIClient

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from stream_cases import events_frame
 
 from reporting.settings import Settings, load
 from reporting.usecase import UseCase, load_use_case
 from reporting.usecases.taxi_events import history
+from stream_cases import events_frame
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

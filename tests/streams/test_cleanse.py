@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from stream_cases import events_frame, made_events
 
 from reporting.usecase import UseCase
+from stream_cases import events_frame, made_events
 from streams.cleanse import SENTINEL, Cleanser
 
 if TYPE_CHECKING:

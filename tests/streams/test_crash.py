@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,23 +10,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from stream_cases import gold_rows, made_events, publish_events
-from streams.reconcile import reconcile
 
 from reporting.lake import Lake
 from reporting.settings import Settings, load
 from reporting.usecase import UseCase
+from stream_cases import gold_rows, made_events, publish_events
 from streams.models import Registry
+from streams.reconcile import reconcile
 
 pytestmark = [pytest.mark.spark, pytest.mark.broker, pytest.mark.long]
 
 PROCESS = Path(__file__).with_name("pipeline_process.py")
 START_SECONDS = 120
+STARTED: list[subprocess.Popen[bytes]] = []
 # Where the crash is placed: the step of gold it follows, and in which batch of that run. All lie between the write of a
 # batch's offsets and its commit; `batch` is after every table and before the commit of the checkpoint.
 PLACED = (("predictions", 1), ("pulse", 2), ("batch", 2), ("quarantine", 1), ("spotlight", 3), ("persisted", 2))
@@ -37,7 +39,18 @@ ANYWHERE = (0.1, 0.7, 1.6)
 def start(changed: dict[str, str], switch: str, step: str = "", number: int = 0) -> subprocess.Popen[bytes]:
     command = [sys.executable, str(PROCESS), json.dumps(changed), switch, step, str(number)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LIVEGOLD_")}
-    return subprocess.Popen(command, start_new_session=True, env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, start_new_session=True, env=environment, stderr=subprocess.DEVNULL)
+    STARTED.append(process)
+    return process
+
+
+@pytest.fixture(autouse=True)
+def none_is_left() -> Iterator[None]:
+    yield
+    for process in STARTED:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
 
 
 def batches(lake: Lake, what: str) -> int:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from stream_cases import gold_rows, made_events, publish_events
-from streams.reconcile import reconcile
 
 from reporting.errors import NotFound, WrongUse
 from reporting.lake import Lake
 from reporting.settings import Settings
 from reporting.status import StatusFile
 from reporting.usecase import UseCase
+from stream_cases import gold_rows, made_events, publish_events
+from streams.reconcile import reconcile
 from streams.switch import Pipeline, check_switch
 
 if TYPE_CHECKING:
