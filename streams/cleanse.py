@@ -140,8 +140,10 @@ class Cleanser:
     def _valid(self) -> Column:
         good = self._is_object() & F.col("_parsed._corrupt").isNull()
         good &= ~self._has_key_twice()
+        good &= ~self._has_object_for_text()
         for field in self.fields:
-            good &= ~self._wrong(field)
+            if field.type != "string":
+                good &= ~self._wrong(field)
             if field.required:
                 good &= F.col(field.name).isNotNull()
         if self.case.event_id is not None:
@@ -160,6 +162,16 @@ class Cleanser:
         with_value = functools.reduce(operator.add, values)
         keys = F.size("_keys")
         return F.when(keys == with_value, F.lit(False)).otherwise(keys != F.size(F.array_distinct("_keys")))
+
+    def _has_object_for_text(self) -> Column:
+        """An object or a list stands where a text is wanted; the parser passes on its JSON as the text."""
+        texts = [f.name for f in self.fields if f.type == "string"]
+        starts = (F.startswith(F.col(n), F.lit(c)) for n in texts for c in "{[")
+        looks = functools.reduce(operator.or_, (F.coalesce(s, F.lit(False)) for s in starts), F.lit(False))
+        # A text may well begin so: only then the exact types are looked up, which means parsing once more.
+        types = F.expr("schema_of_variant(try_parse_json(cast(value as string)))")
+        wrong = types.rlike(rf"[<,] ?({'|'.join(texts)}): (ARRAY|OBJECT)<")
+        return F.when(looks, F.coalesce(wrong, F.lit(True))).otherwise(False)
 
     def _wrong(self, field: Field) -> Column:
         """The field is there and not of its type, though the typed parse took it."""

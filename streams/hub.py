@@ -54,7 +54,7 @@ class Hub:
     username: str = ""
     ca: str = ""
     folder: Path | None = None
-    batch_events: int = 500_000
+    batch_events: int = 1_000_000
     _password: str = field(default="", repr=False)
 
     @classmethod

@@ -5,10 +5,14 @@ Not for training them. The registered model has the name of the use case.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
 import json
 import logging
 import os
 import tempfile
+import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,8 +66,8 @@ class Registry:
         features = tuple(json.loads(version.tags.get("features", "[]")))
         return Registered(str(version.version), dict(run.data.metrics), features)
 
-    def load_champion(self, case: UseCase) -> Scorer:
-        """The champion, ready to score.
+    def usable_champion(self, case: UseCase) -> Registered:
+        """The champion, if the use case as it is now can score with it; touches no Spark.
 
         Raises NotFound when there is none and WrongUse when it was trained on other features, both saying what to do.
         """
@@ -77,6 +81,11 @@ class Registry:
                 f"champion {champion.version} of {case.name} was trained on other features "
                 f"({choices(changed)} differ): run `livegold train {case.name} --promote`"
             )
+        return champion
+
+    def load_champion(self, case: UseCase) -> Scorer:
+        """The champion, ready to score. Raises what `usable_champion` raises."""
+        champion = self.usable_champion(case)
         import mlflow.spark
 
         self._client()
@@ -136,10 +145,17 @@ class Registry:
         return folder.as_uri()
 
 
+def import_early() -> None:
+    """Imports MLflow in the background: the seconds that takes pass while Spark starts."""
+    threading.Thread(target=importlib.import_module, args=("mlflow.spark",), daemon=True).start()
+
+
 class _quiet:
     """MLflow and alembic tell of every step on stderr; errors still come as exceptions."""
 
     def __enter__(self) -> None:
+        self._said = contextlib.redirect_stderr(io.StringIO())
+        self._said.__enter__()
         self._caught = warnings.catch_warnings()
         self._caught.__enter__()
         warnings.simplefilter("ignore")
@@ -147,4 +163,5 @@ class _quiet:
             logging.getLogger(name).setLevel(logging.ERROR)
 
     def __exit__(self, *error: object) -> None:
+        self._said.__exit__(*error)  # type: ignore[arg-type]
         self._caught.__exit__(*error)  # type: ignore[arg-type]

@@ -6,16 +6,22 @@ Delta and Kafka, sized for few cores, and what the JVM has to say goes to a file
 
 from __future__ import annotations
 
+import contextlib
+import importlib.metadata
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import pyspark
 from pyspark.sql import SparkSession
 
 from reporting.settings import Settings
 from streams.java import check_java
+
+KAFKA = f"org.apache.spark:spark-sql-kafka-0-10_2.13:{pyspark.__version__}"
 
 LOG4J = """\
 rootLogger.level = warn
@@ -64,7 +70,6 @@ def spark_session(settings: Settings, log: Path | None = None) -> SparkSession:
 
 
 def _start(settings: Settings, log: Path) -> SparkSession:
-    import pyspark
     from delta import configure_spark_with_delta_pip
 
     # Spark starts `python3` of PATH otherwise, which need not be the one that has livegold.
@@ -76,12 +81,46 @@ def _start(settings: Settings, log: Path) -> SparkSession:
     for key, value in LOCAL.items():
         builder = builder.config(key, value)
     builder = builder.config("spark.driver.memory", settings["spark.memory"])
-    options = f"-Dlog4j2.configurationFile={log4j.resolve()} -XX:+UseParallelGC -XX:-DontCompileHugeMethods"
+    # What judges an event compiles to methods longer than Java compiles by default: it would interpret them.
+    java = "-XX:+UseParallelGC -XX:-DontCompileHugeMethods"
+    options = f"-Dlog4j2.configurationFile={log4j.resolve()} {java} {settings['spark.java_options']}".strip()
     builder = builder.config("spark.driver.extraJavaOptions", options)
     builder = builder.config("spark.sql.warehouse.dir", str(settings.home.resolve() / "warehouse"))
-    kafka = f"org.apache.spark:spark-sql-kafka-0-10_2.13:{pyspark.__version__}"
+    known = _known_jars()
+    if known:
+        builder = builder.config("spark.jars", ",".join(known))
+    else:
+        builder = configure_spark_with_delta_pip(builder, extra_packages=[KAFKA])
     with _stderr_to(log):
-        return configure_spark_with_delta_pip(builder, extra_packages=[kafka]).getOrCreate()
+        session = builder.getOrCreate()
+    if not known:
+        _remember_jars(session.sparkContext.getConf().get("spark.jars", "") or "")
+    return session
+
+
+def _jar_list() -> Path:
+    versions = f"{pyspark.__version__}-{importlib.metadata.version('delta-spark')}"
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "livegold" / f"spark-jars-{versions}.txt"
+
+
+def _known_jars() -> list[str]:
+    """Where Delta's and Kafka's jars are, if an earlier start has fetched them: finding out again takes seconds."""
+    try:
+        jars = _jar_list().read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    return jars if all(Path(jar).is_file() for jar in jars) else []
+
+
+def _remember_jars(resolved: str) -> None:
+    jars = [urlsplit(jar).path for jar in resolved.split(",") if jar]
+    if not jars or not all(Path(jar).is_file() for jar in jars):
+        return
+    # A home that cannot be written to costs the next start its seconds, no more.
+    with contextlib.suppress(OSError):
+        _jar_list().parent.mkdir(parents=True, exist_ok=True)
+        _jar_list().write_text("\n".join(jars), encoding="utf-8")
 
 
 @contextmanager

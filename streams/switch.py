@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -96,10 +97,13 @@ class Pipeline:
         """
         check_switch(switch)
         self._switch = switch
-        self._champion.load()
+        self._champion.check()
         with _only_one(self._settings.home, self.case.name):
-            create_tables(self._spark, self.case, self.lake)
-            self._gold.prepare()
+            with ThreadPoolExecutor(1) as pool:
+                loaded = pool.submit(self._champion.load)
+                create_tables(self._spark, self.case, self.lake)
+                self._gold.prepare()
+                loaded.result()
             try:
                 if switch == "batch":
                     started = time.perf_counter()
@@ -229,6 +233,10 @@ class _Champion:
     @property
     def version(self) -> str | None:
         return self._scorer.version if self._scorer else None
+
+    def check(self) -> None:
+        """Raises NotFound or WrongUse where there is no model to score with."""
+        self._registry.usable_champion(self._case)
 
     def load(self) -> None:
         self._scorer = self._registry.load_champion(self._case)

@@ -23,6 +23,8 @@ from reporting.usecase import UseCase
 # What of a user's settings a demo goes by; everything else is the demo's own.
 _USERS = ("stream.", "spark.", "hub.batch_events")
 _MODEL = ("mlflow.db", "models")
+# In its few minutes a demo would spend more on compiling well than it wins by it.
+_QUICK_START = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
 VARIABLES = {s.key: s.variable for s in SETTINGS}
 
 
@@ -35,6 +37,7 @@ class DemoHome:
         """What `livegold train` found."""
         self._shared_jars = settings.home.resolve() / "broker" / "jars.json"
         self._jars = self.path / "broker" / "jars.json"
+        self._java_options = settings["spark.java_options"]
         self._key_file = self.path / "trained-from.json"
         self._key = {"use_case": case.digest, "home": str(self.path), "events": _identity(events)}
 
@@ -88,6 +91,7 @@ class DemoHome:
     def environment(self) -> dict[str, str]:
         """This process's environment, with the demo's settings instead of the user's hub, lake, registry and tenant."""
         own = {s.variable: s.default for s in SETTINGS if not s.key.startswith(_USERS)}
+        own[VARIABLES["spark.java_options"]] = self._java_options or _QUICK_START
         return {**os.environ, **own, VARIABLES["home"]: str(self.path)}
 
 

@@ -35,8 +35,10 @@ def run(usecase: str, switch: str, source: str, sinks: tuple[str, ...]) -> None:
     settings = all_settings.load()
     Hub.of(settings, case.name)  # a setting that cannot work is said before Spark takes its seconds to start
     made = make_sinks(sinks, settings, case)
+    from streams.models import import_early
     from streams.session import spark_session
 
+    import_early()
     with stop_on_signals() as stop:
         say("Spark starts")
         spark = spark_session(settings)

@@ -13,7 +13,7 @@ import pytest
 from reporting.settings import Settings, load
 from reporting.usecase import UseCase, load_use_case
 from reporting.usecases.taxi_events import history
-from stream_cases import events_frame
+from stream_cases import QUICK_START, events_frame
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,7 +34,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     from streams.session import spark_session
 
     home = tmp_path_factory.mktemp("spark")
-    session = spark_session(load({}, Path("none"), home=str(home), spark__master="local[2]", spark__memory="2g"))
+    own = {"home": str(home), "spark__master": "local[2]", "spark__memory": "2g", "spark__java_options": QUICK_START}
+    session = spark_session(load({}, Path("none"), **own))
     yield session
     session.stop()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from reporting.settings import load
 from reporting.usecase import load_use_case
+from streams.models import import_early
 from streams.session import spark_session
 from streams.switch import Pipeline
 
@@ -30,6 +31,7 @@ def main() -> None:
             if wanted and seen >= number:
                 os.killpg(0, signal.SIGKILL)
 
+    import_early()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     Pipeline(spark_session(settings), load_use_case("taxi_tips"), settings, {}, reached).run(switch, stop)

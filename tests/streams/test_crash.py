@@ -19,7 +19,7 @@ from deltalake import DeltaTable
 from reporting.lake import Lake
 from reporting.settings import Settings, load
 from reporting.usecase import UseCase
-from stream_cases import gold_rows, made_events, publish_events
+from stream_cases import QUICK_START, gold_rows, made_events, publish_events
 from streams.models import Registry
 from streams.reconcile import reconcile
 
@@ -86,6 +86,7 @@ def test_ten_kills_lose_nothing_and_repeat_nothing(
         "mlflow__uri": f"sqlite:///{own_models}",
         "spark__master": "local[2]",
         "spark__memory": "1g",
+        "spark__java_options": QUICK_START,
     }
     settings = load({}, Path("none"), **changed)
     lake = Lake.of(settings, case.name)
