@@ -6,6 +6,7 @@ uses a value, by the one query that writes gold.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -32,8 +33,18 @@ class Dimensions:
 
     def load(self) -> None:
         """Reads what was admitted and adds what is declared and not there yet."""
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(self._load, self._case.all_dimensions))
+        dimensions = self._case.all_dimensions
+        tables = [
+            self._spark.read.format("delta")
+            .load(self._lake.dimension(d.name))
+            .select(F.lit(d.name).alias("name"), "key")
+            for d in dimensions
+        ]
+        self._values = {d.name: {} for d in dimensions}
+        for row in functools.reduce(DataFrame.unionAll, tables).collect():
+            self._values[row.name][row.key.lower()] = row.key
+        with ThreadPoolExecutor(len(dimensions)) as pool:
+            list(pool.map(lambda d: self._add(d, (*(d.values or ()), OTHER, UNKNOWN)), dimensions))
 
     def admit_value(self, name: str, value: str) -> None:
         """Admits one value of a dimension, if there is room."""
@@ -69,11 +80,6 @@ class Dimensions:
                 found = found.when(lower == identity, F.lit(value))
         blank = text.isNull() | (text == "")
         return F.when(blank, F.lit(UNKNOWN)).otherwise(found.otherwise(F.lit(OTHER)))
-
-    def _load(self, dimension: Dimension) -> None:
-        rows = self._spark.read.format("delta").load(self._lake.dimension(dimension.name)).select("key").collect()
-        self._values[dimension.name] = {r.key.lower(): r.key for r in rows}
-        self._add(dimension, (*(dimension.values or ()), OTHER, UNKNOWN))
 
     def _room(self, dimension: Dimension) -> int:
         if dimension.values is not None:

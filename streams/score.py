@@ -26,12 +26,12 @@ class Scorer(Protocol):
     def score(self, frame: DataFrame) -> DataFrame: ...
 
 
-class TreeScorer:
-    """A decision tree as a SQL expression over feature columns."""
+class ExpressionScorer:
+    """A model as a SQL expression over feature columns, as `expression_of` makes it of a decision tree."""
 
-    def __init__(self, tree: DecisionTreeClassificationModel, features: list[str], version: str) -> None:
+    def __init__(self, expression: str, version: str) -> None:
         self.version = version
-        self.expression = _case(tree._call_java("rootNode"), features)
+        self.expression = expression
 
     def score(self, frame: DataFrame) -> DataFrame:
         return frame.withColumn("score", F.expr(self.expression))
@@ -50,12 +50,18 @@ class TransformScorer:
         return scored.select(*[c for c in scored.columns if c in own], "score")
 
 
-def scorer(model: PipelineModel, features: list[str], version: str) -> Scorer:
-    """The quickest scorer for a fitted pipeline whose inputs are the columns `features`, in the assembler's order."""
+def expression_of(model: PipelineModel, features: list[str]) -> str | None:
+    """A fitted pipeline of assembler and decision tree as SQL over the columns `features`; None for any other."""
     last = model.stages[-1]
     if isinstance(last, DecisionTreeClassificationModel) and len(model.stages) == 2:
-        return TreeScorer(last, features, version)
-    return TransformScorer(model, version)
+        return _case(last._call_java("rootNode"), features)
+    return None
+
+
+def scorer(model: PipelineModel, features: list[str], version: str) -> Scorer:
+    """The quickest scorer for a fitted pipeline whose inputs are the columns `features`, in the assembler's order."""
+    expression = expression_of(model, features)
+    return TransformScorer(model, version) if expression is None else ExpressionScorer(expression, version)
 
 
 def _case(node: Any, features: list[str]) -> str:

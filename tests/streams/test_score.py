@@ -10,7 +10,7 @@ from pyspark.ml import Pipeline
 from pyspark.ml.classification import DecisionTreeClassifier, LogisticRegression
 from pyspark.ml.feature import VectorAssembler
 
-from streams.score import TransformScorer, TreeScorer, scorer
+from streams.score import ExpressionScorer, TransformScorer, scorer
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -33,7 +33,7 @@ def test_a_tree_as_sql_gives_the_probabilities_of_its_own_transform(rows: DataFr
     tree = DecisionTreeClassifier(maxDepth=6, seed=1)
     model = Pipeline(stages=[VectorAssembler(inputCols=NAMES, outputCol="features"), tree]).fit(rows)
     as_sql = scorer(model, NAMES, "1")
-    assert isinstance(as_sql, TreeScorer)
+    assert isinstance(as_sql, ExpressionScorer)
     both = as_sql.score(rows).withColumnRenamed("score", "sql").transform(TransformScorer(model, "1").score).collect()
     assert [row.sql for row in both] == [row.score for row in both]
     assert len({row.sql for row in both}) > 10
