@@ -30,7 +30,7 @@ lint: .venv/ready-for-tests
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 clean:
 	rm -rf .venv .livegold

@@ -43,6 +43,9 @@ LOCAL = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # Spark shows options in plans and errors; these names hold a user's password or connection string.
+    "spark.redaction.regex": "(?i)secret|password|passwd|token|access[.]?key|jaas|connection",
+    "spark.sql.redaction.options.regex": "(?i)url|secret|password|token|jaas|connection",
     # Bytes of events never repeat: a dictionary of them is built only to be thrown away.
     "spark.hadoop.parquet.enable.dictionary#value": "false",
     # A batch is kept for seconds: packing it costs more than the memory it saves.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from reporting.errors import NotFound, WrongUse
 from reporting.lake import Lake
-from reporting.settings import Settings
+from reporting.settings import Settings, load
 from reporting.status import StatusFile
 from reporting.usecase import UseCase
 from stream_cases import gold_rows, made_events, publish_events
@@ -20,6 +22,8 @@ from streams.switch import Pipeline, check_switch
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from streams.broker import Broker
 
 EVENTS = 8_000
 
@@ -109,11 +113,48 @@ def test_a_folder_of_files_is_a_hub_too(
 
 @pytest.mark.spark
 @pytest.mark.broker
+def test_a_connection_string_is_enough_for_event_hubs_and_is_shown_nowhere(
+    spark: SparkSession,
+    case: UseCase,
+    broker: Broker,
+    connection_string: str,
+    champion_uri: str,
+    topic: str,
+    make_settings: Callable[..., Settings],
+    tmp_path: Path,
+) -> None:
+    events = made_events(41, 600)
+    publish_events(make_settings(), topic, events)
+    settings = load(
+        {"LIVEGOLD_HUB_CONNECTION_STRING": connection_string},
+        Path("none"),
+        home=str(tmp_path / "hubs"),
+        hub__kind="eventhubs",
+        # The local broker has the same mechanism as Event Hubs, but no TLS.
+        hub__servers=broker.sasl_servers,
+        hub__security="sasl_plaintext",
+        hub__topic=topic,
+        mlflow__uri=champion_uri,
+    )
+    Pipeline(spark, case, settings, {}).run("batch", threading.Event())
+    lake = Lake.of(settings, case.name)
+    assert len(gold_rows(lake.raw)) == len(events)
+    assert len(gold_rows(lake.predictions)) == sum(kind in ("valid", "late") for kind, _ in events)
+
+    options = spark.sparkContext.getConf().get("spark.driver.extraJavaOptions", "")
+    log = re.search(r"configurationFile=(\S+)/log4j2.properties", options)
+    assert log is not None
+    written = [*settings.home.rglob("*"), *Path(log[1]).rglob("*")]
+    assert any(path.name == "spark.log" for path in written)
+    secret = connection_string.split("SharedAccessKey=")[1].encode()
+    assert [path for path in written if path.is_file() and secret in path.read_bytes()] == []
+
+
+@pytest.mark.spark
+@pytest.mark.broker
 def test_a_run_without_a_champion_is_refused_before_anything_is_written(
     spark: SparkSession, case: UseCase, make_settings: Callable[..., Settings], topic: str
 ) -> None:
-    from pathlib import Path
-
     settings = make_settings("none", hub__topic=topic, mlflow__uri="")
     with pytest.raises(NotFound, match="run `livegold train taxi_tips` first"):
         Pipeline(spark, case, settings, {}).run("batch", threading.Event())
