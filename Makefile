@@ -30,7 +30,11 @@ lint: .venv/ready-for-tests
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@# What needs no Spark runs beside what does, and is shown after it.
+	@$(BIN)/python -m pytest tests/reporting > .pytest-reporting.log 2>&1 & beside=$$!; \
+	$(BIN)/python -m pytest tests/streams; streams=$$?; \
+	wait $$beside; reporting=$$?; cat .pytest-reporting.log; \
+	exit $$((streams ? streams : reporting))
 
 clean:
 	rm -rf .venv .livegold

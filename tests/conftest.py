@@ -13,13 +13,6 @@ if TYPE_CHECKING:
     from streams.broker import Broker
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two workers at most: what needs Spark or the broker shares one of each, everything else runs beside it."""
-    for item in items:
-        group = "streams" if "streams" in item.path.parts else "reporting"
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def connection_string() -> str:
     """Secret of the broker's one SASL user, `$ConnectionString`, as Azure Event Hubs has it."""
