@@ -49,13 +49,8 @@ class Cleanser:
         One row for each row of `events` (see `raw_events`). In rows that are not `ok` the columns hold what could be
         read, features are 0.
         """
-        case = self.case
         return (
-            self._typed(events)
-            .withColumns({name: self._time(name) for name in self.times})
-            .withColumns({"event_time": F.coalesce(F.col(REPLAY_TIME), F.col(case.event_time)), "event_id": self._id()})
-            .transform(self._derive)
-            .withColumns({f"feature_{f.name}": F.expr(f"double({f.sql})") for f in case.model.features})
+            self._read(events)
             .withColumn("ok", self._valid())
             .withColumns({n: F.coalesce(F.col(n), F.lit(0.0)) for n in self.feature_columns})
             .drop("_parsed", "_keys", *(f"_{n}" for n in self.times))
@@ -67,10 +62,7 @@ class Cleanser:
 
     def reasons(self, bad: DataFrame) -> DataFrame:
         """`bad` (rows with SOURCE, key and value) with `reasons`, an array of texts that is never empty."""
-        judged = self._typed(bad).withColumns({name: self._time(name) for name in self.times})
-        judged = judged.withColumn("event_time", F.coalesce(F.col(REPLAY_TIME), F.col(self.case.event_time)))
-        judged = judged.withColumn("event_id", self._id()).transform(self._derive)
-        judged = judged.withColumns({f"feature_{f.name}": F.expr(f"double({f.sql})") for f in self.case.model.features})
+        judged = self._read(bad)
         # The texts of the fields, whatever their type, to show what could not be read.
         text = F.col("value").cast("string")
         judged = judged.withColumn("_texts", F.from_json(text, "map<string,string>"))
@@ -85,6 +77,17 @@ class Cleanser:
         return judged.select(*bad.columns, reasons.alias("reasons"))
 
     # ---- the typed parse -------------------------------------------------------------------------------------------
+
+    def _read(self, events: DataFrame) -> DataFrame:
+        """Everything an event is judged by: fields, times, id, derived columns and features."""
+        case = self.case
+        return (
+            self._typed(events)
+            .withColumns({name: self._time(name) for name in self.times})
+            .withColumns({"event_time": F.coalesce(F.col(REPLAY_TIME), F.col(case.event_time)), "event_id": self._id()})
+            .transform(self._derive)
+            .withColumns({f"feature_{f.name}": F.expr(f"double({f.sql})") for f in case.model.features})
+        )
 
     def _typed(self, events: DataFrame) -> DataFrame:
         # Times are read as text: the parser would take "20:21" as today, and numbers as seconds.

@@ -16,7 +16,6 @@ Every write carries its own `txnAppId` (query, table) and the batch as `txnVersi
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -78,7 +77,6 @@ class GoldWriter:
         self._dimensions = Dimensions(spark, case, lake)
         self._keys = RecentKeys(case.repeats_within_hours * 3600)
         self._started = False
-        self._lock = threading.Lock()
 
     def prepare(self) -> None:
         """Reads the admitted values of dimensions and writes the declared ones; before the first batch."""
@@ -133,12 +131,11 @@ class GoldWriter:
             bad = batch.where("NOT ok").select("key", "value", *SOURCE)
             self._write_rest(bad if total > valid else None, query_id, batch_id, small)
             self._took("rest", started)
-            with self._lock:
-                self.counts.events += total
-                self.counts.predictions += valid - repeats.num_rows
-                self.counts.quarantined += total - valid
-                self.counts.repeats += repeats.num_rows
-                self.counts.late += late
+            self.counts.events += total
+            self.counts.predictions += valid - repeats.num_rows
+            self.counts.quarantined += total - valid
+            self.counts.repeats += repeats.num_rows
+            self.counts.late += late
         finally:
             batch.unpersist()
 

@@ -14,7 +14,7 @@ import os
 import tempfile
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,18 +166,11 @@ def import_early() -> None:
     threading.Thread(target=importlib.import_module, args=("mlflow",), daemon=True).start()
 
 
-class _quiet:
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
     """MLflow and alembic tell of every step on stderr; errors still come as exceptions."""
-
-    def __enter__(self) -> None:
-        self._said = contextlib.redirect_stderr(io.StringIO())
-        self._said.__enter__()
-        self._caught = warnings.catch_warnings()
-        self._caught.__enter__()
+    with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in ("mlflow", "alembic", "alembic.runtime.migration", "mlflow.store.db.utils"):
             logging.getLogger(name).setLevel(logging.ERROR)
-
-    def __exit__(self, *error: object) -> None:
-        self._said.__exit__(*error)  # type: ignore[arg-type]
-        self._caught.__exit__(*error)  # type: ignore[arg-type]
+        yield

@@ -11,27 +11,28 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
 from reporting.lake import Lake
-from reporting.usecase import Column, UseCase
+from reporting.usecase import WRITTEN, Column, UseCase
 
-RAW = (
+_MESSAGE = (
     Column("key", "binary", "key of the message"),
     Column("value", "binary", "the event, byte for byte"),
-    Column("headers", "array<struct<key:string,value:binary>>", "headers of the message"),
+)
+_SOURCE = (
     Column("topic", "string", "topic the event was published to"),
     Column("partition", "int", "partition of the topic"),
     Column("offset", "bigint", "offset in the partition"),
     Column("arrival", "timestamp", "when the hub got the event (UTC)"),
 )
+RAW = (
+    *_MESSAGE,
+    Column("headers", "array<struct<key:string,value:binary>>", "headers of the message"),
+    *_SOURCE,
+)
 QUARANTINE = (
-    Column("key", "binary", "key of the message"),
-    Column("value", "binary", "the event, byte for byte"),
+    *_MESSAGE,
     Column("reasons", "array<string>", "everything that is wrong with it"),
-    Column("topic", "string", "topic the event was published to"),
-    Column("partition", "int", "partition of the topic"),
-    Column("offset", "bigint", "offset in the partition"),
-    Column("arrival", "timestamp", "when the hub got the event (UTC)"),
-    Column("query_id", "string", "id of the streaming query that wrote the row"),
-    Column("batch_id", "bigint", "number of its batch"),
+    *_SOURCE,
+    *(Column(*row) for row in WRITTEN),
 )
 DIMENSION = (
     Column("key", "string", "the value as predictions and pulse hold it"),
