@@ -61,6 +61,7 @@ def bench_pipeline(
             "hub__batch_events": settings["hub.batch_events"],
             "spark__master": settings["spark.master"],
             "spark__memory": settings["spark.memory"],
+            "spark__java_options": settings["spark.java_options"],
         }
         own = load({}, Path("none"), **changed)
         hub = Hub.of(own, case.name)

@@ -79,8 +79,9 @@ class GoldWriter:
         self._started = False
 
     def prepare(self) -> None:
-        """Reads the admitted values of dimensions and writes the declared ones; before the first batch."""
+        """Reads the admitted values of dimensions and the recent keys, writes declared values; before the first batch."""
         self._dimensions.load()
+        self._keys.add(self._recent_keys())
 
     def __call__(self, kafka: DataFrame, batch_id: int) -> None:
         """Writes one batch; raises whatever Spark raises, and WrongUse for a replay under another use case."""
@@ -90,7 +91,6 @@ class GoldWriter:
         events = raw_events(kafka)
         written = False
         if not self._started:
-            self._keys.add(self._recent_keys())
             written = self._is_written(query_id, batch_id)
             self._started = True
         if written:
