@@ -1,77 +1,233 @@
-"""Access tokens for the Power BI API, through msal. Not for what is done with them."""
+"""Access tokens for the Power BI API: of a service principal by secret or certificate, of a user by device code.
+
+msal does the talking. Not for what is done with the tokens, nor for which of them the settings ask for (login.py).
+"""
 
 from __future__ import annotations
 
+import sys
 import threading
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import msal
 import requests
+from msal.exceptions import MsalServiceError
 
-from reporting.errors import ServiceUnavailable, Unauthorized
+from reporting.errors import LivegoldError, ServiceUnavailable, Unauthorized
+from reporting.powerbi.certificate import Certificate
 from reporting.powerbi.http import Session
+from reporting.powerbi.refusals import code_and_message_of
+from reporting.powerbi.token_cache import TokenCacheFile
 
 SCOPE = "https://analysis.windows.net/powerbi/api/.default"
+# OAuth's own words for "not now" (RFC 6749, 4.1.2.1), which Entra ID uses with 5xx and 429
+NOT_NOW = ("temporarily_unavailable", "server_error")
+# The device code ran out (RFC 8628, 3.5); msal gives the last answer before it did
+NOBODY_CAME = ("authorization_pending", "expired_token")
 
 
-class TokenProvider:
-    """Tokens for a service principal, by client credentials. msal keeps a token until shortly before it expires.
+class Tokens(Protocol):
+    """Where a client gets access tokens. `service_principal` says that they stand for an application, not a user."""
 
-    `authority` is the root of Entra ID (https://login.microsoftonline.com), `session` does the HTTP. The secret is kept
-    in here and shown nowhere.
+    @property
+    def service_principal(self) -> bool: ...
+
+    def token(self, *, renew: bool = False) -> str: ...
+
+
+class GivenTokens:
+    """Tokens that somebody else gets: a notebook's own login, or the fixed one of `livegold powerbi --open-token`.
+
+    `get` is called for each call of the API and gives a valid token.
     """
 
-    def __init__(self, authority: str, tenant: str, client_id: str, client_secret: str, session: Session) -> None:
+    def __init__(self, get: Callable[[], str], *, service_principal: bool = False) -> None:
+        self._get = get
+        self.service_principal = service_principal
+
+    def token(self, *, renew: bool = False) -> str:
+        return self._get()
+
+
+class EntraTokens(ABC):
+    """What all logins through msal share. msal keeps a token until shortly before it expires.
+
+    `authority` is the root of Entra ID (https://login.microsoftonline.com), `session` does the HTTP.
+    """
+
+    service_principal = True
+    check: str
+    """What to look at when Entra ID refuses."""
+
+    def __init__(self, authority: str, tenant: str, client_id: str, session: Session) -> None:
         self._authority = f"{authority.rstrip('/')}/{tenant}"
         self._client_id = client_id
-        self._secret = client_secret
         self._session = session
         self._application: Any = None
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"TokenProvider(client_id={self._client_id!r}, authority={self._authority!r})"
+        return f"{type(self).__name__}(client_id={self._client_id!r}, authority={self._authority!r})"
 
     def token(self, *, renew: bool = False) -> str:
         """A valid access token; with `renew` a new one even if the old one looks good.
 
         Raises ServiceUnavailable when Entra ID cannot be reached, Unauthorized (with the AADSTS code) when it refuses.
         """
+        failed: LivegoldError
         with self._lock:
             try:
-                application = self._built()
-                if renew:
-                    application.remove_tokens_for_client()
-                answer = application.acquire_token_for_client([SCOPE])
-            except requests.RequestException as error:
-                if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                    advice = "its certificate is not trusted: give its authority as powerbi.ca"
-                    raise Unauthorized(f"asking {self._authority} for a token: {advice}") from None
-                why = type(error).__name__
-                raise ServiceUnavailable(f"asking {self._authority} for a token: no answer ({why})") from None
-            except ValueError as error:
-                # msal's answer to an authority it cannot discover: a wrong tenant, or a bad address
-                raise Unauthorized(f"asking {self._authority} for a token: {_one_line(error)}") from None
-        if "access_token" in answer:
-            return str(answer["access_token"])
-        raise Unauthorized(
-            f"asking {self._authority} for a token for client {self._client_id}: "
-            f"{answer.get('error', 'refused')} {_one_line(answer.get('error_description', ''))}"
-            ": check powerbi.tenant, powerbi.client_id and the secret",
-            code=str(answer.get("error", "")),
-        )
+                if self._application is None:
+                    self._application = self._built()
+                answer = self._acquired(self._application, renew)
+            except (requests.RequestException, MsalServiceError) as error:
+                failed = self._no_answer(error)
+            except (ValueError, RuntimeError, KeyError) as error:
+                # msal's answers to an authority it cannot discover (a wrong tenant, a bad address), or that is no Entra
+                failed = Unauthorized(f"{self._asking}: {_one_line(error)}: check powerbi.authority and powerbi.tenant")
+            else:
+                if "access_token" in answer:
+                    return str(answer["access_token"])
+                failed = self._refused(answer)
+        raise failed
+
+    @abstractmethod
+    def _built(self) -> Any:
+        """The msal application."""
+
+    @abstractmethod
+    def _acquired(self, application: Any, renew: bool) -> dict[str, Any]:
+        """msal's answer: a token or an error."""
+
+    @property
+    def _asking(self) -> str:
+        return f"asking {self._authority} for a token for client {self._client_id}"
+
+    @property
+    def _common(self) -> dict[str, Any]:
+        # instance_discovery asks Microsoft's cloud whether it knows the authority: a private one it never does.
+        return {"authority": self._authority, "instance_discovery": False, "http_client": self._session}
+
+    def _no_answer(self, error: Exception) -> LivegoldError:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return Unauthorized(
+                f"{self._asking}: its certificate is not trusted: give the authority that signed it as powerbi.ca"
+            )
+        why = _one_line(error) if isinstance(error, MsalServiceError) else type(error).__name__
+        return ServiceUnavailable(f"{self._asking}: no answer ({why})")
+
+    def _refused(self, answer: dict[str, Any]) -> LivegoldError:
+        code, said = answer.get("error") or "refused", answer.get("error_description", "")
+        if isinstance(code, dict):
+            # No Entra ID speaks like this, but what stands in front of one may.
+            code, said = code_and_message_of(code)
+        code = str(code)
+        text = f"{self._asking}: {code} {_one_line(said)}".rstrip()
+        if code in NOT_NOW:
+            return ServiceUnavailable(text, code=code)
+        if code in NOBODY_CAME:
+            return Unauthorized(f"{text}: nobody signed in in time; start it again and sign in", code=code)
+        return Unauthorized(f"{text}: check {self.check}", code=code)
+
+
+class _ServicePrincipal(EntraTokens):
+    def _built(self) -> Any:
+        return msal.ConfidentialClientApplication(self._client_id, client_credential=self._credential(), **self._common)
+
+    def _acquired(self, application: Any, renew: bool) -> dict[str, Any]:
+        if renew:
+            application.remove_tokens_for_client()
+        return dict(application.acquire_token_for_client([SCOPE]))
+
+    @abstractmethod
+    def _credential(self) -> Any:
+        """What msal takes as `client_credential`."""
+
+
+class TokenProvider(_ServicePrincipal):
+    """Tokens for a service principal, by its secret. The secret is kept in here and shown nowhere."""
+
+    check = "powerbi.tenant, powerbi.client_id and the secret"
+
+    def __init__(self, authority: str, tenant: str, client_id: str, client_secret: str, session: Session) -> None:
+        super().__init__(authority, tenant, client_id, session)
+        self._secret = client_secret
+
+    def _credential(self) -> Any:
+        return self._secret
+
+
+class CertificateTokens(_ServicePrincipal):
+    """Tokens for a service principal, by its certificate: msal signs an assertion, no secret is sent."""
+
+    check = "powerbi.tenant, powerbi.client_id, and that the application knows this certificate"
+
+    def __init__(self, authority: str, tenant: str, client_id: str, certificate: Certificate, session: Session) -> None:
+        super().__init__(authority, tenant, client_id, session)
+        self._certificate = certificate
+
+    def _credential(self) -> Any:
+        return {"private_key": self._certificate.private_key, "public_certificate": self._certificate.certificate}
+
+
+def to_stderr(message: str) -> None:
+    """Shows a message where a person looks and no program reads."""
+    print(message, file=sys.stderr, flush=True)
+
+
+class DeviceCodeTokens(EntraTokens):
+    """Tokens for a user, who signs in once in any browser. The login is kept in `cache`, and outlives this process.
+
+    `prompt` shows msal's message, with the address and the code. It is shown at most once by one object, so that a job
+    that runs for days ends with Unauthorized when the login does, and does not wait for somebody who is not there.
+    """
+
+    service_principal = False
+    check = "powerbi.tenant, powerbi.client_id, and that the app allows public client flows"
+
+    def __init__(
+        self,
+        authority: str,
+        tenant: str,
+        client_id: str,
+        cache: TokenCacheFile,
+        session: Session,
+        prompt: Callable[[str], None] = to_stderr,
+    ) -> None:
+        super().__init__(authority, tenant, client_id, session)
+        self._cache = cache
+        self._prompt = prompt
+        self._was_in = False
 
     def _built(self) -> Any:
-        if self._application is None:
-            # instance_discovery asks Microsoft's cloud whether it knows the authority: a private one it never does.
-            self._application = msal.ConfidentialClientApplication(
-                self._client_id,
-                authority=self._authority,
-                client_credential=self._secret,
-                instance_discovery=False,
-                http_client=self._session,
-            )
-        return self._application
+        return msal.PublicClientApplication(self._client_id, token_cache=self._cache.read(), **self._common)
+
+    def _acquired(self, application: Any, renew: bool) -> dict[str, Any]:
+        try:
+            answer = self._silently(application, renew)
+            if "access_token" not in answer and answer.get("error") not in NOT_NOW and not self._was_in:
+                answer = self._by_device_code(application)
+        finally:
+            # msal may hold a newer refresh token even where it failed later
+            self._cache.write()
+        self._was_in = self._was_in or "access_token" in answer
+        return answer
+
+    def _silently(self, application: Any, renew: bool) -> dict[str, Any]:
+        for account in application.get_accounts():
+            answer = application.acquire_token_silent_with_error([SCOPE], account, force_refresh=renew)
+            if answer:
+                return dict(answer)
+        return {"error": "login_required", "error_description": "the login has ended: sign in again"}
+
+    def _by_device_code(self, application: Any) -> dict[str, Any]:
+        flow = application.initiate_device_flow([SCOPE])
+        if "user_code" not in flow:
+            return dict(flow)
+        self._prompt(str(flow["message"]))
+        return dict(application.acquire_token_by_device_flow(flow))
 
 
 def _one_line(text: object) -> str:

@@ -1,48 +1,59 @@
-"""The calls of the Power BI REST API that livegold uses, as methods with typed results. No retries, no state.
+"""Workspaces, datasets, tables, rows and parameters of the Power BI REST API, as methods with typed results.
 
-Every method raises the errors of `reporting.errors` with status, code, message and RequestId: Throttled for 429,
-ServiceUnavailable where nothing was carried out, Ambiguous where it may have been, NotFound, Unauthorized, Refused.
+No retries, no state. Refreshes are in refresh.py, queries in queries.py, the push URL in push_url.py. Every method
+raises the errors of `reporting.errors` with status, code, message and RequestId: Throttled for 429, ServiceUnavailable
+where nothing was carried out, Ambiguous where it may have been, NotFound, Unauthorized, Refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
-import orjson
 import requests
 
-from reporting.errors import Refused, SettingsError
-from reporting.powerbi.auth import TokenProvider
-from reporting.powerbi.http import Bearer, Session, answer_error, code_and_message, failed_to_answer
-from reporting.powerbi.limits import MAX_REQUEST_BYTES, MAX_ROWS_PER_POST, RETENTION_POLICIES, SEQUENCE_HEADER
+from reporting.errors import Ambiguous, NotFound, Refused, SettingsError, WrongUse, choices
+from reporting.powerbi.auth import Tokens, to_stderr
+from reporting.powerbi.caller import Caller, encoded, object_of, values_of
+from reporting.powerbi.http import Session
+from reporting.powerbi.limits import (
+    MAX_PARAMETERS_PER_REQUEST,
+    MAX_REQUEST_BYTES,
+    MAX_ROWS_PER_POST,
+    RETENTION_POLICIES,
+    SEQUENCE_HEADER,
+)
+from reporting.powerbi.login import tokens_from_settings
+from reporting.powerbi.modes import check_mode
 from reporting.settings import Settings
 
-
-class Tokens(Protocol):
-    """Where access tokens come from."""
-
-    def token(self, *, renew: bool = False) -> str: ...
+NO_MY_WORKSPACE = (
+    "a service principal has no My workspace: give powerbi.workspace the id of a workspace that it is a member of, "
+    "or sign in as a user (powerbi.login = device_code)"
+)
+NAMES_SHOWN = 10
 
 
 @dataclass(frozen=True)
 class Group:
-    """A workspace."""
+    """A workspace. `dedicated` says that it is on Premium, Fabric or Embedded capacity; None where that is not said."""
 
     id: str
     name: str
+    dedicated: bool | None = None
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset as the service lists it. `push` says that it takes rows; None where the service is silent."""
+    """A dataset as the service lists it. `push`: it takes rows; `refreshable`; None where the service is silent."""
 
     id: str
     name: str
     push: bool | None
+    refreshable: bool | None = None
+    configured_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,150 +64,236 @@ class SequenceNumber:
     number: int
 
 
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a dataset's queries; `value` is None where the service does not tell it."""
+
+    name: str
+    type: str
+    value: str | None
+    required: bool
+    suggested: tuple[str, ...] = ()
+
+
 class PowerBIClient:
-    """Calls on one workspace (`workspace` is its id; None is My workspace, which no service principal has)."""
+    """Calls on one workspace: `workspace` is its id, None is My workspace, which users have and applications have not.
+
+    Raises SettingsError for My workspace with the tokens of a service principal. Usable by several threads.
+    """
 
     def __init__(self, api: str, workspace: str | None, tokens: Tokens, session: Session) -> None:
-        self._groups = f"{api.rstrip('/')}/v1.0/myorg/groups"
-        self._root = (
-            f"{self._groups}/{quote(workspace, safe='')}" if workspace else self._groups.removesuffix("/groups")
-        )
+        if not workspace and tokens.service_principal:
+            raise SettingsError(NO_MY_WORKSPACE)
+        self.workspace = workspace or None
+        self.service_principal = tokens.service_principal
+        myorg = f"{api.rstrip('/')}/v1.0/myorg"
+        self._groups = f"{myorg}/groups"
+        self._root = f"{self._groups}/{quote(workspace, safe='')}" if workspace else myorg
         self._tokens = tokens
-        self._session = session
+        self._caller = Caller(tokens, session)
 
     @classmethod
-    def from_settings(cls, settings: Settings, session: Session | None = None) -> PowerBIClient:
-        """A client for the service principal of the settings; SettingsError names what is missing."""
-        for key in ("powerbi.tenant", "powerbi.client_id", "powerbi.workspace"):
-            if not settings[key]:
-                advice = " (a service principal has no My workspace)" if key == "powerbi.workspace" else ""
-                raise SettingsError(f"setting {key} is empty{advice}: give its id, or use the local service")
+    def from_settings(
+        cls, settings: Settings, session: Session | None = None, prompt: Callable[[str], None] = to_stderr
+    ) -> PowerBIClient:
+        """A client for whom the settings name; SettingsError says what is missing. `prompt` shows a user's code."""
         session = session or Session(settings["powerbi.ca"])
-        tokens = TokenProvider(
-            settings["powerbi.authority"],
-            settings["powerbi.tenant"],
-            settings["powerbi.client_id"],
-            settings.secret("powerbi.client_secret"),
-            session,
-        )
-        return cls(settings["powerbi.api"], settings["powerbi.workspace"], tokens, session)
+        tokens = tokens_from_settings(settings, session, prompt)
+        if not settings["powerbi.workspace"] and tokens.service_principal:
+            raise SettingsError(f"setting powerbi.workspace is empty: {NO_MY_WORKSPACE}")
+        return cls(settings["powerbi.api"], settings["powerbi.workspace"] or None, tokens, session)
 
     def close(self) -> None:
         """Drops the kept connections."""
-        self._session.close()
+        self._caller.close()
+
+    # Workspaces and datasets.
 
     def groups(self) -> list[Group]:
-        """The workspaces the caller can see."""
-        answer = self._call("GET", self._groups, "listing workspaces")
-        return [Group(g["id"], g.get("name", "")) for g in _values(answer)]
+        """The workspaces the caller can see; My workspace is never among them."""
+        doing = "listing workspaces"
+        return [_group(g) for g in values_of(self.call("GET", self._groups, doing), doing)]
+
+    def dedicated(self) -> bool | None:
+        """Whether the workspace is on dedicated capacity; None for My workspace, and where the service does not say."""
+        found = [g.dedicated for g in self.groups() if self.workspace and g.id.lower() == self.workspace.lower()]
+        return found[0] if found else None
 
     def datasets(self) -> list[Dataset]:
         """The datasets of the workspace."""
-        return [_dataset(d) for d in _values(self._call("GET", f"{self._root}/datasets", "listing datasets"))]
+        doing = "listing datasets"
+        return [_dataset(d) for d in values_of(self.call("GET", f"{self._root}/datasets", doing), doing)]
 
     def dataset(self, dataset: str) -> Dataset:
         """One dataset by its id."""
-        return _dataset(self._call("GET", self._at(dataset), f"reading dataset {dataset}").json())
+        doing = f"reading dataset {dataset}"
+        return _dataset(object_of(self.call("GET", self.at(dataset), doing), doing))
+
+    def find_dataset(self, name_or_id: str) -> Dataset:
+        """The dataset of this id, or else of this name. NotFound names some that are there, Refused the twins."""
+        there = self.datasets()
+        by_id = [d for d in there if d.id.lower() == name_or_id.lower()]
+        found = by_id or [d for d in there if d.name == name_or_id]
+        if len(found) > 1:
+            ids = ", ".join(d.id for d in found)
+            raise Refused(f"the workspace has {len(found)} datasets named {name_or_id!r}: give the id of one ({ids})")
+        if not found:
+            names = sorted({d.name for d in there})
+            shown = choices(repr(n) for n in names[:NAMES_SHOWN]) + (" or another" if len(names) > NAMES_SHOWN else "")
+            raise NotFound(f"the workspace has no dataset {name_or_id!r}: give {shown if names else 'it one first'}")
+        return found[0]
 
     def create_dataset(self, definition: Mapping[str, Any], retention: str = "None") -> Dataset:
-        """Makes a dataset from its JSON. `retention` is None or basicFIFO. A second one of the same name is a twin."""
-        if retention not in RETENTION_POLICIES:
-            raise Refused(
-                f"creating dataset {definition.get('name')!r}: retention {retention!r} is not None or basicFIFO"
-            )
+        """Makes a dataset from its JSON: `defaultMode` is Push (also when left out), Streaming or PushStreaming.
+
+        `retention` is None or basicFIFO. A second dataset of the same name is a twin. Refused, before anything is sent,
+        for a mode that takes no rows or does not take what the definition holds. Ambiguous when it was accepted but
+        not returned: look it up by its name.
+        """
         doing = f"creating dataset {definition.get('name')!r}"
+        if retention not in RETENTION_POLICIES:
+            raise Refused(f"{doing}: retention {retention!r} is not {choices(RETENTION_POLICIES)}")
+        check_mode(definition, doing)
         url = f"{self._root}/datasets?defaultRetentionPolicy={retention}"
-        return _dataset(self._call("POST", url, doing, body=_encoded(definition)).json())
+        answer = self.call("POST", url, doing, body=encoded(definition))
+        if not answer.content:
+            raise Ambiguous(
+                f"{doing}: HTTP {answer.status_code} and nothing else: look for it by its name before another try",
+                status=answer.status_code,
+            )
+        return _dataset(object_of(answer, doing))
+
+    def update_dataset(
+        self,
+        dataset: str,
+        *,
+        storage_mode: str | None = None,
+        read_only_replicas: int | None = None,
+        sync_replicas: bool | None = None,
+    ) -> None:
+        """Changes settings of a dataset, which its owner may: `storage_mode` is Abf or PremiumFiles.
+
+        `read_only_replicas` is 0 to 64, or -1 for as many as needed; `sync_replicas`: the service keeps them in step.
+        """
+        scale = {"maxReadOnlyReplicas": read_only_replicas, "autoSyncReadOnlyReplicas": sync_replicas}
+        scale = {key: value for key, value in scale.items() if value is not None}
+        body: dict[str, Any] = {} if storage_mode is None else {"targetStorageMode": storage_mode}
+        if scale:
+            body["queryScaleOutSettings"] = scale
+        if not body:
+            raise WrongUse(f"changing dataset {dataset}: nothing to change was given")
+        self.call("PATCH", self.at(dataset), f"changing dataset {dataset}", body=encoded(body))
 
     def delete_dataset(self, dataset: str) -> None:
-        self._call("DELETE", self._at(dataset), f"deleting dataset {dataset}")
+        self.call("DELETE", self.at(dataset), f"deleting dataset {dataset}")
+
+    def take_over(self, dataset: str) -> None:
+        """Makes the caller the owner of a dataset. There is no such call in My workspace: WrongUse."""
+        doing = f"taking over dataset {dataset}"
+        if self.workspace is None:
+            raise WrongUse(f"{doing}: what is in My workspace is its user's already: give a workspace id")
+        self.call("POST", f"{self.at(dataset)}/Default.TakeOver", doing)
+
+    def parameters(self, dataset: str) -> list[Parameter]:
+        """The parameters of a dataset's queries."""
+        doing = f"reading the parameters of dataset {dataset}"
+        return [_parameter(p) for p in values_of(self.call("GET", f"{self.at(dataset)}/parameters", doing), doing)]
+
+    def update_parameters(self, dataset: str, values: Mapping[str, str]) -> None:
+        """Gives parameters new values, by name (case counts). They show after the next refresh."""
+        doing = f"changing parameters of dataset {dataset}"
+        if not 0 < len(values) <= MAX_PARAMETERS_PER_REQUEST:
+            raise WrongUse(f"{doing}: {len(values)} of them: give 1 to {MAX_PARAMETERS_PER_REQUEST}")
+        details = [{"name": name, "newValue": value} for name, value in values.items()]
+        url = f"{self.at(dataset)}/Default.UpdateParameters"
+        self.call("POST", url, doing, body=encoded({"updateDetails": details}))
+
+    # Tables and rows.
 
     def tables(self, dataset: str) -> list[str]:
         """Names of the tables; the service often leaves out their columns, so they are not offered here."""
-        answer = self._call("GET", f"{self._at(dataset)}/tables", f"listing tables of dataset {dataset}")
-        return [t["name"] for t in _values(answer)]
+        doing = f"listing tables of dataset {dataset}"
+        found = values_of(self.call("GET", f"{self.at(dataset)}/tables", doing), doing)
+        return [str(t.get("name", "")) for t in found]
 
     def put_table(self, dataset: str, table: Mapping[str, Any]) -> None:
         """Changes columns and measures of a table that is there."""
         name = str(table["name"])
-        self._call("PUT", self._at(dataset, name), f"changing table {name!r}", body=_encoded(table))
+        self.call("PUT", self.at(dataset, name), f"changing table {name!r}", body=encoded(table))
 
     def post_rows(
         self, dataset: str, table: str, rows: Sequence[Mapping[str, Any]] | bytes, sequence: int | None = None
     ) -> None:
         """Adds rows: a sequence of them, or the whole request body as bytes. `sequence` goes along as the header."""
+        doing = f"adding rows to {table!r}"
         if isinstance(rows, bytes):
             body = rows
         else:
             if len(rows) > MAX_ROWS_PER_POST:
-                raise Refused(f"adding rows to {table!r}: {len(rows)} rows in a request, {MAX_ROWS_PER_POST} at most")
+                raise Refused(f"{doing}: {len(rows)} rows in a request, {MAX_ROWS_PER_POST} at most")
             body = rows_body(rows)
         if len(body) > MAX_REQUEST_BYTES:
-            raise Refused(f"adding rows to {table!r}: {len(body)} bytes in a request, {MAX_REQUEST_BYTES} at most")
+            raise Refused(f"{doing}: {len(body)} bytes in a request, {MAX_REQUEST_BYTES} at most")
         headers = {} if sequence is None else {SEQUENCE_HEADER: str(sequence)}
-        self._call("POST", f"{self._at(dataset, table)}/rows", f"adding rows to {table!r}", body=body, headers=headers)
+        self.call("POST", f"{self.at(dataset, table)}/rows", doing, body=body, headers=headers)
 
     def delete_rows(self, dataset: str, table: str) -> None:
         """Deletes all rows of a table: no call deletes some."""
-        self._call("DELETE", f"{self._at(dataset, table)}/rows", f"deleting the rows of {table!r}")
+        self.call("DELETE", f"{self.at(dataset, table)}/rows", f"deleting the rows of {table!r}")
 
     def sequence_numbers(self, dataset: str, table: str) -> list[SequenceNumber]:
         """The last sequence numbers the service has for a table; empty for a table that never got one.
 
         NotFound: the table is not there, or the service does not offer sequence numbers (a preview).
         """
-        url = f"{self._at(dataset, table)}/sequenceNumbers"
-        values = _values(self._call("GET", url, f"reading the sequence numbers of {table!r}"))
+        doing = f"reading the sequence numbers of {table!r}"
+        values = values_of(self.call("GET", f"{self.at(dataset, table)}/sequenceNumbers", doing), doing)
         return [SequenceNumber(str(v.get("clientId", "")), int(v["sequenceNumber"])) for v in values]
 
-    def _at(self, dataset: str, table: str | None = None) -> str:
+    # For the modules beside this one.
+
+    @property
+    def root(self) -> str:
+        """The address of the workspace, under which all of its calls are."""
+        return self._root
+
+    def at(self, dataset: str, table: str | None = None) -> str:
+        """The address of a dataset or of one of its tables."""
         url = f"{self._root}/datasets/{quote(dataset, safe='')}"
         return url if table is None else f"{url}/tables/{quote(table, safe='')}"
 
-    def _call(
+    def call(
         self, method: str, url: str, doing: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> requests.Response:
-        answer = self._once(method, url, doing, body, headers, renew=False)
-        if answer.status_code == 401 or (answer.status_code == 403 and code_and_message(answer)[0] == "TokenExpired"):
-            # The service may count a token as expired before msal does, and says so with 403 as often as with 401.
-            answer = self._once(method, url, doing, body, headers, renew=True)
-        if answer.status_code >= 400:
-            raise answer_error(answer, method, doing)
-        return answer
-
-    def _once(
-        self, method: str, url: str, doing: str, body: bytes | None, headers: Mapping[str, str] | None, *, renew: bool
-    ) -> requests.Response:
-        sent = dict(headers or {})
-        if body is not None:
-            sent["Content-Type"] = "application/json; charset=utf-8"
-        bearer = Bearer(self._tokens.token(renew=renew))
-        try:
-            return self._session.request(method, url, data=body, headers=sent, auth=bearer, allow_redirects=False)
-        except requests.RequestException as error:
-            raise failed_to_answer(error, method, doing) from None
+        """A call that has no method of its own; see Caller.call."""
+        return self._caller.call(method, url, doing, body=body, headers=headers)
 
 
 def rows_body(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """The body of a POST of rows; decimals become JSON numbers digit by digit."""
-    return _encoded({"rows": list(rows)})
+    return encoded({"rows": list(rows)})
 
 
-def _encoded(value: Any) -> bytes:
-    return orjson.dumps(value, default=_as_json)
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return orjson.Fragment(format(value, "f"))
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} is no JSON value")
-
-
-def _values(answer: requests.Response) -> list[dict[str, Any]]:
-    return list(answer.json().get("value") or [])
+def _group(body: Mapping[str, Any]) -> Group:
+    return Group(str(body.get("id", "")), str(body.get("name", "")), body.get("isOnDedicatedCapacity"))
 
 
 def _dataset(body: Mapping[str, Any]) -> Dataset:
-    return Dataset(str(body["id"]), str(body.get("name", "")), body.get("addRowsAPIEnabled"))
+    return Dataset(
+        str(body.get("id", "")),
+        str(body.get("name", "")),
+        body.get("addRowsAPIEnabled"),
+        body.get("isRefreshable"),
+        str(body.get("configuredBy") or ""),
+    )
+
+
+def _parameter(body: Mapping[str, Any]) -> Parameter:
+    value = body.get("currentValue")
+    return Parameter(
+        str(body.get("name", "")),
+        str(body.get("type", "")),
+        None if value is None else str(value),
+        bool(body.get("isRequired")),
+        tuple(str(v) for v in body.get("suggestedValues") or ()),
+    )

@@ -26,6 +26,25 @@ MAX_ROWS_NO_RETENTION = 5_000_000
 MAX_STRING_CHARACTERS = 4_000
 # LIMITATIONS: 16 MB of request body
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
+# LIMITATIONS, streaming tiles and the push URL: 15 KB a request, five requests a second
+MAX_STREAMING_REQUEST_BYTES = 15 * 1024
+MAX_STREAMING_POSTS_PER_SECOND = 5
+
+# SWAGGER, executeQueries: rows and values of an answer, and queries of one caller whatever the dataset
+MAX_QUERY_ROWS = 100_000
+MAX_QUERY_VALUES = 1_000_000
+MAX_QUERIES_PER_MINUTE = 120
+
+# https://learn.microsoft.com/power-bi/connect-data/refresh-data: scheduled refreshes a day
+MAX_SCHEDULED_REFRESHES_SHARED = 8
+MAX_SCHEDULED_REFRESHES_DEDICATED = 48
+# SWAGGER, refreshes: scheduled ones count too; dedicated capacity has no such limit
+MAX_API_REFRESHES_PER_DAY_SHARED = 8
+# SWAGGER, refreshes: an attempt unless a timeout is given, and a refresh with all its attempts
+REFRESH_ATTEMPT_HOURS = 5
+REFRESH_HOURS = 24
+# SWAGGER, Default.UpdateParameters
+MAX_PARAMETERS_PER_REQUEST = 100
 
 HOUR_SECONDS = 3_600.0
 MINUTE_SECONDS = 60.0
@@ -40,6 +59,10 @@ DATETIME_TICKS_PER_SECOND = 300
 
 DATA_TYPES = ("Int64", "Double", "Boolean", "DateTime", "String", "Decimal")
 RETENTION_POLICIES = ("None", "basicFIFO")
+# SWAGGER, defaultMode: those whose rows go in through this API
+PUSH_MODES = ("Push", "Streaming", "PushStreaming")
+# Users' reports: streaming modes take nothing else, and answer 400 InvalidRequest
+STREAMING_COLUMN_KEYS = ("name", "dataType")
 
 # SWAGGER: pattern of a table's name (letters, digits, blank, # - @ ^ _ ~ and everything above), 100 characters at most
 TABLE_NAME = re.compile("[\t\n\r #\\-0-9@-Z^_a-z~-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]{1,100}")

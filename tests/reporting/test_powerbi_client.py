@@ -1,8 +1,7 @@
-"""The client against the running local service, and its reading of every shape of error users have seen."""
+"""Every call of the client against the running local service, through real TLS and real msal."""
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 from decimal import Decimal
@@ -10,88 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from powerbi_cases import CASE, Time, client_of, rows_of, set_fault
 from reporting import settings as settings_module
-from reporting.errors import Ambiguous, NotFound, Refused, ServiceUnavailable, SettingsError, Throttled, Unauthorized
-from reporting.powerbi.auth import TokenProvider
-from reporting.powerbi.client import PowerBIClient
+from reporting.errors import Ambiguous, NotFound, Refused, ServiceUnavailable, SettingsError, Unauthorized, WrongUse
+from reporting.powerbi.auth import GivenTokens
+from reporting.powerbi.client import Parameter, PowerBIClient
 from reporting.powerbi.dataset import push_dataset
-from reporting.powerbi.http import Session, answer_error, code_and_message
+from reporting.powerbi.http import Session
+from reporting.powerbi.push_url import push_url_rows
 from reporting.service.server import LocalService
 
 DEFINITION = {"name": "Tried", "tables": [{"name": "My Facts", "columns": [{"name": "n", "dataType": "Int64"}]}]}
-
-
-def answer_of(status: int, body: Any, headers: dict[str, str] | None = None) -> requests.Response:
-    answer = requests.Response()
-    answer.status_code = status
-    answer._content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer.headers.update(headers or {})
-    return answer
-
-
-@pytest.mark.parametrize(
-    ("body", "code", "message"),
-    [
-        (
-            {
-                "error": {
-                    "code": "A",
-                    "pbi.error": {
-                        "code": "B",
-                        "parameters": {},
-                        "details": [{"code": "D", "detail": {"type": 1, "value": "why"}}],
-                    },
-                }
-            },
-            "A",
-            "why",
-        ),
-        ({"error": {"pbi.error": {"code": "B", "details": []}}}, "B", ""),
-        ({"error": {"code": "A", "message": "m", "target": "t", "details": [{"message": "d"}]}}, "A", "m; d"),
-        ({"error": {"code": "A", "message": "m"}}, "A", "m"),
-        ({"message": "Retry in 12 seconds."}, "", "Retry in 12 seconds."),
-        ({"error": "invalid_client", "error_description": "AADSTS7000215"}, "invalid_client", "AADSTS7000215"),
-        (b"", "", ""),
-        (b"<html>Bad gateway</html>", "", "<html>Bad gateway</html>"),
-        ([1], "", ""),
-        ({"error": {"code": None, "details": None, "pbi.error": None}}, "", ""),
-    ],
-)
-def test_every_shape_of_error_is_read(body: Any, code: str, message: str) -> None:
-    assert code_and_message(answer_of(400, body)) == (code, message)
-
-
-@pytest.mark.parametrize(
-    ("status", "method", "kind"),
-    [
-        (400, "POST", Refused),
-        (401, "GET", Unauthorized),
-        (403, "GET", Unauthorized),
-        (404, "GET", NotFound),
-        (413, "POST", Refused),
-        (429, "POST", Throttled),
-        (500, "GET", ServiceUnavailable),
-        (503, "POST", Ambiguous),
-    ],
-)
-def test_each_status_is_an_error_that_says_whether_to_try_again(status: int, method: str, kind: type) -> None:
-    error = answer_error(answer_of(status, b"", {"RequestId": "r-1"}), method, "adding rows")
-    assert type(error) is kind
-    assert (error.status, error.request_id) == (status, "r-1")
-    assert "r-1" in str(error)
-    assert f"HTTP {status}" in str(error)
-
-
-def test_the_pause_of_a_429_is_read_from_the_header_or_from_the_message() -> None:
-    error = answer_error(answer_of(429, b"", {"Retry-After": "17"}), "POST", "x")
-    assert isinstance(error, Throttled)
-    assert error.retry_after == 17
-    error = answer_error(answer_of(429, {"message": "Retry in 3392 seconds."}), "POST", "x")
-    assert isinstance(error, Throttled)
-    assert error.retry_after == 3392
 
 
 def test_every_call_goes_through_to_the_service(client: PowerBIClient, service: LocalService) -> None:
@@ -131,20 +60,6 @@ def test_a_token_that_stays_expired_is_an_error_and_not_a_loop(client: PowerBICl
     with pytest.raises(Unauthorized, match="TokenExpired"):
         client.datasets()
     assert client.datasets() == []
-
-
-def test_a_wrong_secret_is_unauthorized_with_the_code_and_without_the_secret(service: LocalService) -> None:
-    at = service.endpoint
-    tokens = TokenProvider(at.authority, at.tenant, at.client_id, "not-the-secret", Session(at.ca))
-    with pytest.raises(Unauthorized, match="AADSTS7000215") as caught:
-        tokens.token()
-    assert "not-the-secret" not in str(caught.value) + repr(tokens)
-
-
-def test_a_wrong_tenant_is_unauthorized(service: LocalService) -> None:
-    at = service.endpoint
-    with pytest.raises(Unauthorized):
-        TokenProvider(at.authority, "no-such-tenant", at.client_id, service.secret, Session(at.ca)).token()
 
 
 def test_a_private_authority_wins_over_the_environments_bundle(
@@ -191,6 +106,115 @@ def test_a_server_that_does_not_answer_is_given_up_after_the_time_out(service: L
 def test_too_many_rows_are_refused_before_they_are_sent(client: PowerBIClient) -> None:
     with pytest.raises(Refused, match="10001 rows"):
         client.post_rows("d", "t", [{"n": 1}] * 10_001)
+
+
+def imported(service: LocalService, **definition: Any) -> str:
+    """Id of a dataset as if a file with an import model had been published."""
+    answer = Session(service.endpoint.ca).post(f"{service.endpoint.api}/_local/datasets", json=definition)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def test_a_dataset_is_found_by_its_id_or_its_name_and_twins_are_refused(client: PowerBIClient) -> None:
+    with pytest.raises(NotFound, match="'Tried'"):
+        client.find_dataset("Tried")
+    made = client.create_dataset(DEFINITION)
+    assert client.find_dataset("Tried") == client.find_dataset(made.id.upper()) == made
+    twin = client.create_dataset(DEFINITION)
+    with pytest.raises(Refused, match="2 datasets named 'Tried': give the id") as caught:
+        client.find_dataset("Tried")
+    assert made.id in str(caught.value)
+    assert twin.id in str(caught.value)
+    with pytest.raises(NotFound, match="no dataset 'tried': give 'Tried'"):
+        client.find_dataset("tried")
+
+
+@pytest.mark.parametrize("mode", ["Streaming", "PushStreaming"])
+def test_a_streaming_dataset_is_made_and_fed_through_its_push_url(
+    client: PowerBIClient, service: LocalService, mode: str
+) -> None:
+    made = client.create_dataset({**DEFINITION, "name": mode, "defaultMode": mode})
+    session = Session(service.endpoint.ca)
+    url = session.get(f"{service.endpoint.api}/_local/datasets/{made.id}").json()["pushUrl"]
+    push_url_rows(url, [{"n": 7}], session)
+    if mode == "PushStreaming":
+        assert rows_of(service, made.id, "My Facts") == [{"n": 7}]
+    with pytest.raises(Unauthorized, match="push URL"):
+        push_url_rows(url + "x", [{"n": 8}], session)
+    with pytest.raises(Refused, match="HTTP 400"):
+        push_url_rows(url, [{"wrong": 8}], session)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"defaultMode": "AsAzure"}, "'AsAzure' takes no rows: give Push, Streaming or PushStreaming"),
+        (
+            {"tables": [{"name": "T", "columns": [{"name": "n", "dataType": "Int64", "formatString": "0"}]}]},
+            "column 'n' of table 'T' has 'formatString': a Streaming dataset takes only name and dataType",
+        ),
+        ({"tables": [{"name": "T", "columns": [], "measures": []}]}, "table 'T' has 'measures'"),
+        ({"relationships": [{"name": "r"}]}, "a Streaming dataset takes no relationships"),
+    ],
+)
+def test_what_a_mode_does_not_take_is_refused_before_it_is_sent(
+    client: PowerBIClient, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(Refused, match=message) as caught:
+        client.create_dataset({**DEFINITION, "defaultMode": "Streaming", **change})
+    assert caught.value.status is None
+    assert client.datasets() == []
+
+
+def test_the_settings_of_a_dataset_are_changed(client: PowerBIClient, service: LocalService) -> None:
+    made = client.create_dataset(DEFINITION)
+    client.update_dataset(made.id, storage_mode="Abf")
+    with pytest.raises(Refused, match="HTTP 400"):
+        client.update_dataset(made.id, read_only_replicas=65)
+    with pytest.raises(WrongUse, match="nothing to change"):
+        client.update_dataset(made.id)
+    on_capacity(service, dedicated=True)
+    client.update_dataset(made.id, storage_mode="PremiumFiles", read_only_replicas=-1, sync_replicas=False)
+
+
+def on_capacity(service: LocalService, *, dedicated: bool) -> None:
+    answer = Session(service.endpoint.ca).put(f"{service.endpoint.api}/_local/capacity", json={"dedicated": dedicated})
+    assert answer.status_code == 200, answer.text
+
+
+def test_the_capacity_of_the_workspace_is_told(client: PowerBIClient, service: LocalService) -> None:
+    assert client.dedicated() is False
+    on_capacity(service, dedicated=True)
+    assert client.dedicated() is True
+
+
+def test_parameters_are_read_and_changed(client: PowerBIClient, service: LocalService) -> None:
+    given = [{"name": "Server", "type": "Text", "currentValue": "a", "isRequired": True}]
+    dataset = imported(service, name="Imported", parameters=given)
+    assert client.parameters(dataset) == [Parameter("Server", "Text", "a", True)]
+    client.update_parameters(dataset, {"Server": "b"})
+    assert [p.value for p in client.parameters(dataset)] == ["b"]
+    with pytest.raises(Refused, match="'server' is unknown"):
+        client.update_parameters(dataset, {"server": "c"})
+    for none_or_too_many in ({}, {str(n): "x" for n in range(101)}):
+        with pytest.raises(WrongUse, match="give 1 to 100"):
+            client.update_parameters(dataset, none_or_too_many)
+
+
+def test_a_dataset_is_taken_over_in_a_workspace_only(client: PowerBIClient, service: LocalService) -> None:
+    dataset = imported(service, name="Imported")
+    client.take_over(dataset)
+    assert client.dataset(dataset).configured_by
+    mine = PowerBIClient(service.endpoint.api, None, GivenTokens(lambda: "unused"), Session(service.endpoint.ca))
+    with pytest.raises(WrongUse, match="My workspace"):
+        mine.take_over(dataset)
+
+
+def test_an_imported_dataset_takes_no_rows_and_says_which_would(client: PowerBIClient, service: LocalService) -> None:
+    dataset = imported(service, name="Imported")
+    assert client.dataset(dataset).push is not True
+    with pytest.raises(NotFound, match="not Push API dataset.*made through the API as a push dataset"):
+        client.post_rows(dataset, "Model", [{"Key": 1}])
 
 
 def test_the_dataset_of_a_use_case_is_accepted_by_the_service(client: PowerBIClient) -> None:

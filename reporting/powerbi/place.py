@@ -1,0 +1,23 @@
+"""Which Power BI a command speaks to: the tenant of the settings, or the local service that runs here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reporting import settings as all_settings
+from reporting.errors import WrongUse
+from reporting.service.endpoint import client_secret, read_endpoint
+from reporting.settings import Settings
+
+
+def powerbi_settings(settings: Settings) -> Settings:
+    """The settings to reach Power BI: those of the local service where no application is set and one runs here."""
+    if settings["powerbi.client_id"] or settings["powerbi.tenant"]:
+        return settings
+    try:
+        endpoint = read_endpoint(settings.home)
+    except WrongUse:
+        return settings
+    given: dict[str, Any] = {key.replace(".", "__"): value for key, value in settings.values.items()}
+    given |= endpoint.settings() | {"powerbi__client_secret": client_secret(settings.home)}
+    return all_settings.load(**given)

@@ -1,0 +1,103 @@
+"""The DAX queries that livegold sends, built and run. Not for any others: what reports ask is in their measures.
+
+Three forms: count and sums of a table, the same from a number on, and sums by columns. The tables are those of a push
+dataset, whose rows no call reads back: this is how a real one is compared with gold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from reporting.errors import Refused, WrongUse
+from reporting.powerbi.caller import encoded
+from reporting.powerbi.client import PowerBIClient
+from reporting.powerbi.limits import MAX_QUERY_ROWS
+from reporting.powerbi.refusals import code_and_message_of, refusal
+
+Value = int | Decimal | str | bool | None
+Row = dict[str, Value]
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """Only rows whose `column` is `number` or more."""
+
+    column: str
+    number: int
+
+
+def count_and_sums(table: str, sums: Mapping[str, str], *, at_least: AtLeast | None = None, count: str = "n") -> str:
+    """One row: the number of rows as `count`, and the sum of each column as its name (`sums`: name -> column)."""
+    if count in sums:
+        raise WrongUse(f"a query of table {table!r}: {count!r} is the name of both the count and a sum")
+    parts = [f"{_text(count)}, COUNTROWS({_table(table)})", *_sums(table, sums)]
+    row = f"ROW({', '.join(parts)})"
+    if at_least is None:
+        return f"EVALUATE {row}"
+    return f"EVALUATE CALCULATETABLE({row}, {_column(table, at_least.column)} >= {at_least.number})"
+
+
+def sums_by(table: str, by: Sequence[str], sums: Mapping[str, str], *, at_least: AtLeast | None = None) -> str:
+    """A row for each combination of the columns `by` that has any sum (`sums`: name -> column)."""
+    if not by or not sums:
+        raise WrongUse(f"a query of table {table!r}: give columns to sum and columns to sum by")
+    parts = [_column(table, c) for c in by]
+    if at_least is not None:
+        column = _column(table, at_least.column)
+        parts.append(f"FILTER(ALL({column}), {column} >= {at_least.number})")
+    return f"EVALUATE SUMMARIZECOLUMNS({', '.join(parts + _sums(table, sums))})"
+
+
+def execute_query(client: PowerBIClient, dataset: str, query: str) -> list[Row]:
+    """The rows of a query. Numbers are exact: whole ones int, others Decimal, digit by digit as they came.
+
+    A column of a table is named without the table, one made by the query as the query names it. A blank is None; so is
+    the count of no rows. Raises the client's errors, also for an error inside an answer of 200, which then holds some
+    of the rows or none.
+    """
+    doing = f"querying dataset {dataset}"
+    body = encoded({"queries": [{"query": query}], "serializerSettings": {"includeNulls": True}})
+    answer = client.call("POST", f"{client.at(dataset)}/executeQueries", doing, body=body)
+    try:
+        found = json.loads(answer.content, parse_float=Decimal)
+        result = found["results"][0] if found.get("results") else found
+        table = result["tables"][0] if result.get("tables") else {}
+        error = found.get("error") or result.get("error") or table.get("error")
+        rows = table.get("rows") or []
+    except (ValueError, LookupError, AttributeError, TypeError):
+        raise Refused(f"{doing}: HTTP {answer.status_code} without a result: {answer.text[:100]!r}") from None
+    if error:
+        code, message = code_and_message_of(error) if isinstance(error, dict) else ("", str(error))
+        raise refusal(answer, "POST", doing, code, message)
+    if len(rows) >= MAX_QUERY_ROWS:
+        raise Refused(f"{doing}: {len(rows)} rows, where the service stops: ask for fewer")
+    return [{_plain(name): value for name, value in row.items()} for row in rows]
+
+
+def _sums(table: str, sums: Mapping[str, str]) -> list[str]:
+    return [f"{_text(name)}, SUM({_column(table, column)})" for name, column in sums.items()]
+
+
+def _table(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"
+
+
+def _column(table: str, name: str) -> str:
+    return f"{_table(table)}[{name.replace(']', ']]')}]"
+
+
+def _text(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
+
+
+def _plain(name: Any) -> str:
+    """`Pulse[site]` and `[site]` are `site`."""
+    text = str(name)
+    start = text.find("[")
+    if not text.endswith("]") or start < 0:
+        return text
+    return text[start + 1 : -1].replace("]]", "]")
