@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?=
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test unit lint clean
 
 setup: .venv/ready
 
@@ -35,6 +35,10 @@ test: lint
 	$(BIN)/python -m pytest tests/streams; streams=$$?; \
 	wait $$beside; reporting=$$?; cat .pytest-reporting.log; \
 	exit $$((streams ? streams : reporting))
+
+# Seconds: no Spark, no broker, no service.
+unit: .venv/ready-for-tests
+	$(BIN)/python -m pytest -m "not integration and not spark and not broker and not long"
 
 clean:
 	rm -rf .venv .livegold

@@ -28,23 +28,25 @@ class Feed:
         self._write = write
         self._dimensions: dict[str, pa.Table] = {}
 
-    def stream(self) -> DataFrame:
-        """Rows with `pulse` or `spotlight`, a struct each, the other null."""
-        pulse, spotlight = (
-            self._spark.readStream.format("delta").load(p) for p in (self._lake.pulse, self._lake.spotlight)
-        )
+    def stream(self, files: int | None = None) -> DataFrame:
+        """Rows with `pulse` or `spotlight`, a struct each, the other null; of `files` files in a batch at most."""
+        reader = self._spark.readStream.format("delta")
+        if files is not None:
+            reader = reader.option("maxFilesPerTrigger", files)
+        pulse, spotlight = (reader.load(p) for p in (self._lake.pulse, self._lake.spotlight))
         pulse_type, spotlight_type = pulse.schema.simpleString(), spotlight.schema.simpleString()
         return pulse.select(
             F.struct("*").alias("pulse"), F.lit(None).cast(spotlight_type).alias("spotlight")
         ).unionByName(spotlight.select(F.lit(None).cast(pulse_type).alias("pulse"), F.struct("*").alias("spotlight")))
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
+        feed = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId") or ""
         table = rows.toArrow()
         if table.num_rows == 0:
             return
         pulse, spotlight = (_rows_of(table.column(name)) for name in ("pulse", "spotlight"))
         self._refresh_dimensions(pulse)
-        self._write(FeedBatch(batch_id, pulse, spotlight, dict(self._dimensions)))
+        self._write(FeedBatch(batch_id, pulse, spotlight, dict(self._dimensions), feed))
 
     def _refresh_dimensions(self, pulse: pa.Table) -> None:
         for dimension in self._case.all_dimensions:

@@ -79,7 +79,7 @@ class GoldWriter:
         self._started = False
 
     def prepare(self) -> None:
-        """Reads the admitted values of dimensions and the recent keys, writes declared values; before the first batch."""
+        """Reads admitted values of dimensions and recent keys, writes declared values; before the first batch."""
         self._dimensions.load()
         self._keys.add(self._recent_keys())
 

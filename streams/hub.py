@@ -7,7 +7,6 @@ One `Hub` says how Spark reads it (`spark_options`), how a plain client does (`c
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from reporting.errors import LivegoldError, NotFound, ServiceUnavailable, SettingsError, Unauthorized
+from reporting.eventhubs import CLIENT_OPTIONS, USER, ConnectionString, checked_servers, checked_topic
 from reporting.settings import SETTINGS, Settings
 
 ANSWER_SECONDS = 15.0
@@ -26,18 +26,6 @@ FILE_EVENTS = 10_000
 """Most events in one file of a folder hub, as the publisher writes them."""
 FILE_SUFFIX = ".jsonl"
 
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")  # org.apache.kafka.common.internals.Topic
-_SERVER = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\s:,/@]+):(\d{1,5})")
-# learn.microsoft.com/azure/event-hubs/azure-event-hubs-apache-kafka-overview: port, mechanism, user name
-_EVENT_HUBS_PORT = 9093
-_EVENT_HUBS_USER = "$ConnectionString"
-# learn.microsoft.com/azure/event-hubs/apache-kafka-configurations: below the service's idle limit of 240 s, and its
-# recommended time for a request
-_EVENT_HUBS_CLIENT: dict[str, str | int | bool] = {
-    "metadata.max.age.ms": 180_000,
-    "socket.keepalive.enable": True,
-    "socket.timeout.ms": 60_000,
-}
 _DEFAULT_SERVERS = next(s.default for s in SETTINGS if s.key == "hub.servers")
 
 T = TypeVar("T")
@@ -131,7 +119,7 @@ class Hub:
             options |= {"sasl.mechanism": "PLAIN", "sasl.username": self.username, "sasl.password": self._password}
         if self.ca:
             options["ssl.ca.location"] = self.ca
-        return options | (_EVENT_HUBS_CLIENT if self.kind == "eventhubs" else {})
+        return options | (CLIENT_OPTIONS if self.kind == "eventhubs" else {})
 
 
 def offsets(hub: Hub, deadline: float = ANSWER_SECONDS) -> dict[int, tuple[int, int]]:
@@ -245,15 +233,9 @@ class Failure:
 
 
 def _event_hubs(settings: Settings, topic: str) -> dict[str, str]:
-    connection = settings.secret("hub.connection_string")
-    parts = dict(part.split("=", 1) for part in connection.strip().strip(";").split(";") if "=" in part)
-    endpoint = re.fullmatch(r"sb://([^/:]+)(?::\d+)?/?", parts.get("Endpoint", ""))
-    if endpoint is None or "SharedAccessKeyName" not in parts or "SharedAccessKey" not in parts:
-        raise SettingsError(
-            "secret hub.connection_string is no Event Hubs connection string: "
-            "give Endpoint=sb://<namespace>.servicebus.windows.net/;SharedAccessKeyName=...;SharedAccessKey=..."
-        )
-    entity = parts.get("EntityPath", "")
+    secret = "hub.connection_string"
+    connection = ConnectionString.parse(settings.secret(secret), secret)
+    entity = connection.entity
     if entity and settings["hub.topic"] and entity != settings["hub.topic"]:
         raise SettingsError(
             f"setting hub.topic is {settings['hub.topic']!r} and the connection string is for event hub {entity!r}: "
@@ -264,13 +246,13 @@ def _event_hubs(settings: Settings, topic: str) -> dict[str, str]:
         raise SettingsError(f"setting hub.security is {security!r} with hub.kind eventhubs: leave it empty (sasl_ssl)")
     servers = settings["hub.servers"]
     if servers == _DEFAULT_SERVERS:
-        servers = f"{endpoint[1]}:{_EVENT_HUBS_PORT}"
+        servers = connection.server
     return {
         "topic": _topic(entity or topic),
         "servers": _servers(servers),
         "security": security,
-        "username": _EVENT_HUBS_USER,
-        "_password": connection,
+        "username": USER,
+        "_password": connection.text,
     }
 
 
@@ -290,20 +272,11 @@ def _kafka(settings: Settings, topic: str) -> dict[str, str]:
 
 
 def _topic(name: str) -> str:
-    if not _TOPIC.fullmatch(name) or name in (".", ".."):
-        raise SettingsError(f"setting hub.topic is {name!r}: give letters, digits, '.', '_' and '-', at most 249")
-    return name
+    return checked_topic(name, "hub.topic")
 
 
 def _servers(text: str) -> str:
-    servers = [server.strip() for server in text.split(",") if server.strip()]
-    for server in servers:
-        match = _SERVER.fullmatch(server)
-        if match is None or not 0 < int(match[2]) < 65_536:
-            raise SettingsError(f"setting hub.servers has {server!r}: give host:port, several with commas between")
-    if not servers:
-        raise SettingsError("setting hub.servers is empty: give host:port, several with commas between")
-    return ",".join(servers)
+    return checked_servers(text, "hub.servers")
 
 
 def _ca(text: str) -> str:

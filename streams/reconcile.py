@@ -46,7 +46,8 @@ class Reconciliation:
 
     `hub` is what the hub holds, None where it was not compared. `reasons` counts quarantined events by the text of a
     reason before its colon; an event may have several. `delivered` has for each additive aggregate what Power BI
-    accepted and what gold's pulse says; it is empty where the sink never ran.
+    accepted and what gold's pulse says; it is empty where the sink never ran. `notes` say what could not be
+    compared and is no difference.
     """
 
     hub: int | None
@@ -57,6 +58,7 @@ class Reconciliation:
     reasons: Mapping[str, int]
     problems: tuple[str, ...]
     delivered: Mapping[str, DeliveredSum] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -107,9 +109,12 @@ def reconcile(
         if {"predictions", "spotlight"} <= set(tables):
             problems += compare_spotlight(db, case)
         sums: dict[str, DeliveredSum] = {}
+        notes: list[str] = []
         if delivered and "pulse" in tables:
-            sums, said = compare_delivered(db, case, settings)
+            sums, said, unasked = compare_delivered(db, case, settings)
             problems += said
+            if unasked:
+                notes.append(f"the dataset was not asked, only the ledger compared: {unasked}")
         if problems and _moved(tables):
             problems.append("a run was writing while this was compared: compare again when it has ended")
         return Reconciliation(
@@ -121,6 +126,7 @@ def reconcile(
             reasons=_reasons(db) if "quarantine" in tables else {},
             problems=tuple(problems),
             delivered=sums,
+            notes=tuple(notes),
         )
 
 

@@ -35,28 +35,56 @@ FEED = "feed-powerbi"
 def compare_pulse(db: duckdb.DuckDBPyConnection, case: UseCase) -> list[str]:
     """Every aggregate over predictions against the sum of pulse's partial ones, by bucket and dimension values.
 
-    Whole numbers and decimals exactly, doubles within DOUBLE_TOLERANCE of the absolute sum of what was added.
+    Whole numbers and decimals exactly, doubles within DOUBLE_TOLERANCE of the absolute sum of what was added. An
+    aggregate that a use case gained later begins with the first batch that has it.
     """
     problems = _unfinished(db)
+    for early, aggregates in _by_first_batch(db, case):
+        db.execute("CREATE OR REPLACE TEMP TABLE early (query_id VARCHAR, batch_id BIGINT)")
+        if early:
+            db.executemany("INSERT INTO early VALUES (?, ?)", list(early))
+        problems += _compare_aggregates(db, case, aggregates)
+    return problems
+
+
+def _by_first_batch(
+    db: duckdb.DuckDBPyConnection, case: UseCase
+) -> list[tuple[frozenset[tuple[str, int]], list[Aggregate]]]:
+    """The aggregates, by the batches of pulse from before each was there: all their rows hold null."""
+    lacks = ", ".join(f'bool_and("{a.name}" IS NULL)' for a in case.aggregates)
+    found = db.execute(
+        f"SELECT * FROM (SELECT query_id, batch_id, [{lacks}] AS lacks FROM pulse GROUP BY ALL) "
+        "WHERE list_bool_or(lacks)"
+    ).fetchall()
+    groups: dict[frozenset[tuple[str, int]], list[Aggregate]] = {}
+    for i, aggregate in enumerate(case.aggregates):
+        early = frozenset((query, batch) for query, batch, lacks in found if lacks[i])
+        groups.setdefault(early, []).append(aggregate)
+    return list(groups.items())
+
+
+def _compare_aggregates(db: duckdb.DuckDBPyConnection, case: UseCase, aggregates: Sequence[Aggregate]) -> list[str]:
+    problems = []
     keys = ["bucket", "bucket_no", *(d.name for d in case.all_dimensions)]
     names = ", ".join(f'"{k}"' for k in keys)
-    sums = ", ".join(f'{_duckdb(a.sql)} AS "{a.name}", {_scale(case, a)} AS "{a.name} scale"' for a in case.aggregates)
-    partial = ", ".join(f'{_duckdb(a.merge_sql)} AS "{a.name}"' for a in case.aggregates)
+    sums = ", ".join(f'{_duckdb(a.sql)} AS "{a.name}", {_scale(case, a)} AS "{a.name} scale"' for a in aggregates)
+    partial = ", ".join(f'{_duckdb(a.merge_sql)} AS "{a.name}"' for a in aggregates)
     same_keys = " AND ".join(f'r."{k}" IS NOT DISTINCT FROM p."{k}"' for k in keys)
-    differs = " OR ".join(f"({_differs(case, a)})" for a in case.aggregates)
-    both = ", ".join(f'r."{a.name}", p."{a.name}", ({_differs(case, a)})' for a in case.aggregates)
+    differs = " OR ".join(f"({_differs(case, a)})" for a in aggregates)
+    both = ", ".join(f'r."{a.name}", p."{a.name}", ({_differs(case, a)})' for a in aggregates)
     rows = db.execute(
         f"""
         WITH unfinished AS ({UNFINISHED}),
         recounted AS (
-            SELECT {names}, {sums} FROM predictions ANTI JOIN unfinished USING (query_id, batch_id) GROUP BY {names}),
-        kept AS (SELECT {names}, {partial} FROM pulse GROUP BY {names})
+            SELECT {names}, {sums} FROM predictions ANTI JOIN unfinished USING (query_id, batch_id)
+            ANTI JOIN early USING (query_id, batch_id) GROUP BY {names}),
+        kept AS (SELECT {names}, {partial} FROM pulse ANTI JOIN early USING (query_id, batch_id) GROUP BY {names})
         SELECT count(*) OVER (), {", ".join(f'coalesce(r."{k}", p."{k}")' for k in keys[1:])}, {both}
         FROM recounted r FULL JOIN kept p ON {same_keys} WHERE {differs} ORDER BY ALL LIMIT {EXAMPLES}
         """
     ).fetchall()
     if rows:
-        shown = "; ".join(_difference(row[1:], len(keys) - 1, case.aggregates) for row in rows)
+        shown = "; ".join(_difference(row[1:], len(keys) - 1, aggregates) for row in rows)
         more = "; ..." if rows[0][0] > len(rows) else ""
         problems.append(f"pulse differs from predictions in {rows[0][0]:,} rows: {shown}{more}")
     return problems
@@ -153,8 +181,10 @@ class DeliveredSum:
 
 def compare_delivered(
     db: duckdb.DuckDBPyConnection, case: UseCase, settings: Settings
-) -> tuple[dict[str, DeliveredSum], list[str]]:
-    """What the powerbi sink's ledger says was accepted, against gold's pulse up to the position of its feed.
+) -> tuple[dict[str, DeliveredSum], list[str], str]:
+    """What the ledger and the dataset itself say was accepted, against gold's pulse up to the position of the feed.
+
+    The last text says why the dataset was not asked, where it was not.
 
     That the feed is behind gold is no problem, for Power BI may be down; that POSTs are still waiting is one. Empty
     where the sink has not run.
@@ -164,11 +194,11 @@ def compare_delivered(
     from reporting.sinks.powerbi import state_dir
 
     if not (state_dir(settings.home, case.name) / FILE_NAME).exists():
-        return {}, []
+        return {}, [], ""
     try:
         found = delivered(settings, case)
     except ServiceUnavailable as error:
-        return {}, [f"what was delivered was not compared: {error}"]
+        return {}, [f"what was delivered was not compared: {error}"], ""
     additive = [a for a in case.aggregates if a.additive]
     gold, scales = _sums(db, case, additive, "pulse")
     fed = gold
@@ -187,7 +217,9 @@ def compare_delivered(
         problems += _unequal("powerbi: accepted rows of pulse sum up to", found.sums, fed, scales)
         if found.totals is not None:
             problems += _unequal("powerbi: the newest complete totals are", found.totals, fed, scales)
-    return sums, problems
+        if found.pulse is not None:
+            problems += _unequal("powerbi: rows of pulse in the dataset sum up to", found.pulse, fed, scales)
+    return sums, problems, found.unasked
 
 
 def _sums(

@@ -103,6 +103,11 @@ def _start(settings: Settings, log: Path) -> SparkSession:
     return session
 
 
+def jars_are_here() -> bool:
+    """Whether an earlier start has fetched Delta's and Kafka's jars, and they are still there."""
+    return bool(_known_jars())
+
+
 def _jar_list() -> Path:
     versions = f"{pyspark.__version__}-{importlib.metadata.version('delta-spark')}"
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

@@ -27,6 +27,7 @@ from reporting.settings import Settings
 from reporting.sinks.base import Sink
 from reporting.status import StatusFile
 from reporting.usecase import UseCase
+from streams.checkpoints import forget, query_of
 from streams.feed import Feed
 from streams.gold import GoldWriter
 from streams.hub import Hub
@@ -38,6 +39,8 @@ from streams.tables import create_tables
 
 SWITCHES = ("batch", "stream")
 STATUS_SECONDS = 1.0
+REFILL_FILES = 20_000
+"""Files of gold in one batch of a backfill: rows of equal keys are merged in a batch, so large ones cost less."""
 
 
 def check_switch(switch: str) -> None:
@@ -99,6 +102,7 @@ class Pipeline:
         self._switch = switch
         self._champion.check()
         with _only_one(self._settings.home, self.case.name):
+            self._check_sinks()
             with ThreadPoolExecutor(1) as pool:
                 loaded = pool.submit(self._champion.load)
                 create_tables(self._spark, self.case, self.lake)
@@ -120,6 +124,31 @@ class Pipeline:
                 self._end()
         self._raise_first_error()
 
+    def backfill(self, stop: threading.Event) -> None:
+        """Hands all of gold to the sinks, from the start or from where an earlier call was cut off, and returns.
+
+        Raises NotFound where there is no gold, and what `run` raises.
+        """
+        self._switch = "batch"
+        with _only_one(self._settings.home, self.case.name):
+            self._check_sinks()
+            try:
+                self._start_feeds(REFILL_FILES)
+                self._state = "running"
+                self._wait(stop)
+            finally:
+                self._end()
+        self._raise_first_error()
+
+    def _check_sinks(self) -> None:
+        """Raises what a sink knows already. Where the feed and its sink are not of one mind, both begin again."""
+        for name, sink in self._sinks.items():
+            sink.check()
+            checkpoint = self.lake.checkpoint(f"feed-{name}")
+            feed = query_of(self._spark, checkpoint)
+            if feed is not None and feed != sink.followed():
+                forget(self._spark, checkpoint)
+
     # ---- queries ---------------------------------------------------------------------------------------------------
 
     def _start_hub_queries(self) -> None:
@@ -129,10 +158,10 @@ class Pipeline:
         self._start("gold", gold, lambda rows, batch: self._gold(positioned(rows, headers=False), batch))
         self._state = "running"
 
-    def _start_feeds(self) -> None:
+    def _start_feeds(self, files: int | None = None) -> None:
         for name, sink in self._sinks.items():
             feed = Feed(self._spark, self.case, self.lake, _opened(sink))
-            self._start(f"feed-{name}", feed.stream(), feed)
+            self._start(f"feed-{name}", feed.stream(files), feed)
 
     def _write_raw(self, rows: DataFrame, batch_id: int) -> None:
         query_id = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")

@@ -10,6 +10,7 @@ from typing import Any
 from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
+from reporting.errors import WrongUse
 from reporting.lake import Lake
 from reporting.usecase import WRITTEN, Column, UseCase
 
@@ -53,7 +54,11 @@ STATISTICS = {
 
 
 def create_tables(spark: SparkSession, case: UseCase, lake: Lake) -> None:
-    """Makes the tables that are not there yet; those that are stay as they are."""
+    """Makes the tables that are not there yet, and adds the columns that those that are there lack.
+
+    A column that was added holds null in the rows from before: what a measure counts begins when it is added. WrongUse
+    for a column whose type differs: no table can follow that.
+    """
     wanted: list[tuple[str, Iterable[Column], str]] = [
         (lake.raw, RAW, STATISTICS["raw"]),
         (lake.quarantine, QUARANTINE, STATISTICS["quarantine"]),
@@ -63,11 +68,12 @@ def create_tables(spark: SparkSession, case: UseCase, lake: Lake) -> None:
     ]
     wanted += [(lake.dimension(d.name), DIMENSION, "key") for d in case.all_dimensions]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda table: _create(spark, *table), wanted))
+        list(pool.map(lambda table: _create(spark, case.name, *table), wanted))
 
 
-def _create(spark: SparkSession, path: str, columns: Iterable[Column], statistics: str) -> None:
+def _create(spark: SparkSession, case: str, path: str, columns: Iterable[Column], statistics: str) -> None:
     if DeltaTable.isDeltaTable(spark, path):
+        _add_columns(spark, case, path, columns)
         return
     builder = DeltaTable.createIfNotExists(spark).location(path)
     for column in columns:
@@ -75,6 +81,22 @@ def _create(spark: SparkSession, path: str, columns: Iterable[Column], statistic
     for name, value in {**COMMON, "delta.dataSkippingStatsColumns": statistics}.items():
         builder = builder.property(name, value)
     builder.execute()
+
+
+def _add_columns(spark: SparkSession, case: str, path: str, columns: Iterable[Column]) -> None:
+    there = {f.name: f.dataType.simpleString() for f in spark.read.format("delta").load(path).schema.fields}
+    missing = []
+    for column in columns:
+        if column.name not in there:
+            comment = column.description.replace("\\", "\\\\").replace("'", "\\'")
+            missing.append(f"`{column.name}` {column.type} COMMENT '{comment}'")
+        elif there[column.name] != column.type.replace(", ", ","):
+            raise WrongUse(
+                f"use case {case}: column {column.name} is {column.type}, but {there[column.name]} in {path}, and no "
+                "table can follow that: give the column another name, or another LIVEGOLD_LAKE"
+            )
+    if missing:
+        spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS ({', '.join(missing)})")
 
 
 def transaction_version(spark: SparkSession, path: str, app_id: str) -> int:

@@ -15,7 +15,7 @@ from reporting.errors import WrongUse
 @click.argument("usecase")
 @click.option("--switch", required=True, help="batch: to the end of what is there; stream: until Ctrl-C.")
 @click.option("--from", "source", type=click.Choice(["hub", "raw"]), default="hub", show_default=True)
-@click.option("--sink", "sinks", multiple=True, help="Deliver to this sink (powerbi); may be given several times.")
+@click.option("--sink", "sinks", multiple=True, help="powerbi or eventstream; may be given several times.")
 def run(usecase: str, switch: str, source: str, sinks: tuple[str, ...]) -> None:
     """Runs the pipeline: hub to raw and gold, gold to the sinks."""
     from reporting import settings as all_settings

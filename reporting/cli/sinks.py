@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from reporting import settings as all_settings
 from reporting.errors import WrongUse, choices
-from reporting.service.endpoint import client_secret, read_endpoint
+from reporting.powerbi.place import powerbi_settings
 from reporting.settings import Settings
 from reporting.sinks.base import Sink
 from reporting.usecase import UseCase
 
-SINKS = ("powerbi",)
-PLANNED = ("eventstream", "database", "actions")
+SINKS = ("powerbi", "eventstream")
+PLANNED = ("database", "actions")
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -29,7 +27,8 @@ def make_sinks(names: Iterable[str], settings: Settings, case: UseCase) -> dict[
     """The sinks of these names, each once, not opened. Raises WrongUse and SettingsError."""
     names = list(dict.fromkeys(names))
     check_names(names)
-    return {name: _powerbi(settings, case) for name in names}
+    makers = {"powerbi": _powerbi, "eventstream": _eventstream}
+    return {name: makers[name](settings, case) for name in names}
 
 
 def _powerbi(settings: Settings, case: UseCase) -> Sink:
@@ -38,14 +37,7 @@ def _powerbi(settings: Settings, case: UseCase) -> Sink:
     return PowerBISink.from_settings(powerbi_settings(settings), case)
 
 
-def powerbi_settings(settings: Settings) -> Settings:
-    """The settings to reach Power BI: those of the local service where no application is set and one runs here."""
-    if settings["powerbi.client_id"] or settings["powerbi.tenant"]:
-        return settings
-    try:
-        endpoint = read_endpoint(settings.home)
-    except WrongUse:
-        return settings
-    given: dict[str, Any] = {key.replace(".", "__"): value for key, value in settings.values.items()}
-    given |= endpoint.settings() | {"powerbi__client_secret": client_secret(settings.home)}
-    return all_settings.load(**given)
+def _eventstream(settings: Settings, case: UseCase) -> Sink:
+    from reporting.sinks.eventstream import EventstreamSink
+
+    return EventstreamSink.from_settings(settings, case)

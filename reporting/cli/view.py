@@ -101,9 +101,15 @@ def sink(name: str, status: Mapping[str, Any], running: bool) -> RenderableType:
     if status.get("stopped"):
         state = Text("stopped", BAD)
     mode = f", delivers {status['mode']}" if status.get("mode") else ""
-    table.add_row(
-        Text(name, TITLE), Text.assemble(state, mode, f", dataset {status.get('dataset_name') or 'none yet'}")
-    )
+    place = f"topic {status['topic']}" if status.get("topic") else f"dataset {status.get('dataset_name') or 'none yet'}"
+    table.add_row(Text(name, TITLE), Text.assemble(state, mode, f", {place}"))
+    if status.get("exact_by"):
+        table.add_row("", Text(f"for each row once, {status['exact_by']}", QUIET))
+    if status.get("topic"):
+        tables = ", ".join(f"{t} {v['rows']:,}" for t, v in status["tables"].items())
+        twice = f", {status['rows_maybe_twice']:,} maybe twice" if status["rows_maybe_twice"] else ""
+        waiting = f", {status['outbox_rows']:,} waiting" if status["outbox_rows"] else ""
+        table.add_row("delivered", f"{status['rows_delivered']:,} rows ({tables or 'no table yet'}){twice}{waiting}")
     if "rows_limit" in status:
         table.add_row("limits", limits(status))
         tables = ", ".join(f"{t} {v['rows']:,}" for t, v in status["tables"].items())
@@ -243,6 +249,8 @@ def reconciliation(found: Any) -> RenderableType:
         parts += [Text(""), reasons(found)]
     if found.problems:
         parts += [Text(""), *(Text(f"{CROSS} {problem}", BAD) for problem in found.problems)]
+    if found.notes:
+        parts += [Text(""), *(Text(note, QUIET) for note in found.notes)]
     return Group(*parts)
 
 

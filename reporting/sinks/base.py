@@ -19,15 +19,17 @@ import pyarrow as pa
 class FeedBatch:
     """What a feed hands over at once.
 
-    `number` is 0 or more and grows; `pulse` and `spotlight` have the columns of gold (no rows where there is nothing);
-    `dimensions` holds, by name of the dimension, a table of key, label, order with the values admitted so far, or at
-    least those that no earlier batch held.
+    `number` is 0 or more and grows within one `feed`, the id of the feed; another id means that everything gold has is
+    handed over once more, from the start. `pulse` and `spotlight` have the columns of gold (no rows where there is
+    nothing); `dimensions` holds, by name of the dimension, a table of key, label, order with the values admitted so
+    far, or at least those that no earlier batch held.
     """
 
     number: int
     pulse: pa.Table
     spotlight: pa.Table
     dimensions: Mapping[str, pa.Table] = field(default_factory=dict)
+    feed: str = ""
 
 
 class Sink(ABC):
@@ -36,6 +38,27 @@ class Sink(ABC):
     A Terminal error from `open` or `write` means that a person must act: the feed keeps its position and hands the sink
     nothing more. Transient errors do not get out: a sink waits and tries again for as long as it takes.
     """
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raises WrongUse or SecondWriter where it is known already, without asking anybody, that `write` cannot be.
+
+        Called before anything starts.
+        """
+
+    @abstractmethod
+    def followed(self) -> str | None:
+        """Id of the feed it has batches of, None before the first. Before `open` too.
+
+        A feed with another id is begun from the start of gold; the sink then takes it as the whole.
+        """
+
+    @abstractmethod
+    def forget(self, *, drop: bool = False) -> None:
+        """Forgets the feed, so that gold is handed over from the start. `drop` deletes what was delivered, whole.
+
+        Not between `open` and `close`. WrongUse for a `drop` where nothing can be deleted.
+        """
 
     @abstractmethod
     def open(self) -> None:

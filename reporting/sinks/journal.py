@@ -1,4 +1,4 @@
-"""What the powerbi sink keeps on disk: outbox, ledger, totals, posts of the last hour. Decides nothing, sends nothing.
+"""What a sink keeps on disk: outbox, ledger, totals, posts of the last hour. Decides nothing, sends nothing.
 
 One SQLite file. What a batch holds is written to the outbox, together with everything that was derived from it (totals,
 dimension values, counts), in one transaction before any of it is sent.
@@ -55,10 +55,10 @@ class Parcel:
 class Journal:
     """The file, and the few questions and changes the sink has for it. Any thread may call; they take turns."""
 
-    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
-        file = folder / FILE_NAME
+    def __init__(self, folder: Path, *, read_only: bool = False, sink: str = "powerbi") -> None:
+        file = folder / f"{sink}.db"
         if read_only:
-            missing = WrongUse(f"the powerbi sink has no state in {folder}: it has not run yet")
+            missing = WrongUse(f"the {sink} sink has no state in {folder}: it has not run yet")
             if not file.exists():
                 raise missing
             self._db = sqlite3.connect(f"file:{file}?mode=ro", uri=True, check_same_thread=False, isolation_level=None)
@@ -149,6 +149,28 @@ class Journal:
             )
             put_meta(db, {"last_accepted_at": at})
 
+    def start_over(self, **values: object) -> None:
+        """Forgets everything that was delivered, waits or was summed up, in one step; `values` go into meta.
+
+        What was sent lately stays: it has used up budget.
+        """
+        with self.transaction() as db:
+            for table in ("outbox", "ledger", "totals", "dimension_keys", "counts"):
+                db.execute(f"delete from {table}")
+            put_meta(db, values)
+
+    def last_begun(self) -> float:
+        """When the newest POST was begun (seconds since the epoch), 0 for never."""
+        with self._lock:
+            (at,) = self._db.execute("select max(at) from posts").fetchone()
+        return float(at or 0.0)
+
+    def highest_number(self) -> int:
+        """The highest sequence number of any table, sent or waiting, -1 for none."""
+        with self._lock:
+            rows = self._db.execute("select max(sequence) from ledger union all select max(sequence) from outbox")
+            return max((int(n) for (n,) in rows if n is not None), default=-1)
+
     def last_accepted(self, table: str) -> int | None:
         """The highest sequence number of a table that is in the ledger."""
         with self._lock:
@@ -183,6 +205,14 @@ class Journal:
             return self._db.execute(
                 "select table_name, sum(rows), count(*), max(accepted) from ledger group by table_name"
             ).fetchall()
+
+    def rows_since(self, table: str, since: float) -> int:
+        """Rows of a table that were accepted after a time (seconds since the epoch)."""
+        with self._lock:
+            found = self._db.execute(
+                "select coalesce(sum(rows), 0) from ledger where table_name = ? and accepted > ?", (table, since)
+            )
+            return int(found.fetchone()[0])
 
     def sums(self, table: str) -> list[str]:
         with self._lock:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from reporting.measure_dax import PULSE, TOTALS
 from reporting.powerbi.dataset import SPOTLIGHT
+from reporting.powerbi.limits import MAX_ROWS_BASIC_FIFO
 from reporting.sinks.base import FeedBatch
 from reporting.sinks.budget import Budget
 from reporting.sinks.journal import Journal, Parcel, add_counts, add_parcels, put_meta
@@ -21,6 +22,7 @@ from reporting.usecase import UseCase
 
 THINNED = "spotlight_thinned"
 SILENT = "silent_buckets"
+PASSED_BY = "pulse_rows_beyond_retention"
 LAST_BATCH = "last_batch"
 NEWEST_BUCKET = "newest_bucket_no"
 TICK = "tick"
@@ -53,7 +55,10 @@ class Planner:
         silent = self._maker.silent_buckets(merged, int(newest) if newest else None)
         counts[SILENT] = len(silent)
         everything = sorted([*merged, *silent], key=lambda r: r["bucket_no"])
-        room = self._budget.spotlight_room(len(everything) + len(self._totals))
+        # More than the table holds: the oldest would only push each other out. Totals have them all.
+        counts[PASSED_BY] = max(0, len(everything) - MAX_ROWS_BASIC_FIFO)
+        everything = everything[counts[PASSED_BY] :]
+        room = min(MAX_ROWS_BASIC_FIFO, self._budget.spotlight_room(len(everything) + len(self._totals)))
         spotlight, counts[THINNED] = self._maker.spotlight(batch.spotlight, room, counts)
         fresh = self._maker.dimensions(batch.dimensions, [*everything, *spotlight], self._journal.dimension_keys())
 

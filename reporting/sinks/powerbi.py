@@ -8,13 +8,13 @@ A batch goes through in this order, and may be cut off after any step:
 4. it is sent, with its sequence number;
 5. it moves from the outbox to the ledger.
 
-A POST that stopped between 3 and 5 is in doubt: before it is sent again, the table's sequence number is read back.
+A POST that stopped between 3 and 5 is in doubt: before it is sent again, the table's sequence number is read back, for
+as long as the service may take to show it.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import random
 import threading
@@ -34,30 +34,38 @@ from reporting.errors import (
     Transient,
     WrongUse,
 )
-from reporting.measure_dax import PULSE, TOTALS
-from reporting.powerbi.client import Dataset, PowerBIClient
+from reporting.measure_dax import TOTALS
+from reporting.powerbi.client import PowerBIClient
 from reporting.powerbi.dataset import dataset_name, push_dataset
-from reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_PER_HOUR
 from reporting.settings import Settings
 from reporting.sinks.base import FeedBatch, Sink
 from reporting.sinks.budget import Budget
+from reporting.sinks.destination import (
+    AT_LEAST_ONCE,
+    DATASET_NAME,
+    DEFINITION,
+    FEED,
+    Destination,
+    check_definition,
+    forget_dataset,
+)
 from reporting.sinks.journal import Journal, Parcel
-from reporting.sinks.parcels import base_above, sequence_number
-from reporting.sinks.planner import BASE, LAST_BATCH, THINNED, TICK, Planner
-from reporting.sinks.values import CUT, NULLED
+from reporting.sinks.lock import only_writer
+from reporting.sinks.planner import LAST_BATCH, Planner
+from reporting.sinks.powerbi_status import status_of
 from reporting.usecase import UseCase
 
 log = logging.getLogger(__name__)
 
-RETENTION = "basicFIFO"
-ONCE, AT_LEAST_ONCE = "once", "at least once"
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 60.0
 # Waits are slept in slices, so that a sink that is being closed does not sleep on for an hour.
 SLICE_SECONDS = 5.0
-# A number read back below one that was accepted before is read again this often: the service may show it late.
-LATE_READS = 3
-LATE_READ_SECONDS = 1.0
+# So long after a POST its number is looked for before it is sent again: a service may show a number late. Where it is
+# seen to be late, because the number of an earlier POST is missing too, it is given more.
+SETTLE_SECONDS = 15.0
+LATEST_SECONDS = 300.0
+LOOK_SECONDS = 1.0
 
 
 def state_dir(home: Path, case: str) -> Path:
@@ -68,8 +76,9 @@ def state_dir(home: Path, case: str) -> Path:
 class PowerBISink(Sink):
     """Delivers one use case to its push dataset. See `Sink` for when which method may be called.
 
-    `state` is the folder of the journal, one for each dataset. `clock` gives seconds since the epoch; `sleep` waits
-    some seconds, and whatever it raises ends the call that waits. `client` must be used by nobody else.
+    `state` is the folder of the journal. `clock` gives seconds since the epoch; `sleep` waits some seconds, and
+    whatever it raises ends the call that waits. `client` must be used by nobody else. `name` is the dataset's, by
+    default that of the use case.
     """
 
     def __init__(
@@ -93,36 +102,74 @@ class PowerBISink(Sink):
         self._sleep = sleep or self._sleep_until_closed
         self._dice = dice or random.Random()
         self._working = threading.Lock()
-        self._lock: IO[str] | None = None
+        self._locks: list[IO[str]] = []
         self._journal: Journal
         self._budget: Budget
         self._planner: Planner
-        self._dataset = ""
+        self._destination: Destination
 
     @classmethod
     def from_settings(cls, settings: Settings, case: UseCase) -> PowerBISink:
         """The sink as a run uses it; SettingsError names a setting or secret that is missing."""
-        return cls(case, PowerBIClient.from_settings(settings), state_dir(settings.home, case.name))
+        client = PowerBIClient.from_settings(settings)
+        return cls(case, client, state_dir(settings.home, case.name), name=settings["powerbi.dataset"])
 
     @property
     def dataset(self) -> str:
         """Id of the dataset, once open."""
-        return self._dataset
+        return self._destination.id
+
+    def check(self) -> None:
+        for lock in self._take_locks():
+            lock.close()
+        try:
+            journal = Journal(self._state, read_only=True)
+        except WrongUse:
+            return
+        try:
+            check_definition(self._case, journal.get(DEFINITION), journal.get(DATASET_NAME), self._definition)
+        finally:
+            journal.close()
+
+    def followed(self) -> str | None:
+        try:
+            journal = Journal(self._state, read_only=True)
+        except WrongUse:
+            return None
+        try:
+            # A dataset of another name has none of the batches.
+            return (journal.get(FEED) or None) if journal.get(DATASET_NAME) == self._name else None
+        finally:
+            journal.close()
+
+    def forget(self, *, drop: bool = False) -> None:
+        locks = self._take_locks()
+        try:
+            journal = Journal(self._state)
+            try:
+                forget_dataset(self._client, journal, self._name, drop=drop)
+            finally:
+                journal.close()
+        finally:
+            for lock in locks:
+                lock.close()
 
     def open(self) -> None:
         """Finds or makes the dataset, and delivers what a crash left in the outbox.
 
         Raises Terminal errors of the client; Refused for a dataset of the name that cannot be used; SecondWriter when
-        another sink has the same state.
+        another sink has the same state or dataset.
         """
         with self._working:
-            self._state.mkdir(parents=True, exist_ok=True)
-            self._lock = self._only_one()
+            self._locks = self._take_locks()
             self._journal = Journal(self._state)
             self._budget = Budget(self._journal, self._clock)
+            self._destination = Destination(
+                self._case, self._client, self._journal, self._definition, self._clock, self._wait
+            )
             try:
                 with self._telling():
-                    self._dataset = self._persistently(self._found_or_made)
+                    self._persistently(self._destination.ready)
                     self._planner = Planner(self._case, self._journal, self._budget, self._clock)
                     self._empty_outbox()
             except BaseException:
@@ -130,8 +177,9 @@ class PowerBISink(Sink):
                 raise
 
     def write(self, batch: FeedBatch) -> None:
-        """Delivers a batch; one that was delivered before is left out."""
+        """Delivers a batch; one that was delivered before is left out. Another feed than before begins anew."""
         with self._working, self._telling():
+            self._follow(batch.feed)
             if not self._planner.is_written_down(batch.number):
                 self._planner.write_down(batch)
             self._empty_outbox()
@@ -142,74 +190,24 @@ class PowerBISink(Sink):
             self._let_go()
 
     def _let_go(self) -> None:
-        if self._lock is not None:
+        if self._locks:
             self._journal.close()
-            self._lock.close()
-            self._lock = None
+        for lock in self._locks:
+            lock.close()
+        self._locks = []
         self._client.close()
 
     def status(self) -> Mapping[str, Any]:
         return status_of(self._state, self._clock)
 
-    # Finding or making the dataset.
-
-    def _found_or_made(self) -> str:
-        dataset = self._journal.get("dataset_id")
-        if dataset:
-            self._same_definition(dataset)
-            return dataset
-        twins = [d for d in self._client.datasets() if d.name == self._name]
-        if len(twins) > 1:
-            ids = ", ".join(t.id for t in twins)
-            raise Refused(
-                f"workspace has {len(twins)} datasets named {self._name!r} ({ids}): delete or rename all but one"
-            )
-        if twins:
-            return self._taken_over(twins[0])
-        made = self._client.create_dataset(self._definition, RETENTION)
-        log.info("made dataset %r (%s)", self._name, made.id)
-        self._remember(made.id, base=0, tick=0)
-        return made.id
-
-    def _same_definition(self, dataset: str) -> None:
-        if self._journal.get("definition") != _digest(self._definition):
-            self._fits(dataset)
-            for table in self._definition["tables"]:
-                self._client.put_table(dataset, table)
-            self._journal.put(definition=_digest(self._definition))
-
-    def _taken_over(self, found: Dataset) -> str:
-        """A dataset from before this state: emptied, as the feed begins again too; its numbers stay behind us."""
-        if found.push is False:
-            raise Refused(
-                f"dataset {self._name!r} ({found.id}) takes no rows: it was not made as a push dataset; rename it"
-            )
-        self._fits(found.id)
-        numbers = []
-        for table in self._definition["tables"]:
-            self._client.put_table(found.id, table)
-            last = self._last_number(found.id, table["name"])
-            numbers.append(-1 if last is None else last)
-        log.warning("dataset %r (%s) is emptied: its rows came from a state that is gone", self._name, found.id)
-        for table in self._definition["tables"]:
-            self._client.delete_rows(found.id, table["name"])
-        # Ticks and numbers go on above everything that may have been used; seconds since 1970 outrun one tick a second.
-        newest = max(numbers)
-        self._remember(found.id, base=base_above(newest) if newest >= 0 else 0, tick=int(self._clock()))
-        return found.id
-
-    def _fits(self, dataset: str) -> None:
-        there = set(self._client.tables(dataset))
-        missing = [t["name"] for t in self._definition["tables"] if t["name"] not in there]
-        if missing:
-            raise Refused(
-                f"dataset {self._name!r} ({dataset}) has no table {missing[0]!r} and no call can add one: "
-                "delete the dataset and run `livegold backfill`, or give the use case another name"
-            )
-
-    def _remember(self, dataset: str, *, base: int, tick: int) -> None:
-        values: dict[str, object] = {BASE: base, TICK: tick, "definition": _digest(self._definition)}
-        self._journal.put(dataset_id=dataset, dataset_name=self._name, **values)
+    def _follow(self, feed: str) -> None:
+        before = self._journal.get(FEED)
+        if before == feed:
+            return
+        if before or int(self._journal.get(LAST_BATCH, "-1")) >= 0:
+            self._persistently(lambda: self._destination.start_over(feed))
+            self._planner = Planner(self._case, self._journal, self._budget, self._clock)
+        self._journal.put(**{FEED: feed})
 
     # Sending what is in the outbox.
 
@@ -227,76 +225,56 @@ class PowerBISink(Sink):
         if parcel.doubt and self._has_landed(parcel):
             self._journal.accepted(parcel, self._clock(), "found")
             return
-        if parcel.doubt and parcel.table == TOTALS and self._mode() == AT_LEAST_ONCE:
+        if parcel.doubt and parcel.table == TOTALS and self._destination.mode == AT_LEAST_ONCE:
             self._planner.replace_tick(parcel.batch)
             return
         while (wait := self._budget.wait(parcel.rows)) > 0:
             self._wait(wait)
+        self._destination.refuse_second_writer()
         self._journal.sending(parcel, self._clock())
         try:
-            self._client.post_rows(self._dataset, parcel.table, parcel.body, parcel.sequence)
+            self._client.post_rows(self.dataset, parcel.table, parcel.body, parcel.sequence)
         except AmbiguousError:
             raise
         except NotFound as error:
             self._journal.not_sent(parcel)
-            raise NotFound(
-                f"{error}: dataset {self._name!r} is gone: remove {self._state} and run `livegold backfill`",
-                status=error.status,
-                code=error.code,
-                request_id=error.request_id,
-            ) from None
+            raise self._destination.gone(error) from None
+        except Refused:
+            # A service may refuse a number it has: of an attempt whose number it shows late.
+            if parcel.attempts and self._has_landed(parcel):
+                self._journal.accepted(parcel, self._clock(), "found")
+                return
+            self._journal.not_sent(parcel)
+            raise
         except LivegoldError:
             self._journal.not_sent(parcel)
             raise
         self._journal.accepted(parcel, self._clock(), "sent")
 
     def _has_landed(self, parcel: Parcel) -> bool:
+        begun = self._journal.last_begun()
         before = self._journal.last_accepted(parcel.table)
-        for _ in range(LATE_READS):
-            number = self._last_number(self._dataset, parcel.table)
+        while True:
+            number = self._destination.last_number(parcel.table)
             if number is None:
                 return False
             if number > parcel.sequence:
-                raise _second_writer(parcel.table, self._dataset, number, parcel.sequence)
+                raise self._destination.second_writer(parcel.table, number, parcel.sequence)
             if number == parcel.sequence:
                 return True
-            if before is None or number >= before:
+            is_late = before is not None and number < before
+            if self._clock() - begun >= (LATEST_SECONDS if is_late else SETTLE_SECONDS):
                 return False
-            self._wait(LATE_READ_SECONDS)
-        return False
-
-    def _refuse_second_writer(self, dataset: str) -> None:
-        number = self._last_number(dataset, PULSE)
-        base = int(self._journal.get(BASE, "0"))
-        accepted = self._journal.last_accepted(PULSE)
-        ours = max(sequence_number(base, -1, 0), self._journal.highest_planned(PULSE), accepted or 0)
-        if number is not None and number > ours:
-            raise _second_writer(PULSE, dataset, number, ours)
-
-    def _last_number(self, dataset: str, table: str) -> int | None:
-        """The service's last sequence number of a table, -1 for none yet; None where it does not offer them."""
-        try:
-            numbers = self._client.sequence_numbers(dataset, table)
-        except NotFound:
-            if table not in self._client.tables(dataset):
-                raise
-            self._journal.put(mode=AT_LEAST_ONCE)
-            return None
-        self._journal.put(mode=ONCE)
-        return max((n.number for n in numbers), default=-1)
-
-    def _mode(self) -> str:
-        return self._journal.get("mode", ONCE)
+            self._wait(LOOK_SECONDS)
 
     # Waiting and telling.
 
-    def _persistently(self, call: Callable[[], str]) -> str:
+    def _persistently(self, call: Callable[[], None]) -> None:
         attempt = 0
         while True:
             try:
-                found = call()
-                self._refuse_second_writer(found)
-                return found
+                call()
+                return
             except Transient as error:
                 attempt += 1
                 self._wait_after(error, attempt)
@@ -337,7 +315,9 @@ class PowerBISink(Sink):
         if self._journal.get("stopped"):
             self._journal.put(stopped="")
 
-    def _only_one(self) -> IO[str]:
+    def _take_locks(self) -> list[IO[str]]:
+        """One sink on a state, and one writer of a dataset on this machine."""
+        self._state.mkdir(parents=True, exist_ok=True)
         file = (self._state / "lock").open("w")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -346,7 +326,11 @@ class PowerBISink(Sink):
             raise SecondWriter(
                 f"another livegold delivers {self._case.name} from {self._state}: stop it, or use another LIVEGOLD_HOME"
             ) from None
-        return file
+        try:
+            return [file, only_writer(f"{self._client.root}/{self._name}", f"dataset {self._name!r}")]
+        except BaseException:
+            file.close()
+            raise
 
 
 class _Telling:
@@ -361,56 +345,3 @@ class _Telling:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, LivegoldError):
             self._sink.note_stop(error)
-
-
-def _second_writer(table: str, dataset: str, number: int, ours: int) -> SecondWriter:
-    return SecondWriter(
-        f"table {table!r} of dataset {dataset} has sequence number {number}, above {ours}, the last sent from here: "
-        "somebody else writes to it; stop the other, or give this one another name"
-    )
-
-
-def status_of(state: Path, clock: Callable[[], float] = time.time) -> dict[str, Any]:
-    """The status of the sink with this state folder, also from another process; state "new" before its first run."""
-    try:
-        journal = Journal(state, read_only=True)
-    except WrongUse:
-        return {"sink": "powerbi", "state": "new"}
-    try:
-        used = Budget(journal, clock).used()
-        counts = journal.counts()
-        tables = {t: {"rows": r, "posts": p, "last_accepted_at": a} for t, r, p, a in journal.delivered()}
-        stopped = journal.get("stopped")
-        return {
-            "sink": "powerbi",
-            "state": "stopped" if stopped else "running",
-            "stopped": stopped or None,
-            "dataset": journal.get("dataset_id") or None,
-            "dataset_name": journal.get("dataset_name") or None,
-            "mode": journal.get("mode", ONCE),
-            "last_batch": int(journal.get(LAST_BATCH, "-1")),
-            "tick": int(journal.get(TICK, "0")),
-            "outbox_posts": journal.waiting(),
-            "rows_last_hour": used.rows,
-            "rows_limit": MAX_ROWS_PER_HOUR,
-            "posts_last_minute": used.posts,
-            "posts_limit": MAX_POSTS_PER_MINUTE,
-            "tables": tables,
-            "rows_delivered": sum(t["rows"] for t in tables.values()),
-            "spotlight_thinned": counts.get(THINNED, 0),
-            "strings_cut": counts.get(CUT, 0),
-            "values_nulled": counts.get(NULLED, 0),
-            "throttled": int(journal.get("throttled", "0")),
-            "failures": int(journal.get("failures", "0")),
-            "last_error": journal.get("last_error") or None,
-            "last_error_at": float(journal.get("last_error_at", "0")) or None,
-            "last_accepted_at": float(journal.get("last_accepted_at", "0")) or None,
-        }
-    finally:
-        journal.close()
-
-
-def _digest(definition: Mapping[str, Any]) -> str:
-    import hashlib
-
-    return hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:16]

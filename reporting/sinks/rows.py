@@ -42,6 +42,9 @@ class RowMaker:
         wanted = _present(pulse, ["bucket", *keys, *self._merge], PULSE)
         rows: dict[tuple[Any, ...], Row] = {}
         for row in wanted.to_pylist():
+            for name in self._dimensions:
+                # Rows from before gold had the dimension.
+                row[name] = UNKNOWN if row[name] is None else row[name]
             key = tuple(row[k] for k in keys)
             before = rows.setdefault(key, row)
             if before is not row:
@@ -56,17 +59,7 @@ class RowMaker:
         here = {row["bucket_no"] for row in rows}
         last = max(here)
         first = max(newest + 1, last - MOST_SILENT_BUCKETS)
-        zeros = {name: 0 if how == "sum" else None for name, how in self._merge.items()}
-        return [
-            {
-                "bucket": dt.datetime.fromtimestamp(number * self._case.bucket_seconds, dt.UTC),
-                "bucket_no": number,
-                **dict.fromkeys(self._dimensions, UNKNOWN),
-                **zeros,
-            }
-            for number in range(first, last)
-            if number not in here
-        ]
+        return [_zeros(self._case, number) for number in range(first, last) if number not in here]
 
     def pulse(self, rows: Iterable[Row], counts: Counter[str]) -> list[Row]:
         return _converted(rows, fact_columns(self._case, PULSE), counts)
@@ -109,7 +102,8 @@ class Totals:
         self._dimensions = tuple(d.name for d in case.all_dimensions)
         self._columns = fact_columns(case, TOTALS)
         self._sums = tuple(c for c in self._columns if c.name not in (TICK, COMPLETE_TICK, *self._dimensions))
-        self._values: dict[str, list[Any]] = {key: self._decoded(value) for key, value in saved.items()}
+        # By name: a use case that gained an aggregate finds the sums of the others where they were.
+        self._values = {key: self._decoded(value) for key, value in saved.items()}
 
     def add(self, rows: Iterable[Row]) -> dict[str, str]:
         """Adds rows of merged pulse; gives what changed, as it is kept on disk."""
@@ -142,10 +136,28 @@ class Totals:
         return _converted(rows, self._columns, counts)
 
     def _encoded(self, values: list[Any]) -> str:
-        return json.dumps([str(v) if isinstance(v, Decimal) else v for v in values])
+        named = zip((c.name for c in self._sums), values, strict=True)
+        return json.dumps({name: str(v) if isinstance(v, Decimal) else v for name, v in named})
 
     def _decoded(self, text: str) -> list[Any]:
-        return [Decimal(v) if isinstance(v, str) else v for v in json.loads(text)]
+        saved = json.loads(text)
+        values = (saved.get(c.name, 0) for c in self._sums)
+        return [Decimal(v) if isinstance(v, str) else v for v in values]
+
+
+def zero_pulse_row(case: UseCase, at: dt.datetime) -> Row:
+    """A row of Pulse in which nothing came, for the bucket of a time, as it is sent."""
+    row = _zeros(case, int(at.timestamp()) // case.bucket_seconds)
+    return _converted([row], fact_columns(case, PULSE), Counter())[0]
+
+
+def _zeros(case: UseCase, bucket_no: int) -> Row:
+    return {
+        "bucket": dt.datetime.fromtimestamp(bucket_no * case.bucket_seconds, dt.UTC),
+        "bucket_no": bucket_no,
+        **{d.name: UNKNOWN for d in case.all_dimensions},
+        **{a.name: 0 if a.merge == "sum" else None for a in case.aggregates},
+    }
 
 
 def sums_of(rows: Iterable[Row], columns: Sequence[str]) -> str:

@@ -10,6 +10,15 @@ import pytest
 from powerbi_cases import Time, client_of
 from reporting.powerbi.client import PowerBIClient
 from reporting.service.server import LocalService
+from service_cases import Api
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever starts the service over TLS is no unit test."""
+    for item in items:
+        uses = {*getattr(item, "fixturenames", ()), *vars(getattr(item, "module", object))}
+        if uses & {"service", "LocalService", "CannedServer"}:
+            item.add_marker(pytest.mark.integration)
 
 
 @pytest.fixture
@@ -29,3 +38,9 @@ def client(service: LocalService) -> Iterator[PowerBIClient]:
     made = client_of(service)
     yield made
     made.close()
+
+
+@pytest.fixture
+def api(service: LocalService) -> Api:
+    """Bare calls, signed in as the application."""
+    return Api(service)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
@@ -51,6 +52,7 @@ CASE = UseCase(
 )
 START = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
 START_BUCKET = int(START.timestamp()) // 60
+FACTS = ("Pulse", "Totals", "Spotlight", "Site")
 ZONED = pa.timestamp("us", tz="UTC")
 PULSE_SCHEMA = pa.schema(
     [
@@ -120,7 +122,9 @@ def spot_row(key: str, severity: float, minute: int = 0, note: str = "") -> dict
     }
 
 
-def batch(number: int, pulse: Iterable[dict[str, Any]] = (), spotlight: Iterable[dict[str, Any]] = ()) -> FeedBatch:
+def batch(
+    number: int, pulse: Iterable[dict[str, Any]] = (), spotlight: Iterable[dict[str, Any]] = (), feed: str = "feed-1"
+) -> FeedBatch:
     spots = list(spotlight)
     columns = [c.name for c in CASE.spotlight_columns if c.name not in ("query_id", "batch_id")]
     empty = pa.table({c: pa.array([], pa.null()) for c in columns})
@@ -134,6 +138,7 @@ def batch(number: int, pulse: Iterable[dict[str, Any]] = (), spotlight: Iterable
         pa.Table.from_pylist(list(pulse), PULSE_SCHEMA),
         pa.Table.from_pylist(spots) if spots else empty,
         dimensions,
+        feed,
     )
 
 
@@ -156,6 +161,55 @@ def rows_of(service: LocalService, dataset: str, table: str) -> list[dict[str, A
 def set_fault(service: LocalService, **fault: Any) -> None:
     answer = Session(service.endpoint.ca).post(f"{service.endpoint.api}/_local/faults", json=fault)
     assert answer.status_code == 201, answer.text
+
+
+def set_semantics(service: LocalService, **semantics: Any) -> None:
+    """What the service does with sequence numbers: see `reporting.service.semantics`."""
+    answer = Session(service.endpoint.ca).put(f"{service.endpoint.api}/_local/semantics", json=semantics)
+    assert answer.status_code == 200, answer.text
+
+
+def delivered_rows(service: LocalService, dataset: str) -> dict[str, list[dict[str, Any]]]:
+    return {table: rows_of(service, dataset, table) for table in FACTS}
+
+
+def newest_totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the measures read: sums over the newest complete tick."""
+    tick = max((r["complete_tick"] for r in rows), default=0)
+    found: dict[str, Any] = Counter()
+    for row in rows:
+        if row["tick"] == tick and tick:
+            for name in ("events", "predicted", "price_sum"):
+                found[name] += row[name]
+    return dict(found)
+
+
+def recount(batches: list[FeedBatch]) -> dict[str, Any]:
+    rows = [row for b in batches for row in b.pulse.to_pylist()]
+    return {name: sum(r[name] for r in rows) for name in ("events", "predicted", "price_sum")}
+
+
+def assert_once(service: LocalService, dataset: str, batches: list[FeedBatch]) -> None:
+    """Everything there exactly once: pulse, spotlight, dimension keys, totals equal to a recount."""
+    rows = delivered_rows(service, dataset)
+    wanted = [(r["bucket_no"], r["site"], r["events"], r["price_sum"]) for b in batches for r in b.pulse.to_pylist()]
+    assert sorted((r["bucket_no"], r["site"], r["events"], r["price_sum"]) for r in rows["Pulse"]) == sorted(wanted)
+    spots = [r["event_id"] for b in batches for r in b.spotlight.to_pylist()]
+    assert sorted(r["event_id"] for r in rows["Spotlight"]) == sorted(spots)
+    assert sorted(r["key"] for r in rows["Site"]) == ["North", "South", "unknown"]
+    assert newest_totals(rows["Totals"]) == recount(batches)
+
+
+def assert_nothing_lost(service: LocalService, dataset: str, batches: list[FeedBatch]) -> None:
+    """Every row is there, some perhaps twice; totals are exact all the same."""
+    rows = delivered_rows(service, dataset)
+    wanted = {(r["bucket_no"], r["site"], r["events"], r["price_sum"]) for b in batches for r in b.pulse.to_pylist()}
+    assert {(r["bucket_no"], r["site"], r["events"], r["price_sum"]) for r in rows["Pulse"]} == wanted
+    assert {r["event_id"] for r in rows["Spotlight"]} == {
+        r["event_id"] for b in batches for r in b.spotlight.to_pylist()
+    }
+    assert {r["key"] for r in rows["Site"]} == {"North", "South", "unknown"}
+    assert newest_totals(rows["Totals"]) == recount(batches)
 
 
 class Crash(BaseException):

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.long]
 
 PATIENCE_SECONDS = 420.0
 GONE_SECONDS = 20.0
+TOKEN = re.compile(rb"eyJ[\w-]{20,}\.eyJ[\w-]{20,}\.")
 EQUATION = re.compile(
     r"published ([\d,]+) = raw ([\d,]+) = gold ([\d,]+) \+ quarantine ([\d,]+) \+ repeats ([\d,]+)  ✓"
 )
@@ -77,6 +78,20 @@ def none_left_behind(home: Path) -> bool:
     return True
 
 
+def assert_no_secret_is_anywhere(home: Path, output: str) -> None:
+    """Neither the secrets nor anything that looks like a token, but where the local service keeps its own."""
+    own = {path for folder in home.rglob("powerbi") if "sinks" not in folder.parts for path in folder.rglob("*")}
+    secrets = [path.read_bytes().strip() for path in own if path.name in ("client_secret", "token_key")]
+    assert len(secrets) == 2
+    written = [path for path in home.rglob("*") if path.is_file() and path not in own]
+    assert any(path.suffix == ".log" for path in written)
+    assert any(path.suffix == ".parquet" for path in written)
+    assert any(path.suffix == ".db" for path in written)
+    for text, where in [(output.encode(), "output"), *((path.read_bytes(), str(path)) for path in written)]:
+        assert not any(secret in text for secret in secrets), where
+        assert not TOKEN.search(text), where
+
+
 def numbers(output: str) -> tuple[int, ...]:
     found = EQUATION.search(output)
     assert found is not None, output
@@ -93,6 +108,7 @@ def test_a_demo_accounts_for_every_event_and_leaves_no_process(home: Path) -> No
     assert min(gold, quarantine, repeats) > 0
     assert re.search(r"Pulse +[\d,]+ ", output)
     assert none_left_behind(home)
+    assert_no_secret_is_anywhere(home, output)
 
 
 def test_ctrl_c_ends_a_demo_cleanly_with_everything_published_counted(home: Path) -> None:

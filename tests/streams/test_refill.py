@@ -1,0 +1,122 @@
+"""Gold handed over again, and use cases that change: Power BI ends with what gold has, once."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reporting.cli.sinks import make_sinks
+from reporting.errors import Refused, WrongUse
+from reporting.lake import Lake
+from reporting.measures import Measure, Sum
+from reporting.service.server import LocalService
+from reporting.settings import Settings
+from reporting.sinks.powerbi import state_dir, status_of
+from reporting.usecase import Dimension, UseCase
+from stream_cases import gold_rows, made_events, publish_events
+from streams.reconcile import reconcile
+from streams.switch import Pipeline
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = [pytest.mark.spark, pytest.mark.broker, pytest.mark.long]
+
+
+class Place:
+    """A home with a local Power BI service, and a topic that gets more events."""
+
+    def __init__(self, spark: SparkSession, settings: Settings, topic: str) -> None:
+        self.spark = spark
+        self.settings = settings
+        self.topic = topic
+        self.seed = 60
+
+    def publish(self, count: int) -> None:
+        self.seed += 1
+        publish_events(self.settings, self.topic, made_events(self.seed, count))
+
+    def pipeline(self, case: UseCase) -> Pipeline:
+        return Pipeline(self.spark, case, self.settings, make_sinks(["powerbi"], self.settings, case))
+
+    def run(self, case: UseCase) -> None:
+        self.pipeline(case).run("batch", threading.Event())
+
+    def delivered(self, case: UseCase) -> dict[str, Any]:
+        found = reconcile(case, self.settings)
+        assert found.problems == ()
+        assert found.delivered
+        return {name: (s.accepted, s.gold) for name, s in found.delivered.items()}
+
+
+@pytest.fixture
+def place(spark: SparkSession, make_settings: Callable[..., Settings], topic: str) -> Iterator[Place]:
+    settings = make_settings("refill", hub__topic=topic)
+    with LocalService(settings.home):
+        yield Place(spark, settings, topic)
+
+
+def test_a_deleted_checkpoint_a_deleted_state_and_a_backfill_leave_every_row_once(place: Place, case: UseCase) -> None:
+    place.publish(1_500)
+    place.run(case)
+    first = place.delivered(case)
+    place.publish(500)
+    shutil.rmtree(Path(Lake.of(place.settings, case.name).checkpoint("feed-powerbi")))
+    place.run(case)
+    second = place.delivered(case)
+    assert second["events"][0] > first["events"][0]
+    shutil.rmtree(state_dir(place.settings.home, case.name))
+    place.run(case)
+    assert place.delivered(case) == second
+    make_sinks(["powerbi"], place.settings, case)["powerbi"].forget()
+    place.pipeline(case).backfill(threading.Event())
+    assert place.delivered(case) == second
+
+
+def test_a_dropped_dataset_is_made_anew_and_filled(place: Place, case: UseCase) -> None:
+    place.publish(800)
+    place.run(case)
+    before, delivered = status_of(state_dir(place.settings.home, case.name))["dataset"], place.delivered(case)
+    make_sinks(["powerbi"], place.settings, case)["powerbi"].forget(drop=True)
+    place.pipeline(case).backfill(threading.Event())
+    assert status_of(state_dir(place.settings.home, case.name))["dataset"] != before
+    assert place.delivered(case) == delivered
+
+
+def test_a_measure_that_is_added_counts_from_then_on_in_gold_and_in_power_bi(place: Place, case: UseCase) -> None:
+    place.publish(800)
+    place.run(case)
+    more = replace(case, measures=(*case.measures, Measure("Passengers", Sum("passengers"), format="#,0")))
+    (added,) = {a.name for a in more.aggregates} - {a.name for a in case.aggregates}
+    place.publish(800)
+    place.run(more)
+    gold = place.delivered(more)
+    pulse = gold_rows(
+        Lake.of(place.settings, case.name).pulse, *(c.name for c in more.pulse_columns if c.name != added)
+    )
+    assert None in {value for (value,) in pulse}
+    assert gold[added][0] == sum(value or 0 for (value,) in pulse)
+
+
+def test_a_change_that_no_dataset_can_follow_is_refused_before_anything_starts(place: Place, case: UseCase) -> None:
+    place.publish(300)
+    place.run(case)
+    versions = sorted(Path(place.settings.lake).rglob("*.json"))
+    more = replace(case, dimensions=(*case.dimensions, Dimension("colour", "color")))
+    with pytest.raises(Refused, match=r"table .* is new.*powerbi\.dataset.*livegold backfill taxi_tips --drop"):
+        place.run(more)
+    assert sorted(Path(place.settings.lake).rglob("*.json")) == versions
+
+
+def test_a_column_of_another_type_is_refused_with_the_choices(place: Place, case: UseCase) -> None:
+    place.publish(300)
+    Pipeline(place.spark, case, place.settings, {}).run("batch", threading.Event())
+    fields = tuple(replace(f, type="int") if f.name == "tolls" else f for f in case.fields)
+    with pytest.raises(WrongUse, match=r"column tolls is int, but .* in .*another name, or another LIVEGOLD_LAKE"):
+        Pipeline(place.spark, replace(case, fields=fields), place.settings, {}).run("batch", threading.Event())
