@@ -1,0 +1,140 @@
+"""`livegold doctor`: shows what reporting/doctor and streams/doctor.py find. Checks nothing itself."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reporting.cli.saying import say
+from reporting.errors import CheckFailed, WrongUse
+
+if TYPE_CHECKING:
+    from reporting.doctor.findings import Finding
+    from reporting.doctor.powerbi import PowerBIChecks
+    from reporting.settings import Settings
+    from reporting.usecase import UseCase
+
+SHOWN = ("home", "lake", "hub.", "spark.", "mlflow.", "powerbi.", "eventstream.")
+
+
+@click.command()
+@click.argument("usecase", required=False)
+@click.option("--probe", is_flag=True, help="Also settle what only a tenant can, in datasets deleted at the end.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the probe's report to this file.")
+@click.option("--with-ids", is_flag=True, help="Leave ids of tenant, workspace and datasets in the probe's report.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of lines.")
+def doctor(usecase: str | None, probe: bool, out: Path | None, with_ids: bool, as_json: bool) -> None:
+    """Checks everything a run needs and says what to do; exit code 1 when something failed.
+
+    With USECASE also its topic, model and dataset. Changes nothing, but for --probe, which makes datasets named
+    `livegold probe ...` in the workspace, and deletes them.
+    """
+    from reporting import settings as all_settings
+    from reporting.cli.sinks import powerbi_settings
+    from reporting.doctor.exchanges import RecordingSession
+    from reporting.doctor.findings import FAILED, OK, VERDICTS, settings_that_matter
+    from reporting.doctor.powerbi import PowerBIChecks
+    from reporting.usecase import load_use_case
+
+    if not probe and (out or with_ids):
+        raise WrongUse("--out and --with-ids are for the report of --probe: give --probe as well")
+    case = load_use_case(usecase) if usecase else None
+    settings = powerbi_settings(all_settings.load())
+    matter = settings_that_matter(settings, SHOWN)
+    if not as_json:
+        for key, value in matter.items():
+            click.echo(f"  {key} = {value}")
+    with RecordingSession(settings["powerbi.api"], settings["powerbi.ca"]) as session:
+        powerbi = PowerBIChecks(settings, case, session)
+        found = []
+        for finding in _all(settings, case, powerbi):
+            found.append(finding)
+            if not as_json:
+                click.echo(_line(finding))
+        report = _probed(settings, powerbi, session, with_ids) if probe else None
+    failed = [f for f in found if f.verdict == FAILED]
+    if as_json:
+        document: dict[str, Any] = {
+            "ok": not failed,
+            "settings": matter,
+            "findings": [f.as_json() for f in found],
+            "probe": report,
+        }
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    else:
+        counted = [f"{sum(f.verdict == v for f in found)} {v}" for v in VERDICTS]
+        click.echo(", ".join(c for c in counted if not c.startswith("0 ") or c.endswith(f" {OK}")))
+    _write(report, out, as_json)
+    if failed:
+        many = "1 check" if len(failed) == 1 else f"{len(failed)} checks"
+        raise CheckFailed(f"{many} failed: {', '.join(f'{f.area} {f.check}' for f in failed)}")
+    if probe and report is None:
+        raise CheckFailed("the probe was not made: Power BI is not set up")
+
+
+def _all(settings: Settings, case: UseCase | None, powerbi: PowerBIChecks) -> Iterator[Finding]:
+    from reporting.doctor import eventstream, machine
+    from streams import doctor as streams_doctor
+
+    yield from machine.python_version()
+    yield from streams_doctor.java_version()
+    yield from streams_doctor.spark_versions()
+    yield from streams_doctor.memory(settings)
+    yield from machine.disk_space(settings)
+    yield from machine.lake_access(settings)
+    yield from machine.gold_tables(settings, case)
+    yield from streams_doctor.hub_access(settings, case)
+    yield from streams_doctor.champion(settings, case)
+    yield from powerbi()
+    yield from eventstream.eventstream_access(settings, case)
+
+
+def _line(finding: Finding) -> str:
+    from reporting.cli.redaction import redacted
+
+    advice = f": {finding.advice}" if finding.advice else ""
+    return redacted(f"{finding.verdict:<12}{finding.area} {finding.check}: {finding.found}{advice}")
+
+
+def _probed(settings: Settings, powerbi: PowerBIChecks, session: Any, with_ids: bool) -> dict[str, Any] | None:
+    """The report, None where the checks say that nothing can be asked. SIGTERM deletes the datasets as Ctrl-C does."""
+    from reporting.doctor.exchanges import Redactor
+    from reporting.doctor.probe import Probe
+    from reporting.doctor.report import as_json
+
+    if powerbi.client is None:
+        return None
+
+    def interrupted(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupted)
+    try:
+        probed = Probe(powerbi.client, session, powerbi.claims, say=say)()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    known = {
+        settings["powerbi.tenant"]: "tenant",
+        settings["powerbi.workspace"]: "workspace",
+        settings["powerbi.client_id"]: "application",
+        str(powerbi.claims.get("oid", "")): "caller",
+    }
+    known.pop("", None)
+    return as_json(probed, Redactor(known, settings.secrets(), with_ids=with_ids), settings["powerbi.api"])
+
+
+def _write(report: dict[str, Any] | None, out: Path | None, as_json: bool) -> None:
+    from reporting.doctor.report import as_markdown
+
+    if report is None:
+        return
+    if out is not None:
+        out.write_text(as_markdown(report), encoding="utf-8")
+        say(f"the probe's report is in {out}")
+    elif not as_json:
+        click.echo(as_markdown(report))
