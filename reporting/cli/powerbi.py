@@ -14,10 +14,17 @@ DEFAULT_PORT = 8643
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=DEFAULT_PORT, show_default=True, help="0 is a free one."
 )
-def powerbi(port: int) -> None:
+@click.option("--http", is_flag=True, help="Plain HTTP on this machine, for clients that take no private authority.")
+@click.option(
+    "--open-token",
+    metavar="TOKEN",
+    help="A bearer token that is always taken: 16 characters or more, for local use only.",
+)
+@click.option("--dedicated", is_flag=True, help="The workspace is on dedicated capacity: takes enhanced refreshes.")
+def powerbi(port: int, http: bool, open_token: str | None, dedicated: bool) -> None:
     """Runs a server that behaves as the Power BI REST API does, until Ctrl-C."""
     require(LOCAL)
     from reporting import settings
     from reporting.service.server import serve
 
-    serve(settings.load().home, port, say=click.echo)
+    serve(settings.load().home, port, http=http, open_token=open_token, dedicated=dedicated, say=click.echo)

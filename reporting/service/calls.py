@@ -1,196 +1,172 @@
-"""The calls of the Power BI REST API that the local service answers, one function each. Not for transport or limits."""
+"""Workspaces, datasets and tables: the calls that make, list, change and delete them. Not rows, not refreshes."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
 from typing import Any
 
-import orjson
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from reporting.powerbi.limits import RETENTION_POLICIES, SEQUENCE_HEADER
+from reporting.powerbi.limits import RETENTION_POLICIES
+from reporting.service.capacity import Capacity
 from reporting.service.endpoint import LOCAL_WORKSPACE
-from reporting.service.problems import Problem, bad_request, not_authorized
-from reporting.service.schema import checked_dataset, checked_table
+from reporting.service.guard import Asked, Guard, ok
+from reporting.service.problems import bad_request, not_a_push_dataset
+from reporting.service.schema import checked_dataset, checked_table, checked_update
 from reporting.service.store import Store, StoredDataset
-from reporting.service.throttle import Throttle
-from reporting.service.tokens import Tokens
 
-MY_WORKSPACE = "my workspace"
 WORKSPACE_NAME = "livegold local"
-CONTEXT = "http://localhost/v1.0/myorg/$metadata#"
-_NAME_FILTER = re.compile(r"\s*name\s+eq\s+'((?:[^']|'')*)'\s*", re.IGNORECASE)
-_NAME_CONTAINS = re.compile(r"\s*contains\(\s*name\s*,\s*'((?:[^']|'')*)'\s*\)\s*", re.IGNORECASE)
+SETTINGS = "settings"
+OWNER = "owner"
+# What public clients ask for; some put the value in double quotes, and ids in none.
+_FIELD = r"(?:tolower\(\s*)?(?P<field>name|id)\s*\)?"
+_VALUE = r"""(?:'(?P<single>(?:[^']|'')*)'|"(?P<double>[^"]*)"|(?P<bare>[0-9a-fA-F-]{36}))"""
+_EQUAL = re.compile(rf"\s*{_FIELD}\s+eq\s+{_VALUE}\s*", re.IGNORECASE)
+_CONTAINS = re.compile(rf"\s*contains\(\s*{_FIELD}\s*,\s*{_VALUE}\s*\)\s*", re.IGNORECASE)
 
 
 class Calls:
-    """Routes under /v1.0/myorg; each checks the bearer token first."""
+    """Routes of workspaces, datasets and tables."""
 
-    def __init__(self, store: Store, tokens: Tokens, throttle: Throttle) -> None:
+    def __init__(self, guard: Guard, store: Store, capacity: Capacity) -> None:
+        self._guard = guard
         self._store = store
-        self._tokens = tokens
-        self._throttle = throttle
+        self._capacity = capacity
 
     def routes(self) -> list[Route]:
-        found = [Route("/v1.0/myorg/groups", self._guarded(self._groups), methods=["GET"])]
-        for root in ("/v1.0/myorg", "/v1.0/myorg/groups/{group}"):
-            for path, methods in (
-                ("/datasets", {"GET": self._datasets, "POST": self._create}),
-                ("/datasets/{dataset}", {"GET": self._dataset, "DELETE": self._delete}),
-                ("/datasets/{dataset}/tables", {"GET": self._tables}),
-                ("/datasets/{dataset}/tables/{table}", {"PUT": self._put_table}),
-                ("/datasets/{dataset}/tables/{table}/rows", {"POST": self._post_rows, "DELETE": self._delete_rows}),
-                ("/datasets/{dataset}/tables/{table}/sequenceNumbers", {"GET": self._sequence_numbers}),
-            ):
-                for method, call in methods.items():
-                    found.append(Route(root + path, self._guarded(call), methods=[method]))
-        return found
+        return [
+            *self._guard.plain_routes({"/groups": {"GET": self._groups}}),
+            *self._guard.group_routes(
+                {
+                    "": {"GET": self._group},
+                    "/dataflows": {"GET": self._none},
+                    "/datasets/{dataset}/Default.TakeOver": {"POST": self._take_over},
+                    "/datasets/{dataset}/TakeOver": {"POST": self._take_over},  # as public clients spell it
+                }
+            ),
+            *self._guard.routes(
+                {
+                    "/datasets": {"GET": self._datasets, "POST": self._create},
+                    "/datasets/{dataset}": {"GET": self._dataset, "PATCH": self._update, "DELETE": self._delete},
+                    "/datasets/{dataset}/tables": {"GET": self._tables},
+                    "/datasets/{dataset}/tables/{table}": {"PUT": self._put_table},
+                    # What public clients list along the way; nothing of it is kept here.
+                    "/datasets/{dataset}/datasources": {"GET": self._none_of_dataset},
+                    **{f"/{kind}": {"GET": self._none} for kind in ("reports", "dashboards")},
+                }
+            ),
+        ]
 
-    def _guarded(self, call: Callable[[Request, bytes], Response]) -> Callable[[Request], Any]:
-        async def endpoint(request: Request) -> Response:
-            request.state.client = self._tokens.check(request.headers.get("authorization", ""))
-            body = await request.body()
-            return await run_in_threadpool(call, request, body)
+    def _groups(self, asked: Asked) -> Response:
+        found = [self._workspace()] if _named(asked.request.query_params.get("$filter", "")) else []
+        skip = asked.request.query_params.get("$skip", "0")
+        if not (skip.isascii() and skip.isdigit() and len(skip) <= 9):
+            raise bad_request(f"$skip is {skip[:40]!r}: give a whole number")
+        kept = found[int(skip) :][: asked.top()]
+        return ok({"@odata.context": asked.context("groups"), "@odata.count": len(kept), "value": kept})
 
-        return endpoint
+    def _group(self, asked: Asked) -> Response:
+        return ok({"@odata.context": asked.context("groups/$entity"), **self._workspace()})
 
-    def _groups(self, request: Request, body: bytes) -> Response:
-        group = {"id": LOCAL_WORKSPACE, "isReadOnly": False, "isOnDedicatedCapacity": False, "name": WORKSPACE_NAME}
-        found = [group] if _named(request.query_params.get("$filter", ""), WORKSPACE_NAME) else []
-        top = request.query_params.get("$top", "")
-        if top and not top.isdigit():
-            raise bad_request(f"$top is {top!r}, which is no number")
-        skip = request.query_params.get("$skip", "0")
-        kept = found[int(skip) if skip.isdigit() else 0 :][: int(top) if top else None]
-        return _ok({"@odata.context": CONTEXT + "groups", "@odata.count": len(kept), "value": kept})
+    def _workspace(self) -> dict[str, Any]:
+        return {
+            "id": LOCAL_WORKSPACE,
+            "isReadOnly": False,
+            "type": "Workspace",
+            "name": WORKSPACE_NAME,
+            **self._capacity.of_group(),
+        }
 
-    def _datasets(self, request: Request, body: bytes) -> Response:
-        found = self._store.datasets(_workspace(request))
-        return _ok({"@odata.context": CONTEXT + "datasets", "value": [_shown(d, request) for d in found]})
+    def _datasets(self, asked: Asked) -> Response:
+        condition = asked.request.query_params.get("$filter", "")
+        found = [d for d in self._store.datasets(asked.workspace) if _named(condition, d.name, d.id)]
+        shown = [self._shown(d, asked) for d in found[: asked.top()]]
+        return ok({"@odata.context": asked.context("datasets"), "value": shown})
 
-    def _create(self, request: Request, body: bytes) -> Response:
-        retention = request.query_params.get("defaultRetentionPolicy") or "None"
+    def _create(self, asked: Asked) -> Response:
+        retention = asked.request.query_params.get("defaultRetentionPolicy") or "None"
         spelled = {p.lower(): p for p in RETENTION_POLICIES}.get(retention.lower())
         if spelled is None:
-            raise bad_request(f"defaultRetentionPolicy {retention!r} is not None or basicFIFO")
-        made = self._store.create_dataset(_workspace(request), checked_dataset(_json(body)), spelled)
-        content = {"@odata.context": CONTEXT + "datasets/$entity", **_shown(made, request)}
-        return JSONResponse({**content, "defaultRetentionPolicy": spelled}, 201)
+            raise bad_request(f"defaultRetentionPolicy {retention[:60]!r} is not None or basicFIFO")
+        made = self._store.create_dataset(asked.workspace, checked_dataset(asked.json()), spelled)
+        self._store.put_document(made.id, OWNER, {"name": asked.who.name})
+        content = {"@odata.context": asked.context("datasets/$entity"), **self._shown(made, asked)}
+        return ok({**content, "defaultRetentionPolicy": spelled}, 201)
 
-    def _dataset(self, request: Request, body: bytes) -> Response:
-        found = self._found(request)
-        return _ok({"@odata.context": CONTEXT + "datasets/$entity", **_shown(found, request)})
+    def _dataset(self, asked: Asked) -> Response:
+        found = self._guard.dataset(asked)
+        return ok({"@odata.context": asked.context("datasets/$entity"), **self._shown(found, asked)})
 
-    def _delete(self, request: Request, body: bytes) -> Response:
-        self._store.delete_dataset(self._found(request).id)
+    def _update(self, asked: Asked) -> Response:
+        dataset = self._guard.dataset(asked)
+        changed = checked_update(asked.json(), dedicated=self._capacity.is_dedicated(asked.workspace))
+        self._store.put_document(dataset.id, SETTINGS, {**self._store.document(dataset.id, SETTINGS), **changed})
         return Response(status_code=200)
 
-    def _tables(self, request: Request, body: bytes) -> Response:
-        names = [{"name": t.name} for t in self._store.tables(self._found(request).id)]
-        return _ok({"@odata.context": CONTEXT + "tables", "value": names})
+    def _delete(self, asked: Asked) -> Response:
+        self._store.delete_dataset(self._guard.dataset(asked).id)
+        return Response(status_code=200)
 
-    def _put_table(self, request: Request, body: bytes) -> Response:
-        dataset = self._found(request)
-        table = self._store.table(dataset.id, request.path_params["table"])
-        definition = checked_table(_json(body), dataset.mode)
+    def _take_over(self, asked: Asked) -> Response:
+        self._store.put_document(self._guard.dataset(asked).id, OWNER, {"name": asked.who.name})
+        return Response(status_code=200)
+
+    def _tables(self, asked: Asked) -> Response:
+        names = [{"name": t.name} for t in self._store.tables(self._pushed(asked).id)]
+        return ok({"@odata.context": asked.context("tables"), "value": names})
+
+    def _put_table(self, asked: Asked) -> Response:
+        dataset = self._pushed(asked)
+        table = self._store.table(dataset.id, asked.path["table"])
+        definition = checked_table(asked.json(), dataset.mode)
         if definition["name"] != table.name:
             raise bad_request(f"the body is of table {definition['name']!r}, the address of {table.name!r}")
         made = self._store.put_table(table, definition)
-        return _ok({"name": made.name, "columns": made.columns, "measures": made.measures})
+        shown = {"name": made.name, "columns": made.columns, "measures": made.measures}
+        return ok({"@odata.context": asked.context("tables/$entity"), **shown})
 
-    def _post_rows(self, request: Request, body: bytes) -> Response:
-        dataset = self._found(request)
-        table = self._store.table(dataset.id, request.path_params["table"])
-        sequence = _sequence(request)
-        with self._throttle.pending(dataset.id):
-            self._store.add_rows(
-                table,
-                dataset.retention,
-                body,
-                None if sequence is None else (request.state.client, sequence),
-                lambda db, rows: self._throttle.admit(db, dataset.id, rows),
-            )
-        return Response(status_code=200)
+    def _none(self, asked: Asked) -> Response:
+        return ok({"@odata.context": asked.context(asked.request.url.path.rsplit("/", 1)[1]), "value": []})
 
-    def _delete_rows(self, request: Request, body: bytes) -> Response:
-        self._store.delete_rows(self._store.table(self._found(request).id, request.path_params["table"]))
-        return Response(status_code=200)
+    def _none_of_dataset(self, asked: Asked) -> Response:
+        self._guard.dataset(asked)
+        return self._none(asked)
 
-    def _sequence_numbers(self, request: Request, body: bytes) -> Response:
-        table = self._store.table(self._found(request).id, request.path_params["table"])
-        numbers = [{"clientId": c, "sequenceNumber": n} for c, n in self._store.sequence_numbers(table)]
-        return _ok({"@odata.context": CONTEXT + "sequenceNumbers", "value": numbers})
+    def _pushed(self, asked: Asked) -> StoredDataset:
+        dataset = self._guard.dataset(asked)
+        if not dataset.takes_rows:
+            raise not_a_push_dataset(dataset.id)
+        return dataset
 
-    def _found(self, request: Request) -> StoredDataset:
-        return self._store.dataset(_workspace(request), request.path_params["dataset"])
-
-
-def _workspace(request: Request) -> str:
-    group = request.path_params.get("group")
-    if group is None:
-        return MY_WORKSPACE
-    if group.lower() != LOCAL_WORKSPACE:
-        raise not_authorized(f"No access to group {group}")
-    return LOCAL_WORKSPACE
+    def _shown(self, dataset: StoredDataset, asked: Asked) -> dict[str, Any]:
+        created = dt.datetime.fromtimestamp(dataset.created, dt.UTC)
+        return {
+            "id": dataset.id,
+            "name": dataset.name,
+            "webUrl": f"{asked.root}/_local/datasets/{dataset.id}",
+            "addRowsAPIEnabled": dataset.takes_rows,
+            "configuredBy": self._store.document(dataset.id, OWNER).get("name", asked.who.name),
+            "isRefreshable": True,
+            "isEffectiveIdentityRequired": False,
+            "isEffectiveIdentityRolesRequired": False,
+            "isOnPremGatewayRequired": False,
+            "targetStorageMode": "Abf",
+            "createdDate": created.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            **self._store.document(dataset.id, SETTINGS),
+        }
 
 
-def _sequence(request: Request) -> int | None:
-    text = request.headers.get(SEQUENCE_HEADER)
-    if text is None:
-        return None
-    try:
-        number = int(text)
-    except ValueError:
-        raise bad_request(f"{SEQUENCE_HEADER} is {text!r}, which is no integer") from None
-    if not 0 <= number < 2**63:
-        raise bad_request(f"{SEQUENCE_HEADER} is {number}, which is out of range")
-    return number
-
-
-def _named(condition: str, name: str) -> bool:
-    if not condition:
+def _named(condition: str, name: str = WORKSPACE_NAME, known_id: str = LOCAL_WORKSPACE) -> bool:
+    """Whether `$filter` lets something of this name and id through."""
+    if not condition.strip():
         return True
-    if equal := _NAME_FILTER.fullmatch(condition):
-        return equal[1].replace("''", "'").lower() == name.lower()
-    if part := _NAME_CONTAINS.fullmatch(condition):
-        return part[1].replace("''", "'").lower() in name.lower()
-    raise bad_request(f"$filter {condition!r}: the local service knows name eq '...' and contains(name,'...')")
-
-
-def _shown(dataset: StoredDataset, request: Request) -> dict[str, Any]:
-    created = dt.datetime.fromtimestamp(dataset.created, dt.UTC)
-    return {
-        "id": dataset.id,
-        "name": dataset.name,
-        "webUrl": f"{request.url.scheme}://{request.url.netloc}/_local/datasets/{dataset.id}",
-        "addRowsAPIEnabled": True,
-        "configuredBy": str(request.state.client),
-        "isRefreshable": False,
-        "isEffectiveIdentityRequired": False,
-        "isEffectiveIdentityRolesRequired": False,
-        "isOnPremGatewayRequired": False,
-        "targetStorageMode": "Abf",
-        "createdDate": created.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-    }
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except ValueError as error:
-        raise bad_request(f"the body is not valid JSON: {error}") from error
-
-
-def _ok(content: dict[str, Any]) -> Response:
-    return JSONResponse(content)
-
-
-async def refuse(request: Request, problem: Exception) -> Response:
-    """A Problem as an answer."""
-    assert isinstance(problem, Problem)
-    return JSONResponse(problem.body, problem.status, headers=problem.headers)
+    has = {"name": name.lower(), "id": known_id.lower()}
+    for pattern in (_EQUAL, _CONTAINS):
+        if found := pattern.fullmatch(condition):
+            given = (found["single"] or "").replace("''", "'") or found["double"] or found["bare"] or ""
+            value = has[found["field"].lower()]
+            return given.lower() == value if pattern is _EQUAL else given.lower() in value
+    known = "name eq '...', id eq '...' and contains(name,'...')"
+    raise bad_request(f"$filter {condition[:120]!r}: the local service knows {known}")

@@ -14,11 +14,17 @@ from reporting.errors import WrongUse
 LOCAL_TENANT = "10ca1000-0000-4000-8000-000000000001"
 LOCAL_CLIENT = "10ca1000-0000-4000-8000-000000000002"
 LOCAL_WORKSPACE = "10ca1000-0000-4000-8000-000000000003"
+LOCAL_USER = "10ca1000-0000-4000-8000-000000000004"
+LOCAL_USER_NAME = "analyst@livegold.example"
+LOCAL_CAPACITY = "10ca1000-0000-4000-8000-000000000005"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What a client needs to reach the local service; the secret is not in it (see `client_secret`)."""
+    """What a client needs to reach the local service; the secret is not in it (see `client_secret`).
+
+    `ca` is the PEM file to trust, empty when the service speaks plain HTTP.
+    """
 
     api: str
     authority: str

@@ -1,23 +1,30 @@
 """Faults on demand: what the next matching requests meet instead of, before or after their real answer.
 
 Set through `/_local/faults` only. A fault names the requests it is for by method and a part of the path, how many
-(`times`), and what happens: a status, a delay in seconds, a cut connection.
+(`times`) or for how long (`seconds` of the service's clock), and what happens: a status, a delay, a cut connection.
 """
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from reporting.service.problems import bad_request
 
 CUTS = ("", "before", "after")
+MOST_SECONDS = 86_400.0
 
 
 @dataclass
 class Fault:
-    """`cut` is "before" (nothing is stored) or "after" (stored, but the answer is lost). `skip` requests pass first."""
+    """`cut` is "before" (nothing is stored) or "after" (stored, but the answer is lost). `skip` requests pass first.
+
+    `delay` and `retry_after` are in seconds. With `seconds` the fault holds for that long and `times` does not count.
+    `method` and `path` may be empty: any.
+    """
 
     path: str = "/rows"
     method: str = "POST"
@@ -30,13 +37,16 @@ class Fault:
     delay: float = 0.0
     cut: str = ""
     empty: bool = False
+    seconds: float = 0.0
 
 
 class Faults:
     """The faults that wait for their requests, in the order they were set."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._waiting: list[Fault] = []
+        self._until: dict[int, float] = {}
         self._lock = threading.Lock()
 
     def add(self, body: Any) -> dict[str, Any]:
@@ -48,34 +58,51 @@ class Faults:
             kind = kinds.get(key)
             number = kind is float and isinstance(value, int) and not isinstance(value, bool)
             if kind is None or not (type(value) is kind or number):
-                raise bad_request(
-                    f"fault: {key!r} = {value!r} is not one of {', '.join(kinds)} with a value of its type"
-                )
+                what = f"{key[:40]!r} = {str(value)[:40]!r}"
+                raise bad_request(f"fault: {what} is not one of {', '.join(kinds)} with a value of its type")
         fault = Fault(**body)
         if fault.cut not in CUTS:
-            raise bad_request(f"fault: cut {fault.cut!r} is not 'before' or 'after'")
+            raise bad_request(f"fault: cut {fault.cut[:40]!r} is not 'before' or 'after'")
+        if fault.status and not 400 <= fault.status <= 599:
+            raise bad_request(f"fault: status {fault.status} is not 400 to 599")
+        for name in ("retry_after", "delay", "seconds"):
+            if not 0 <= getattr(fault, name) <= MOST_SECONDS:
+                raise bad_request(f"fault: {name} {getattr(fault, name)!r} is not 0 to {MOST_SECONDS:.0f}")
         with self._lock:
             self._waiting.append(fault)
+            if fault.seconds:
+                self._until[id(fault)] = self._clock() + fault.seconds
         return asdict(fault)
 
     def clear(self) -> None:
         with self._lock:
             self._waiting.clear()
+            self._until.clear()
 
     def waiting(self) -> list[dict[str, Any]]:
         with self._lock:
+            self._drop_old()
             return [asdict(f) for f in self._waiting]
 
     def next(self, method: str, path: str) -> Fault | None:
         """The fault this request meets, counted down; None for most."""
         with self._lock:
+            self._drop_old()
             for fault in self._waiting:
                 if fault.method in ("", method) and fault.path in path:
                     if fault.skip > 0:
                         fault.skip -= 1
                         return None
+                    if fault.seconds:
+                        return fault
                     fault.times -= 1
                     if fault.times <= 0:
                         self._waiting.remove(fault)
                     return fault
         return None
+
+    def _drop_old(self) -> None:
+        now = self._clock()
+        for fault in [f for f in self._waiting if f.seconds and self._until[id(f)] <= now]:
+            self._waiting = [f for f in self._waiting if f is not fault]
+            del self._until[id(fault)]

@@ -18,6 +18,7 @@ from reporting.powerbi.limits import MAX_REQUEST_BYTES, REQUEST_ID_HEADER
 from reporting.service.faults import Fault, Faults
 from reporting.service.problems import Problem, too_large
 
+_REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
 log = logging.getLogger(__name__)
 HOSTS = (b"localhost", b"127.0.0.1")
 # What is read and thrown away of a body that is too large, so that the client gets the 413 and not a reset connection.
@@ -40,8 +41,10 @@ class Front:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                own = [(REQUEST_ID_HEADER.encode(), request_id.encode()), (b"cache-control", b"no-store")]
-                message = {**message, "headers": [*message.get("headers", []), *own]}
+                headers = [*message.get("headers", []), (b"cache-control", b"no-store")]
+                if not any(name.lower() == _REQUEST_ID for name, _ in headers):  # a refresh gives its own
+                    headers.append((_REQUEST_ID, request_id.encode()))
+                message = {**message, "headers": headers}
             await send(message)
 
         try:

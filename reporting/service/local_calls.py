@@ -1,6 +1,10 @@
-"""What only the local service has, under /_local: rows read back, health, faults. The real service has none of it."""
+"""What only the local service has, under /_local: rows read back, faults, plans and switches. The real one has none."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from starlette.concurrency import run_in_threadpool
@@ -8,91 +12,173 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reporting.service.capacity import Capacity
+from reporting.service.endpoint import LOCAL_WORKSPACE
 from reporting.service.faults import Faults
+from reporting.service.guard import MY_WORKSPACE, parsed
+from reporting.service.parameters import Parameters
 from reporting.service.problems import bad_request
-from reporting.service.store import Store
+from reporting.service.refreshes import Refreshes
+from reporting.service.row_calls import PushKeys
+from reporting.service.schema import checked_dataset
+from reporting.service.semantics import ChosenSemantics
+from reporting.service.store import IMPORTED, Store, StoredDataset
 from reporting.service.tokens import Tokens
 
 MOST_ROWS = 200_000
+IMPORT_KEYS = {"name", "tables", "relationships", "parameters", "workspace"}
+
+
+@dataclass(frozen=True)
+class Levers:
+    """The parts of the service that /_local reaches into."""
+
+    store: Store
+    tokens: Tokens
+    faults: Faults
+    capacity: Capacity
+    semantics: ChosenSemantics
+    refreshes: Refreshes
+    parameters: Parameters
+    keys: PushKeys
 
 
 class LocalCalls:
     """Routes under /_local, open to everything on this machine."""
 
-    def __init__(self, store: Store, tokens: Tokens, faults: Faults) -> None:
-        self._store = store
-        self._tokens = tokens
-        self._faults = faults
+    def __init__(self, levers: Levers) -> None:
+        self._has = levers
 
     def routes(self) -> list[Route]:
-        return [
-            Route("/_local/health", self._health, methods=["GET"]),
-            Route("/_local/datasets/{dataset}", self._definition, methods=["GET"]),
-            Route("/_local/datasets/{dataset}/tables/{table}/rows", self._rows, methods=["GET"]),
-            Route("/_local/faults", self._list_faults, methods=["GET"]),
-            Route("/_local/faults", self._add_fault, methods=["POST"]),
-            Route("/_local/faults", self._clear_faults, methods=["DELETE"]),
-            Route("/_local/tokens/expire", self._expire_tokens, methods=["POST"]),
-        ]
+        made = []
+        for path, methods in {
+            "/health": {"GET": self._health},
+            "/datasets": {"GET": self._datasets, "POST": self._import},
+            "/datasets/{dataset}": {"GET": self._definition},
+            "/datasets/{dataset}/tables/{table}/rows": {"GET": self._rows},
+            "/faults": {"GET": self._list_faults, "POST": self._add_fault, "DELETE": self._clear_faults},
+            "/tokens/expire": {"POST": self._expire_tokens},
+            "/semantics": {"GET": self._semantics, "PUT": self._choose_semantics},
+            "/capacity": {"GET": self._show_capacity, "PUT": self._set_capacity},
+            "/refreshes": {"POST": self._plan_refreshes, "DELETE": self._clear_plans},
+        }.items():
+            for method, call in methods.items():
+                made.append(Route(f"/_local{path}", _endpoint(call), methods=[method]))
+        return made
 
-    async def _health(self, request: Request) -> Response:
+    def _health(self, request: Request, body: bytes) -> Response:
         return JSONResponse({"status": "ok"})
 
-    def _definition(self, request: Request) -> Response:
-        """The dataset as it was defined, with the rows each table holds."""
-        dataset = self._store.dataset(None, request.path_params["dataset"])
+    def _datasets(self, request: Request, body: bytes) -> Response:
+        """All datasets, of My workspace and of the workspace."""
+        found = [d for w in (LOCAL_WORKSPACE, MY_WORKSPACE) for d in self._has.store.datasets(w)]
+        return JSONResponse({"value": [{"id": d.id, "name": d.name, "workspace": d.workspace} for d in found]})
+
+    def _import(self, request: Request, body: bytes) -> Response:
+        """Makes a dataset as if a file with an import model had been published: it can be refreshed, not pushed to."""
+        given = parsed(body)
+        if not isinstance(given, dict) or not set(given) <= IMPORT_KEYS:
+            raise bad_request(f"an imported dataset has {', '.join(sorted(IMPORT_KEYS))}")
+        mine = given.get("workspace") == MY_WORKSPACE
+        tables = given.get("tables") or [{"name": "Model", "columns": [{"name": "Key", "dataType": "Int64"}]}]
+        definition = {"name": given.get("name"), "tables": tables, "relationships": given.get("relationships")}
+        checked = {**checked_dataset(definition), "defaultMode": IMPORTED}
+        made = self._has.store.create_dataset(MY_WORKSPACE if mine else LOCAL_WORKSPACE, checked, "None")
+        try:
+            self._has.parameters.set(made, given.get("parameters") or [])
+        except Exception:
+            self._has.store.delete_dataset(made.id)
+            raise
+        return JSONResponse(self._shown(made, request), 201)
+
+    def _definition(self, request: Request, body: bytes) -> Response:
+        return JSONResponse(self._shown(self._dataset(request), request))
+
+    def _shown(self, dataset: StoredDataset, request: Request) -> dict[str, Any]:
+        """The dataset as it was defined, with the rows each table holds and its push URL."""
         tables = [
             {"name": t.name, "columns": t.columns, "measures": t.measures, "stored": t.stored, "held": t.held}
-            for t in self._store.tables(dataset.id)
+            for t in self._has.store.tables(dataset.id)
         ]
-        return JSONResponse(
-            {
-                "id": dataset.id,
-                "name": dataset.name,
-                "defaultMode": dataset.mode,
-                "defaultRetentionPolicy": dataset.retention,
-                "relationships": dataset.relationships,
-                "tables": tables,
-            }
-        )
+        shown = {
+            "id": dataset.id,
+            "name": dataset.name,
+            "workspace": dataset.workspace,
+            "defaultMode": dataset.mode,
+            "defaultRetentionPolicy": dataset.retention,
+            "relationships": dataset.relationships,
+            "tables": tables,
+        }
+        if dataset.takes_rows and len(tables) == 1:
+            root = f"{request.url.scheme}://{request.url.netloc}"
+            shown["pushUrl"] = self._has.keys.url(root, dataset.id)
+        return shown
 
-    def _rows(self, request: Request) -> Response:
+    def _rows(self, request: Request, body: bytes) -> Response:
         """Rows in the order they came, `?after=N&limit=N` of them; with `?count=true` only how many.
 
         `held` rows are there, `stored` counts those that basicFIFO has dropped too; `last` is where to go on from.
         """
-        dataset = self._store.dataset(None, request.path_params["dataset"])
-        table = self._store.table(dataset.id, request.path_params["table"])
+        table = self._has.store.table(self._dataset(request).id, request.path_params["table"])
         counts = {"count": table.held, "held": table.held, "stored": table.stored}
         if request.query_params.get("count", "").lower() == "true":
             return JSONResponse(counts)
         after = _number(request, "after", 0)
         limit = min(_number(request, "limit", MOST_ROWS), MOST_ROWS)
-        texts, last = self._store.rows_text(table, after, limit)
+        texts, last = self._has.store.rows_text(table, after, limit)
         head = orjson.dumps({**counts, "last": last})[:-1]
         return Response(head + b',"rows":[' + b",".join(texts) + b"]}", media_type="application/json")
 
-    async def _list_faults(self, request: Request) -> Response:
-        return JSONResponse({"value": self._faults.waiting()})
+    def _dataset(self, request: Request) -> StoredDataset:
+        return self._has.store.dataset(None, request.path_params["dataset"])
 
-    async def _add_fault(self, request: Request) -> Response:
-        try:
-            body = orjson.loads(await request.body())
-        except ValueError as error:
-            raise bad_request(f"the body is not valid JSON: {error}") from error
-        return JSONResponse(self._faults.add(body), 201)
+    def _list_faults(self, request: Request, body: bytes) -> Response:
+        return JSONResponse({"value": self._has.faults.waiting()})
 
-    async def _clear_faults(self, request: Request) -> Response:
-        self._faults.clear()
+    def _add_fault(self, request: Request, body: bytes) -> Response:
+        return JSONResponse(self._has.faults.add(parsed(body)), 201)
+
+    def _clear_faults(self, request: Request, body: bytes) -> Response:
+        self._has.faults.clear()
         return Response(status_code=204)
 
-    async def _expire_tokens(self, request: Request) -> Response:
-        await run_in_threadpool(self._tokens.expire_all)
+    def _expire_tokens(self, request: Request, body: bytes) -> Response:
+        self._has.tokens.expire_all()
         return Response(status_code=204)
+
+    def _semantics(self, request: Request, body: bytes) -> Response:
+        return JSONResponse(self._has.semantics.shown())
+
+    def _choose_semantics(self, request: Request, body: bytes) -> Response:
+        return JSONResponse(self._has.semantics.choose(parsed(body)))
+
+    def _show_capacity(self, request: Request, body: bytes) -> Response:
+        return JSONResponse({"dedicated": self._has.capacity.dedicated})
+
+    def _set_capacity(self, request: Request, body: bytes) -> Response:
+        given = parsed(body)
+        if not isinstance(given, dict) or set(given) != {"dedicated"} or not isinstance(given["dedicated"], bool):
+            raise bad_request('capacity: give {"dedicated": true} or {"dedicated": false}')
+        self._has.capacity.dedicated = given["dedicated"]
+        return self._show_capacity(request, body)
+
+    def _plan_refreshes(self, request: Request, body: bytes) -> Response:
+        return JSONResponse(self._has.refreshes.plan(parsed(body)), 201)
+
+    def _clear_plans(self, request: Request, body: bytes) -> Response:
+        self._has.refreshes.clear_plans()
+        return Response(status_code=204)
+
+
+def _endpoint(call: Callable[[Request, bytes], Response]) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(call, request, await request.body())
+
+    return endpoint
 
 
 def _number(request: Request, key: str, default: int) -> int:
     text = request.query_params.get(key, str(default))
-    if not text.isdigit():
-        raise bad_request(f"{key} is {text!r}, which is no whole number")
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise bad_request(f"{key} is {text[:40]!r}, which is no whole number")
     return int(text)

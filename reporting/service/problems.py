@@ -48,6 +48,22 @@ def no_such_table(table: str) -> Problem:
     return Problem(404, "ItemNotFound", f"Table {table} not found")
 
 
+def not_a_push_dataset(dataset: str) -> Problem:
+    """Words that users have seen."""
+    return Problem(404, "ItemNotFound", f"Dataset {dataset} is not Push API dataset.")
+
+
+class NotForApplications(Problem):
+    """My workspace asked for by a service principal: status and `Message` are what users report, `error` is ours."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "Forbidden", "API is not accessible for application")
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {"Message": self.message, **super().body}
+
+
 def too_large(message: str) -> Problem:
     return Problem(413, "RequestEntityTooLarge", message)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from reporting.errors import choices
 from reporting.powerbi.limits import (
     DATA_TYPES,
     MAX_COLUMNS_PER_TABLE,
@@ -19,7 +21,13 @@ TABLE_KEYS = {"name", "columns", "measures", "rows", "isHidden", "description", 
 COLUMN_KEYS = {"name", "dataType", "formatString", "sortByColumn", "dataCategory", "isHidden", "summarizeBy"}
 MEASURE_KEYS = {"name", "expression", "formatString", "description", "isHidden"}
 RELATIONSHIP_KEYS = {"name", "fromTable", "fromColumn", "toTable", "toColumn", "crossFilteringBehavior"}
+UPDATE_KEYS = {"targetStorageMode", "queryScaleOutSettings"}
+SCALE_OUT_KEYS = {"autoSyncReadOnlyReplicas", "maxReadOnlyReplicas"}
+STORAGE_MODES = ("Abf", "PremiumFiles")
+FILTER_DIRECTIONS = ("OneDirection", "BothDirections", "Automatic")
 MODES = ("Push", "Streaming", "PushStreaming")
+# The REST API's specification: pattern of the names of columns and measures
+COLUMN_NAME = re.compile("[\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]{1,512}")
 # "bool" is in Microsoft's own example of creating a dataset
 _TYPES = {name.lower(): name for name in DATA_TYPES} | {"bool": "Boolean"}
 
@@ -30,7 +38,7 @@ def checked_dataset(body: Any) -> dict[str, Any]:
     name = _text(body, "name", "dataset")
     mode = body.get("defaultMode") or "Push"
     if mode not in MODES:
-        raise bad_request(f"defaultMode {mode!r} is not supported")
+        raise bad_request(f"defaultMode {str(mode)[:60]!r} is not supported: give {choices(MODES)}")
     tables = _list(body, "tables", "dataset")
     if not tables or len(tables) > MAX_TABLES:
         raise invalid_request(f"dataset {name!r} has {len(tables)} tables, 1 to {MAX_TABLES} are allowed")
@@ -60,8 +68,12 @@ def checked_table(body: Any, mode: str = "Push") -> dict[str, Any]:
     checked = [_column(c, name, mode) for c in columns]
     for measure in measures:
         _keys(measure, MEASURE_KEYS, f"measure of {name}")
-        _text(measure, "name", f"measure of {name}")
+        if not COLUMN_NAME.fullmatch(_text(measure, "name", f"measure of {name}")):
+            raise bad_request(f"measure {measure['name']!r} of {name} has characters that are not allowed")
         _text(measure, "expression", f"measure of {name}")
+        for key in ("formatString", "description"):
+            _optional_text(measure, key, f"measure {measure['name']} of {name}")
+        _boolean(measure, "isHidden", f"measure {measure['name']} of {name}")
     if measures and mode != "Push":
         raise invalid_request(f"table {name!r} has measures, which mode {mode} does not take")
     _unique([c["name"] for c in checked] + [m["name"] for m in measures], f"column or measure of {name}")
@@ -73,20 +85,46 @@ def checked_table(body: Any, mode: str = "Push") -> dict[str, Any]:
     return {"name": name, "columns": checked, "measures": measures}
 
 
+def checked_update(body: Any, *, dedicated: bool) -> dict[str, Any]:
+    """The properties in a PATCH of a dataset; large models (PremiumFiles) and replicas need dedicated capacity."""
+    _keys(body, UPDATE_KEYS, "dataset")
+    mode = body.get("targetStorageMode")
+    if mode is not None and mode not in STORAGE_MODES:
+        raise bad_request(f"targetStorageMode {str(mode)[:60]!r} is not Abf or PremiumFiles")
+    scale = body.get("queryScaleOutSettings")
+    if scale is not None:
+        _keys(scale, SCALE_OUT_KEYS, "queryScaleOutSettings")
+        replicas = scale.get("maxReadOnlyReplicas", 0)
+        if type(replicas) is not int or not -1 <= replicas <= 64:
+            raise bad_request(f"maxReadOnlyReplicas {str(replicas)[:60]!r} is not -1 to 64")
+        _boolean(scale, "autoSyncReadOnlyReplicas", "queryScaleOutSettings")
+    if not dedicated and (mode == "PremiumFiles" or scale):
+        raise invalid_request("targetStorageMode PremiumFiles and queryScaleOutSettings need dedicated capacity")
+    return {k: v for k, v in body.items() if v is not None}
+
+
 def _column(body: Any, table: str, mode: str) -> dict[str, Any]:
     _keys(body, COLUMN_KEYS, f"column of {table}")
     name = _text(body, "name", f"column of {table}")
     given = _text(body, "dataType", f"column {table}.{name}")
     if given.lower() not in _TYPES:
         raise bad_request(f"column {table}.{name} has data type {given!r}, which is none of {', '.join(DATA_TYPES)}")
+    if not COLUMN_NAME.fullmatch(name):
+        raise bad_request(f"column {table}.{name!r} has characters that are not allowed")
     if mode != "Push" and set(body) - {"name", "dataType"}:
         raise invalid_request(f"column {table}.{name}: mode {mode} takes only name and dataType")
+    for key in ("formatString", "sortByColumn", "dataCategory", "summarizeBy"):
+        _optional_text(body, key, f"column {table}.{name}")
+    _boolean(body, "isHidden", f"column {table}.{name}")
     return {**body, "dataType": _TYPES[given.lower()]}
 
 
 def _relationship(body: Any, columns: dict[str, set[str]]) -> None:
     _keys(body, RELATIONSHIP_KEYS, "relationship")
     name = _text(body, "name", "relationship")
+    direction = body.get("crossFilteringBehavior")
+    if direction is not None and direction not in FILTER_DIRECTIONS:
+        raise bad_request(f"relationship {name!r}: crossFilteringBehavior {str(direction)[:60]!r} is unknown")
     for end in ("from", "to"):
         table = _text(body, f"{end}Table", f"relationship {name}")
         column = _text(body, f"{end}Column", f"relationship {name}")
@@ -107,6 +145,16 @@ def _text(body: dict[str, Any], key: str, what: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise bad_request(f"{what}: {key} is missing or no text")
     return value
+
+
+def _optional_text(body: dict[str, Any], key: str, what: str) -> None:
+    if body.get(key) is not None and not isinstance(body[key], str):
+        raise bad_request(f"{what}: {key} is no text")
+
+
+def _boolean(body: dict[str, Any], key: str, what: str) -> None:
+    if body.get(key) is not None and not isinstance(body[key], bool):
+        raise bad_request(f"{what}: {key} is not true or false")
 
 
 def _list(body: dict[str, Any], key: str, what: str) -> list[Any]:

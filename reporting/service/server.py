@@ -1,4 +1,4 @@
-"""Runs the local service over TLS: blocking for a command line (`serve`), or within a program (`LocalService`)."""
+"""Runs the local service: blocking for a command line (`serve`), or within a program (`LocalService`). No calls."""
 
 from __future__ import annotations
 
@@ -16,24 +16,14 @@ from types import FrameType, TracebackType
 from typing import IO
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
 from reporting.errors import ServiceUnavailable, WrongUse
 from reporting.service import endpoint as places
-from reporting.service.calls import Calls, refuse
+from reporting.service.application import Options, opened_application
 from reporting.service.certificates import Certificates, ensure_certificates
 from reporting.service.endpoint import LOCAL_CLIENT, LOCAL_TENANT, LOCAL_WORKSPACE, Endpoint
-from reporting.service.entra import Entra
-from reporting.service.faults import Faults
 from reporting.service.front import Front
-from reporting.service.local_calls import LocalCalls
-from reporting.service.problems import Problem
-from reporting.service.store import Store
-from reporting.service.throttle import Throttle
-from reporting.service.tokens import Tokens
+from reporting.service.semantics import SequenceSemantics
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8643
@@ -41,41 +31,37 @@ START_SECONDS = 20.0
 STOP_SECONDS = 3  # for requests in flight when the service is told to stop
 
 
-def application(store: Store, tokens: Tokens, throttle: Throttle, faults: Faults) -> Front:
-    """The whole service as an ASGI application."""
-    routes = [
-        *LocalCalls(store, tokens, faults).routes(),
-        *Calls(store, tokens, throttle).routes(),
-        *Entra(tokens).routes(),
-    ]
-    app = Starlette(routes=routes, exception_handlers={Problem: refuse, HTTPException: _no_such_call})
-    return Front(app, faults)
-
-
-async def _no_such_call(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    message = f"{request.method} {request.url.path} is no call the local service knows"
-    return JSONResponse({"error": {"code": "NotFound", "message": message}}, error.status_code)
-
-
 class LocalService:
     """A running local service, for the length of a `with` block.
 
     State is under `<home>/powerbi` and is found again by the next one. `port` 0 takes a free one. `clock` gives seconds
-    since the epoch: limits, retention and tokens go by it. Raises WrongUse when the port is taken or another service
-    runs on the same home.
+    since the epoch: limits, retention, refreshes and tokens go by it. `http` speaks plain HTTP and no TLS. `open_token`
+    is a bearer token that is always taken, as the user's (16 characters or more). `dedicated` puts the workspace on
+    dedicated capacity. `semantics` says how sequence numbers are treated. Raises WrongUse when the port is taken,
+    another service runs on the same home, or the open token is too short.
     """
 
-    def __init__(self, home: Path, *, port: int = 0, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        port: int = 0,
+        clock: Callable[[], float] = time.time,
+        http: bool = False,
+        open_token: str | None = None,
+        dedicated: bool = False,
+        semantics: SequenceSemantics | None = None,
+    ) -> None:
         self.home = home
         self._port = port
         self._clock = clock
+        self._options = Options(http=http, open_token=open_token, dedicated=dedicated, semantics=semantics)
         self._stack = contextlib.ExitStack()
         self.endpoint: Endpoint
 
     def __enter__(self) -> LocalService:
         try:
-            server = self._stack.enter_context(_opened(self.home, self._port, self._clock))
+            server = self._stack.enter_context(_opened(self.home, self._port, self._clock, self._options))
             self.endpoint = server.endpoint
             thread = threading.Thread(target=server.run_until_told, name="local-power-bi", daemon=True)
             thread.start()
@@ -101,19 +87,29 @@ class LocalService:
         return places.client_secret(self.home)
 
 
-def serve(home: Path, port: int = DEFAULT_PORT, *, say: Callable[[str], None] = print) -> None:
-    """Runs until SIGTERM or SIGINT, then returns: the caller exits with 0.
+def serve(
+    home: Path,
+    port: int = DEFAULT_PORT,
+    *,
+    http: bool = False,
+    open_token: str | None = None,
+    dedicated: bool = False,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Runs until SIGTERM or SIGINT, then returns: the caller exits with 0. Options as of `LocalService`.
 
     Says where it listens and writes `<home>/powerbi/endpoint.json` once it does. Call from the main thread.
     """
-    with _opened(home, port, time.time) as server:
+    options = Options(http=http, open_token=open_token, dedicated=dedicated)
+    with _opened(home, port, time.time, options) as server:
 
         def stop(number: int, frame: FrameType | None) -> None:
             server.stop()
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            say(f"local Power BI service on {server.endpoint.api}, certificate authority {server.endpoint.ca}")
+            trust = f"certificate authority {server.endpoint.ca}" if server.endpoint.ca else "plain HTTP, no TLS"
+            say(f"local Power BI service on {server.endpoint.api}, {trust}")
             server.run_until_told()
         finally:
             for number, handler in before.items():
@@ -121,15 +117,15 @@ def serve(home: Path, port: int = DEFAULT_PORT, *, say: Callable[[str], None] = 
 
 
 class _Server:
-    """uvicorn on a socket that is already bound, leaving signals to us."""
+    """uvicorn on a socket that is already bound, leaving signals to us. `certificates` None is plain HTTP."""
 
-    def __init__(self, app: Front, bound: socket.socket, certificates: Certificates, endpoint: Endpoint) -> None:
+    def __init__(self, app: Front, bound: socket.socket, certificates: Certificates | None, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._socket = bound
         config = uvicorn.Config(
             app,  # type: ignore[arg-type,unused-ignore]
-            ssl_certfile=str(certificates.certificate),
-            ssl_keyfile=str(certificates.key),
+            ssl_certfile=str(certificates.certificate) if certificates else None,
+            ssl_keyfile=str(certificates.key) if certificates else None,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -172,28 +168,26 @@ class _Quiet(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _opened(home: Path, port: int, clock: Callable[[], float]) -> Iterator[_Server]:
+def _opened(home: Path, port: int, clock: Callable[[], float], options: Options) -> Iterator[_Server]:
     folder = places.folder(home)
     folder.mkdir(parents=True, exist_ok=True)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_only_one(folder / "service.lock", home))
         bound = stack.enter_context(_bound(port))
-        certificates = ensure_certificates(folder)
-        store = Store(folder / "service.db", clock)
-        stack.callback(store.close)
-        tokens = Tokens(places.client_secret(home), places.signing_key(home), clock)
-        root = f"https://localhost:{bound.getsockname()[1]}"
+        certificates = None if options.http else ensure_certificates(folder)
+        app = stack.enter_context(opened_application(home, clock, options))
+        scheme = "http" if options.http else "https"
+        root = f"{scheme}://localhost:{bound.getsockname()[1]}"
         endpoint = Endpoint(
             api=root,
             authority=root,
-            ca=str(certificates.ca.resolve()),
+            ca=str(certificates.ca.resolve()) if certificates else "",
             tenant=LOCAL_TENANT,
             client_id=LOCAL_CLIENT,
             workspace=LOCAL_WORKSPACE,
             pid=os.getpid(),
         )
-        app = application(store, tokens, Throttle(store, clock), Faults())
         # The socket listens from here on: a client that reads the file can connect, and waits until uvicorn accepts.
         server = _Server(app, bound, certificates, endpoint)
         places.write_endpoint(home, endpoint)
@@ -202,7 +196,8 @@ def _opened(home: Path, port: int, clock: Callable[[], float]) -> Iterator[_Serv
 
 
 def _bound(port: int) -> socket.socket:
-    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named, asyncio turns off delays of small answers (TCP_NODELAY): 40 ms each otherwise.
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((HOST, port))

@@ -1,6 +1,7 @@
-"""What the local service keeps, in one SQLite file: datasets, tables, rows, sequence numbers. Not for limits or HTTP.
+"""What the local service keeps, in one SQLite file: datasets, tables, rows. Not for limits or HTTP.
 
-One connection behind one lock: requests take turns, which is what makes a POST of rows all or nothing.
+One connection behind one lock: requests take turns, which is what makes a POST of rows all or nothing. Who keeps more
+(sequence numbers, refreshes, ...) owns tables in the same file through `own`, emptied when a dataset is deleted.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,6 @@ import orjson
 
 from reporting.powerbi.limits import MAX_ROWS_BASIC_FIFO, MAX_ROWS_NO_RETENTION
 from reporting.service.problems import bad_request, no_such_dataset, no_such_table
-from reporting.service.values import row_text, rows_of
 
 SCHEMA = """
 create table if not exists datasets (
@@ -30,9 +30,11 @@ create table if not exists tables (
     held integer not null default 0, unique (dataset, name));
 create table if not exists rows (
     table_no integer not null, no integer not null, body blob not null, primary key (table_no, no)) without rowid;
-create table if not exists sequence_numbers (
-    table_no integer not null, client text not null, number integer not null, primary key (table_no, client));
+create table if not exists documents (
+    dataset text not null, kind text not null, body text not null, primary key (dataset, kind));
 """
+# A dataset that was imported, and can be refreshed but takes no rows. No call of the API makes one: /_local does.
+IMPORTED = "Import"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,14 @@ class StoredDataset:
     created: float
     relationships: list[dict[str, Any]]
 
+    @property
+    def takes_rows(self) -> bool:
+        return self.mode != IMPORTED
+
+    @property
+    def streams(self) -> bool:
+        return self.mode in ("Streaming", "PushStreaming")
+
 
 class Store:
     """Datasets and rows on disk. `file` is created when missing; `clock` gives seconds since the epoch."""
@@ -72,7 +82,24 @@ class Store:
         self._db.execute("pragma journal_mode = wal")
         # A laptop's power cut may take the newest rows, never the file; fsync on every POST would be what is measured.
         self._db.execute("pragma synchronous = normal")
+        self._owned = ["documents"]
+        self._rows_deleted: list[Callable[[sqlite3.Connection, StoredTable], None]] = []
         self._db.executescript(SCHEMA)
+
+    def own(self, schema: str, *tables: str) -> None:
+        """Makes further tables, each with a column `dataset`: a deleted dataset takes its lines along."""
+        with self._lock:
+            self._db.executescript(schema)
+            self._owned += tables
+
+    def on_rows_deleted(self, call: Callable[[sqlite3.Connection, StoredTable], None]) -> None:
+        """`call(connection, table)` runs in the transaction that deletes a table's rows."""
+        self._rows_deleted.append(call)
+
+    def read(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        """All lines of a query."""
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
 
     def close(self) -> None:
         with self._lock:
@@ -132,7 +159,8 @@ class Store:
         with self.transaction() as db:
             for (no,) in db.execute("select no from tables where dataset = ?", (dataset,)).fetchall():
                 db.execute("delete from rows where table_no = ?", (no,))
-                db.execute("delete from sequence_numbers where table_no = ?", (no,))
+            for owned in self._owned:
+                db.execute(f"delete from {owned} where dataset = ?", (dataset,))
             db.execute("delete from tables where dataset = ?", (dataset,))
             db.execute("delete from datasets where id = ?", (dataset,))
 
@@ -157,13 +185,19 @@ class Store:
         return _table(row)
 
     def put_table(self, table: StoredTable, definition: dict[str, Any]) -> StoredTable:
-        """New columns and measures. The type of a column that rows use cannot change (assumption)."""
-        types = {c["name"]: c["dataType"] for c in table.columns}
-        for column in definition["columns"]:
-            before = types.get(column["name"], column["dataType"])
-            if table.held and before != column["dataType"]:
-                raise bad_request(f"column {column['name']!r} is {before} and holds rows; its type cannot change")
+        """New columns and measures. Columns of a table with rows keep their type and cannot go (assumption)."""
+        types = {c["name"]: c["dataType"] for c in definition["columns"]}
         with self.transaction() as db:
+            row = db.execute("select columns, held from tables where no = ?", (table.no,)).fetchone()
+            if row is None:
+                raise no_such_table(table.name)
+            for before in orjson.loads(row[0]) if row[1] else ():
+                after = types.get(before["name"])
+                if after is None:
+                    raise bad_request(f"column {before['name']!r} holds rows; it cannot go")
+                if after != before["dataType"]:
+                    kind = before["dataType"]
+                    raise bad_request(f"column {before['name']!r} is {kind} and holds rows; its type cannot change")
             db.execute(
                 "update tables set columns = ?, measures = ? where no = ?",
                 (_json(definition["columns"]), _json(definition["measures"]), table.no),
@@ -174,22 +208,23 @@ class Store:
         self,
         table: StoredTable,
         retention: str,
-        content: bytes,
-        sequence: tuple[str, int] | None,
-        admit: Callable[[sqlite3.Connection, int], None],
+        texts: Sequence[bytes],
+        admit: Callable[[sqlite3.Connection], bool],
     ) -> int:
-        """Stores the rows in a POST's body, drops the oldest under basicFIFO, returns how many came.
+        """Stores rows (checked, as JSON texts), drops the oldest under basicFIFO, returns how many were stored.
 
-        `sequence` is (client, number). `admit(connection, rows)` runs in the same transaction and may refuse with a
-        Problem (the limits). Nothing is stored unless all of it is.
+        `admit(connection)` runs first in the same transaction: it may refuse with a Problem (the limits), or say False,
+        and then nothing is stored. All of the rows are stored or none.
         """
-        texts = [row_text(r) for r in rows_of(content, table.columns)]
         with self.transaction() as db:
-            admit(db, len(texts))
-            row = db.execute("select stored, held from tables where no = ?", (table.no,)).fetchone()
+            row = db.execute("select stored, held, columns from tables where no = ?", (table.no,)).fetchone()
             if row is None:
                 raise no_such_table(table.name)
-            stored, held = row
+            stored, held, columns = row
+            if orjson.loads(columns) != table.columns:
+                raise bad_request(f"table {table.name!r} was changed while the rows came: send them again")
+            if not admit(db):
+                return 0
             if retention == "None" and held + len(texts) > MAX_ROWS_NO_RETENTION:
                 raise bad_request(f"table {table.name!r} holds {held} rows, {MAX_ROWS_NO_RETENTION} at most")
             db.executemany(
@@ -201,26 +236,24 @@ class Store:
                 db.execute("delete from rows where table_no = ? and no <= ?", (table.no, stored - MAX_ROWS_BASIC_FIFO))
                 held = MAX_ROWS_BASIC_FIFO
             db.execute("update tables set stored = ?, held = ? where no = ?", (stored, held, table.no))
-            if sequence is not None:
-                db.execute(
-                    "insert into sequence_numbers values (?, ?, ?)"
-                    " on conflict (table_no, client) do update set number = max(number, excluded.number)",
-                    (table.no, *sequence),
-                )
         return len(texts)
 
     def delete_rows(self, table: StoredTable) -> None:
-        """All rows of a table go. Sequence numbers stay (assumption)."""
+        """All rows of a table go."""
         with self.transaction() as db:
             db.execute("delete from rows where table_no = ?", (table.no,))
             db.execute("update tables set held = 0 where no = ?", (table.no,))
+            for call in self._rows_deleted:
+                call(db, table)
 
-    def sequence_numbers(self, table: StoredTable) -> list[tuple[str, int]]:
-        """(client, highest number) for each client that sent one."""
-        with self._lock:
-            return self._db.execute(
-                "select client, number from sequence_numbers where table_no = ? order by client", (table.no,)
-            ).fetchall()
+    def document(self, dataset: str, kind: str) -> dict[str, Any]:
+        """What is kept of a dataset under a name of the caller's; empty when there is nothing."""
+        found = self.read("select body from documents where dataset = ? and kind = ?", (dataset, kind))
+        return dict(orjson.loads(found[0][0])) if found else {}
+
+    def put_document(self, dataset: str, kind: str, body: dict[str, Any]) -> None:
+        with self.transaction() as db:
+            db.execute("insert or replace into documents values (?, ?, ?)", (dataset, kind, _json(body)))
 
     def rows_text(self, table: StoredTable, after: int, limit: int) -> tuple[list[bytes], int]:
         """Rows as JSON texts in the order they came, those after number `after`, and the last one's number."""

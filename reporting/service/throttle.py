@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,10 +18,13 @@ from reporting.powerbi.limits import (
     MAX_PENDING_POSTS,
     MAX_POSTS_PER_HOUR_LARGE_TABLE,
     MAX_POSTS_PER_MINUTE,
+    MAX_QUERIES_PER_MINUTE,
     MAX_ROWS_PER_HOUR,
+    MAX_STREAMING_POSTS_PER_SECOND,
+    MAX_STREAMING_REQUEST_BYTES,
     MINUTE_SECONDS,
 )
-from reporting.service.problems import too_many
+from reporting.service.problems import too_large, too_many
 from reporting.service.store import Store
 
 SCHEMA = """
@@ -37,10 +40,10 @@ class Throttle:
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._pending: Counter[str] = Counter()
+        self._streamed: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._queried: defaultdict[str, deque[float]] = defaultdict(deque)
         self._lock = threading.Lock()
-        with store.transaction() as db:
-            for statement in SCHEMA.strip().split(";\n"):
-                db.execute(statement)
+        store.own(SCHEMA, "posts")
 
     @contextmanager
     def pending(self, dataset: str) -> Iterator[None]:
@@ -65,6 +68,34 @@ class Throttle:
             wait = self._until_room(db, dataset, now, sent + rows - MAX_ROWS_PER_HOUR)
             raise too_many("You are over your rows per hour limit", wait)
         db.execute("insert into posts values (?, ?, ?)", (dataset, now, rows))
+
+    def admit_stream(self, dataset: str, size: int) -> None:
+        """Counts a request of `size` bytes to a streaming dataset; a Problem of 413 or 429."""
+        if size > MAX_STREAMING_REQUEST_BYTES:
+            raise too_large(
+                f"The request has over {MAX_STREAMING_REQUEST_BYTES} bytes, the limit of a streaming dataset"
+            )
+        now = self._clock()
+        with self._lock:
+            recent = self._streamed[dataset]
+            while recent and recent[0] <= now - 1.0:
+                recent.popleft()
+            if len(recent) >= MAX_STREAMING_POSTS_PER_SECOND:
+                message = f"You are over your limit of {MAX_STREAMING_POSTS_PER_SECOND} requests per second"
+                raise too_many(message, recent[0] + 1.0 - now)
+            recent.append(now)
+
+    def admit_query(self, user: str) -> None:
+        """Counts a query of a user; a Problem of 429."""
+        now = self._clock()
+        with self._lock:
+            recent = self._queried[user]
+            while recent and recent[0] <= now - MINUTE_SECONDS:
+                recent.popleft()
+            if len(recent) >= MAX_QUERIES_PER_MINUTE:
+                message = f"You are over your limit of {MAX_QUERIES_PER_MINUTE} queries per minute"
+                raise too_many(message, recent[0] + MINUTE_SECONDS - now)
+            recent.append(now)
 
     def _posts(self, db: sqlite3.Connection, dataset: str, now: float) -> None:
         (largest,) = db.execute("select max(held) from tables where dataset = ?", (dataset,)).fetchone()

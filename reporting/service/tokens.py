@@ -1,4 +1,4 @@
-"""Access tokens of the local service: issued for the one client it knows, checked on every call. Not Entra ID.
+"""Access tokens of the local service: signed for a principal, checked on every call. Not who gets one: see `grants`.
 
 Tokens are JSON web tokens signed with a key kept on disk, so that they outlive a restart as real ones do.
 """
@@ -6,113 +6,130 @@ Tokens are JSON web tokens signed with a key kept on disk, so that they outlive 
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 import json
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from reporting.service.endpoint import LOCAL_CLIENT, LOCAL_TENANT
+from reporting.errors import WrongUse
+from reporting.service.endpoint import LOCAL_CLIENT, LOCAL_TENANT, LOCAL_USER, LOCAL_USER_NAME
 from reporting.service.problems import Problem, not_authorized, token_expired
 
 LIFE_SECONDS = 3_599  # as Entra ID answers for client credentials
+REFRESH_LIFE_SECONDS = 90 * 86_400.0  # as Entra ID's documentation has it
 POWERBI_RESOURCE = "https://analysis.windows.net/powerbi/api"
 # Real tokens are longer than 1,000 characters, and clients have been caught by that.
 PADDING = "0" * 900
+OPEN_TOKEN_CHARACTERS = 16
 
 
-class TokenRefused(Exception):
-    """The token endpoint says no, in Entra ID's words."""
+@dataclass(frozen=True)
+class Principal:
+    """Who calls: the application itself (a service principal), or the user through it."""
 
-    def __init__(self, status: int, error: str, code: int, description: str) -> None:
-        super().__init__(description)
-        self.status, self.error, self.code, self.description = status, error, code, description
+    is_user: bool
 
     @property
-    def body(self) -> dict[str, Any]:
-        return {
-            "error": self.error,
-            "error_description": f"AADSTS{self.code}: {self.description}",
-            "error_codes": [self.code],
-            "trace_id": str(uuid.uuid4()),
-            "correlation_id": str(uuid.uuid4()),
-        }
+    def client(self) -> str:
+        return LOCAL_CLIENT
+
+    @property
+    def name(self) -> str:
+        """What the service shows as the owner of a dataset."""
+        return LOCAL_USER_NAME if self.is_user else LOCAL_CLIENT
+
+
+APPLICATION = Principal(is_user=False)
+USER = Principal(is_user=True)
 
 
 class Tokens:
-    """Issues and checks tokens. `clock` gives seconds since the epoch."""
+    """Signs and checks tokens. `clock` gives seconds since the epoch; `open_token` is one that is always the user's.
 
-    def __init__(self, client_secret: str, signing_key: str, clock: Callable[[], float]) -> None:
-        self._secret = client_secret
+    Raises WrongUse for an open token that is too short to be one.
+    """
+
+    def __init__(self, signing_key: str, clock: Callable[[], float], open_token: str | None = None) -> None:
+        if open_token is not None and (len(open_token) < OPEN_TOKEN_CHARACTERS or not open_token.isprintable()):
+            raise WrongUse(f"the open token is too short: give {OPEN_TOKEN_CHARACTERS} printable characters or more")
         self._key = signing_key.encode()
         self._clock = clock
+        self._open_token = open_token
         self._generation = 0
 
-    def issue(self, tenant: str, form: dict[str, str]) -> dict[str, Any]:
-        """The token endpoint's answer to a client credentials form, v1 (`resource`) or v2 (`scope`)."""
-        if tenant != LOCAL_TENANT:
-            raise TokenRefused(400, "invalid_request", 90002, f"Tenant '{tenant}' not found.")
-        if form.get("grant_type") != "client_credentials":
-            asked = form.get("grant_type", "")
-            raise TokenRefused(400, "unsupported_grant_type", 70003, f"The grant type '{asked}' is not supported.")
-        if form.get("client_id") != LOCAL_CLIENT:
-            asked = form.get("client_id", "")
-            raise TokenRefused(400, "unauthorized_client", 700016, f"Application '{asked}' was not found.")
-        if not hmac.compare_digest(form.get("client_secret", "").encode(), self._secret.encode()):
-            raise TokenRefused(401, "invalid_client", 7000215, "Invalid client secret provided.")
-        wanted = form.get("resource") or form.get("scope", "").removesuffix("/.default")
-        if wanted.rstrip("/") != POWERBI_RESOURCE:
-            raise TokenRefused(400, "invalid_scope", 70011, f"The provided scope '{wanted}' is not valid.")
-        now = int(self._clock())
-        claims = {
-            "aud": POWERBI_RESOURCE,
-            "tid": tenant,
-            "appid": LOCAL_CLIENT,
-            "iat": now,
-            "nbf": now,
-            "exp": now + LIFE_SECONDS,
-            "jti": str(uuid.uuid4()),
-            "generation": self._generation,
-            "padding": PADDING,
-        }
-        return {
-            "token_type": "Bearer",
-            "expires_in": LIFE_SECONDS,
-            "ext_expires_in": LIFE_SECONDS,
-            "access_token": self._sign(claims),
-        }
+    def access_token(self, principal: Principal) -> str:
+        """A new access token, good for LIFE_SECONDS."""
+        who = {"idtyp": "user", "oid": LOCAL_USER, "upn": LOCAL_USER_NAME, "scp": "Dataset.ReadWrite.All"}
+        own = who if principal.is_user else {"idtyp": "app", "oid": LOCAL_CLIENT}
+        return self.signed(
+            {"aud": POWERBI_RESOURCE, "appid": LOCAL_CLIENT, **own, "generation": self._generation, "padding": PADDING},
+            LIFE_SECONDS,
+        )
 
-    def check(self, authorization: str) -> str:
-        """The client id an Authorization header stands for; a Problem of 401 or 403 TokenExpired if it does not."""
+    def refresh_token(self) -> str:
+        """A new refresh token of the user. It survives `expire_all`, as a refresh token does."""
+        return self.signed({"aud": "refresh", "oid": LOCAL_USER}, REFRESH_LIFE_SECONDS)
+
+    def is_refresh_token(self, token: str) -> bool:
+        """Whether `refresh_token` made it and it still holds."""
+        claims = self._read(token)
+        return claims is not None and claims.get("aud") == "refresh" and claims["exp"] > self._clock()
+
+    def check(self, authorization: str) -> Principal:
+        """Whom an Authorization header stands for; a Problem of 401, or of 403 TokenExpired."""
         scheme, _, token = authorization.partition(" ")
+        token = token.strip()
         if scheme.lower() != "bearer" or not token:
             raise not_authorized("No bearer token in the Authorization header")
-        claims = self._open(token.strip())
-        if claims["exp"] <= self._clock() or claims["generation"] < self._generation:
+        if self._open_token is not None and _same(token, self._open_token):
+            return USER
+        claims = self._read(token)
+        if claims is None or claims.get("aud") != POWERBI_RESOURCE:
+            refused: Problem = not_authorized("The bearer token is not one of this service")
+            raise refused
+        if claims["exp"] <= self._clock() or claims.get("generation", 0) < self._generation:
             raise token_expired()
-        return str(claims["appid"])
+        return USER if claims.get("idtyp") == "user" else APPLICATION
 
     def expire_all(self) -> None:
-        """Every token issued so far counts as expired."""
+        """Every access token issued so far counts as expired; an open token goes on."""
         self._generation += 1
 
-    def _sign(self, claims: dict[str, Any]) -> str:
-        head = _encode(json.dumps({"typ": "JWT", "alg": "HS256"}).encode())
-        body = _encode(json.dumps(claims).encode())
+    def signed(self, claims: dict[str, Any], life: float) -> str:
+        """A signed token with the usual claims of time and tenant added; `life` is in seconds."""
+        now = int(self._clock())
+        usual = {"tid": LOCAL_TENANT, "iat": now, "nbf": now, "exp": now + int(life), "jti": str(uuid.uuid4())}
+        head = encoded(json.dumps({"typ": "JWT", "alg": "HS256"}).encode())
+        body = encoded(json.dumps({**usual, **claims}).encode())
         return f"{head}.{body}.{self._signature(head, body)}"
 
     def _signature(self, head: str, body: str) -> str:
-        return _encode(hmac.new(self._key, f"{head}.{body}".encode(), hashlib.sha256).digest())
+        return encoded(hmac.new(self._key, f"{head}.{body}".encode(), hashlib.sha256).digest())
 
-    def _open(self, token: str) -> dict[str, Any]:
-        refused: Problem = not_authorized("The bearer token is not one of this service")
+    def _read(self, token: str) -> dict[str, Any] | None:
         parts = token.split(".")
-        if len(parts) != 3 or not hmac.compare_digest(parts[2].encode(), self._signature(parts[0], parts[1]).encode()):
-            raise refused
-        claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        if len(parts) != 3 or not _same(parts[2], self._signature(parts[0], parts[1])):
+            return None
+        claims: dict[str, Any] = json.loads(decoded(parts[1]))
         return claims
 
 
-def _encode(content: bytes) -> str:
+def encoded(content: bytes) -> str:
+    """Base64 for URLs without padding, as in JSON web tokens."""
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def decoded(text: str) -> bytes:
+    """The other way; ValueError for what is none."""
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("not base64") from error
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))

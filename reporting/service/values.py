@@ -25,22 +25,37 @@ Row = dict[str, Any]
 DOUBLE_MOST = 1.7976931348623157e308  # documented as excluded, with its negative
 
 
-def rows_of(content: bytes, columns: list[dict[str, Any]]) -> list[Row]:
-    """The rows in the body of a POST, each with every column in the table's order, all values checked.
-
-    A table with a Decimal column is read without passing through floating point. Raises a Problem: 400 for a body or
-    value the service would not take, 413 for too many rows.
-    """
-    exact = any(c["dataType"] == "Decimal" for c in columns)
-    try:
-        body = (
-            json.loads(content, parse_float=Decimal, parse_constant=_not_a_number) if exact else orjson.loads(content)
-        )
-    except (ValueError, RecursionError) as error:
-        raise bad_request(f"the body is not valid JSON: {error}") from error
+def rows_of_body(content: bytes, columns: list[dict[str, Any]]) -> list[Row]:
+    """The rows in the body of a POST of rows, `{"rows": [...]}`, checked: see `_checked`."""
+    body = _parsed(content, columns)
     if not isinstance(body, dict) or set(body) != {"rows"} or not isinstance(body["rows"], list):
         raise bad_request('the body must be {"rows": [...]} (names are case-sensitive)')
-    rows: list[Row] = body["rows"]
+    return _checked(body["rows"], columns)
+
+
+def rows_of_list(content: bytes, columns: list[dict[str, Any]]) -> list[Row]:
+    """The rows in the body of a POST to a push URL, a bare list, checked: see `_checked`."""
+    body = _parsed(content, columns)
+    if not isinstance(body, list):
+        raise bad_request("the body must be a list of rows")
+    return _checked(body, columns)
+
+
+def _parsed(content: bytes, columns: list[dict[str, Any]]) -> Any:
+    """A table with a Decimal column is read without passing through floating point."""
+    try:
+        if not any(c["dataType"] == "Decimal" for c in columns):
+            return orjson.loads(content)
+        return json.loads(content.decode("utf-8"), parse_float=_decimal, parse_constant=_not_a_number)
+    except (ValueError, RecursionError) as error:
+        raise bad_request(f"the body is not valid JSON: {str(error)[:200]}") from error
+
+
+def _checked(rows: list[Row], columns: list[dict[str, Any]]) -> list[Row]:
+    """Rows with every column in the table's order, all values checked.
+
+    Raises a Problem: 400 for a row or value the service would not take, 413 for too many rows.
+    """
     if len(rows) > MAX_ROWS_PER_POST:
         raise too_large(f"{len(rows)} rows in one request, {MAX_ROWS_PER_POST} at most")
     names = [c["name"] for c in columns]
@@ -50,7 +65,7 @@ def rows_of(content: bytes, columns: list[dict[str, Any]]) -> list[Row]:
             raise bad_request(f"row {i} is not a JSON object")
         if not row.keys() <= known:
             unknown = next(k for k in row if k not in known)
-            raise bad_request(f"row {i}: {unknown!r} is no column of the table")
+            raise bad_request(f"row {i}: {_short(unknown)} is no column of the table")
     if any(len(row) != len(names) for row in rows):
         rows = [{n: row.get(n) for n in names} for row in rows]
     for column in columns:
@@ -66,9 +81,7 @@ def _check_column(rows: list[Row], name: str, data_type: str) -> None:
     check = _CHECKS[data_type]
     for i, value in enumerate(values):
         if value is not None and not (type(value) in _TYPES[data_type] and check(value)):
-            shown = repr(value)
-            shown = shown if len(shown) <= 60 else shown[:57] + "..."
-            raise bad_request(f"row {i}: column {name!r} of type {data_type} does not take {shown}")
+            raise bad_request(f"row {i}: column {name!r} of type {data_type} does not take {_short(value)}")
 
 
 def _all_fit(present: list[Any], data_type: str) -> bool:
@@ -77,8 +90,21 @@ def _all_fit(present: list[Any], data_type: str) -> bool:
     if data_type in ("Int64", "Double"):
         return _CHECKS[data_type](min(present)) and _CHECKS[data_type](max(present))
     if data_type == "String":
-        return max(map(len, present)) <= MAX_STRING_CHARACTERS
+        return max(map(len, present)) <= MAX_STRING_CHARACTERS and _is_text("".join(present))
     return all(map(_CHECKS[data_type], set(present)))
+
+
+def _short(value: Any) -> str:
+    """A value for a message; ASCII, as a text may hold half a surrogate pair, which no answer can."""
+    shown = ascii(value) if not isinstance(value, str) or len(value) < 100 else ascii(value[:100])
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        raise ValueError(f"{text[:40]} is out of range") from None
 
 
 def _not_a_number(text: str) -> float:
@@ -101,14 +127,28 @@ def _is_decimal(value: Any) -> bool:
     number = Decimal(value) if not isinstance(value, float) else Decimal(repr(value))
     if not number.is_finite():
         return False
-    _, digits, exponent = number.as_tuple()
-    scale = max(0, -int(exponent))
-    whole = max(0, len(digits) + int(exponent))
+    _, digits, found = number.as_tuple()
+    exponent, count = int(found), len(digits)
+    while exponent < 0 and count > 1 and digits[count - 1] == 0:  # 1.50000 has two digits after the point
+        exponent, count = exponent + 1, count - 1
+    if digits[:count] == (0,):
+        return True
+    scale = max(0, -exponent)
+    whole = max(0, count + exponent)
     return scale <= DECIMAL_SCALE and whole + scale <= DECIMAL_DIGITS
 
 
 def _is_string(value: Any) -> bool:
-    return len(value) <= MAX_STRING_CHARACTERS
+    return len(value) <= MAX_STRING_CHARACTERS and _is_text(value)
+
+
+def _is_text(value: str) -> bool:
+    """Python's own JSON reader lets half a surrogate pair through, which is no text."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_boolean(value: Any) -> bool:
@@ -116,22 +156,24 @@ def _is_boolean(value: Any) -> bool:
 
 
 def _is_datetime(value: Any) -> bool:
-    if not 8 <= len(value) <= 40:
+    if not 8 <= len(value) <= 40 or not value.isascii():
         return False
     try:
-        dt.datetime.fromisoformat(value)
-    except ValueError:
-        return _is_american_date(value)
+        moment(value)
+    except (ValueError, OverflowError):
+        return False
     return True
 
 
-def _is_american_date(value: str) -> bool:
-    """Microsoft's own example of a row has "07/30/2014"."""
-    try:
-        dt.datetime.strptime(value, "%m/%d/%Y")
-    except ValueError:
-        return False
-    return True
+def moment(value: str) -> dt.datetime:
+    """A DateTime as sent, in UTC and without a zone; a text without a zone is UTC (assumption). ValueError otherwise.
+
+    Microsoft's own example of a row has "07/30/2014".
+    """
+    if "/" in value:
+        return dt.datetime.strptime(value, "%m/%d/%Y")
+    found = dt.datetime.fromisoformat(value)
+    return found if found.tzinfo is None else found.astimezone(dt.UTC).replace(tzinfo=None)
 
 
 _TYPES: dict[str, set[type]] = {
@@ -152,9 +194,22 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def row_text(row: Row) -> bytes:
-    """One row as JSON, decimals written digit by digit."""
-    return orjson.dumps(row, default=_decimal_as_number)
+def row_texts(rows: list[Row], columns: list[dict[str, Any]]) -> list[bytes]:
+    """Checked rows as JSON texts, decimals written digit by digit."""
+    if any(c["dataType"] == "Decimal" for c in columns):
+        for column in columns:
+            _settle_decimals(rows, column["name"], column["dataType"])
+    return [orjson.dumps(row, default=_decimal_as_number) for row in rows]
+
+
+def _settle_decimals(rows: list[Row], name: str, data_type: str) -> None:
+    """A Double was read as a decimal for its neighbours' sake; 0e9999 would be written with all its zeros."""
+    for row in rows:
+        value = row[name]
+        if type(value) is Decimal and data_type == "Double":
+            row[name] = float(value)
+        elif type(value) is Decimal and not value:
+            row[name] = 0
 
 
 def _decimal_as_number(value: Any) -> orjson.Fragment:

@@ -23,49 +23,7 @@ from reporting.powerbi.http import Session
 from reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_BASIC_FIFO, SEQUENCE_HEADER
 from reporting.service.endpoint import client_secret, read_endpoint
 from reporting.service.server import LocalService
-
-SCOPE = "https://analysis.windows.net/powerbi/api/.default"
-COLUMNS = {"n": "Int64", "x": "Double", "ok": "Boolean", "at": "DateTime", "text": "String", "money": "Decimal"}
-TABLE = {"name": "Facts", "columns": [{"name": n, "dataType": t} for n, t in COLUMNS.items()]}
-DEFINITION = {"name": "Tried", "tables": [TABLE, {"name": "Other", "columns": [{"name": "n", "dataType": "int64"}]}]}
-
-
-class Api:
-    """Bare requests with a token that msal fetched, as somebody else's program would."""
-
-    def __init__(self, service: LocalService) -> None:
-        self.at = service.endpoint
-        self.session = Session(self.at.ca)
-        self.token = msal.ConfidentialClientApplication(
-            self.at.client_id,
-            authority=f"{self.at.authority}/{self.at.tenant}",
-            client_credential=service.secret,
-            instance_discovery=False,
-            http_client=self.session,
-        ).acquire_token_for_client([SCOPE])
-        self.session.headers["Authorization"] = f"Bearer {self.token['access_token']}"
-        self.root = f"{self.at.api}/v1.0/myorg/groups/{self.at.workspace}"
-
-    def __call__(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self.session.request(method, self.root + path, **options)
-
-    def made(self, retention: str = "basicFIFO") -> str:
-        answer = self("POST", f"/datasets?defaultRetentionPolicy={retention}", json=DEFINITION)
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["id"])
-
-    def post(self, dataset: str, rows: Any, table: str = "Facts", **headers: str) -> requests.Response:
-        return self("POST", f"/datasets/{dataset}/tables/{table}/rows", json={"rows": rows}, headers=headers)
-
-    def count(self, dataset: str, table: str = "Facts") -> dict[str, int]:
-        url = f"{self.at.api}/_local/datasets/{dataset}/tables/{table}/rows?count=true"
-        found: dict[str, int] = self.session.get(url).json()
-        return found
-
-
-@pytest.fixture
-def api(service: LocalService) -> Api:
-    return Api(service)
+from service_cases import COLUMNS, DEFINITION, SCOPE, TABLE, Api
 
 
 def test_msal_gets_a_token_longer_than_a_thousand_characters(api: Api) -> None:
@@ -122,6 +80,7 @@ def test_groups_can_be_filtered_by_name(api: Api) -> None:
 
 def test_a_dataset_can_be_made_listed_read_and_deleted_in_both_kinds_of_workspace(api: Api) -> None:
     for root in (api.root, f"{api.at.api}/v1.0/myorg"):
+        api.sign_in(user=root != api.root)
         answer = api.session.post(f"{root}/datasets?defaultRetentionPolicy=basicFIFO", json=DEFINITION)
         made = answer.json()
         assert (answer.status_code, made["name"], made["defaultRetentionPolicy"]) == (201, "Tried", "basicFIFO")
@@ -173,18 +132,12 @@ def test_rows_are_stored_as_they_were_sent_with_decimals_digit_by_digit(api: Api
     answer = api("POST", f"/datasets/{dataset}/tables/Facts/rows", data=body.encode())
     assert answer.status_code == 200
     assert answer.content == b""
-    first, second = rows_of_api(api, dataset)
+    first, second = api.rows(dataset)
     assert first["n"] == 9007199254740993
     assert first["ok"] is True
     assert first["text"] == "Ωmega"
     assert first["money"] == Decimal("123456789012345678901234.5678")
     assert second == dict.fromkeys(COLUMNS)
-
-
-def rows_of_api(api: Api, dataset: str) -> list[dict[str, Any]]:
-    answer = api.session.get(f"{api.at.api}/_local/datasets/{dataset}/tables/Facts/rows")
-    found: list[dict[str, Any]] = json.loads(answer.content, parse_float=Decimal)["rows"]
-    return found
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,188 @@
+"""The refreshes of datasets: started, listed, cancelled, one at a time and so many a day. Not how one of them goes."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import orjson
+
+from reporting.errors import choices
+from reporting.powerbi.limits import MAX_API_REFRESHES_PER_DAY_SHARED
+from reporting.service.capacity import Capacity
+from reporting.service.problems import Problem, bad_request, invalid_request, too_many
+from reporting.service.refresh_requests import checked_request
+from reporting.service.refresh_run import ENHANCED, SCHEDULED, VIA_API, Plan, Run
+from reporting.service.schedule import Schedules
+from reporting.service.store import Store, StoredDataset
+from reporting.service.tokens import Principal
+
+SCHEMA = """
+create table if not exists refreshes (
+    no integer primary key, id text not null unique, dataset text not null, kind text not null, requested real not null,
+    cancelled real, request text not null, plan text not null);
+create index if not exists refreshes_by_dataset on refreshes (dataset, requested);
+"""
+DAY_SECONDS = 86_400.0
+MOST_SECONDS = 7 * DAY_SECONDS
+# Scheduled refreshes are made up when somebody looks; how far back, at most.
+MOST_PAST_SECONDS = 14 * DAY_SECONDS
+MOST_HISTORY = 60  # what the service keeps of a dataset's refreshes, by its documentation
+LOOKED = "refreshes looked at"
+PLAN_KEYS = [*(f.name for f in fields(Plan)), "dataset", "times"]
+
+
+@dataclass
+class _Waiting:
+    plan: Plan
+    dataset: str
+    times: int
+
+
+class Refreshes:
+    """Refreshes on disk. `clock` gives seconds since the epoch."""
+
+    def __init__(self, store: Store, schedules: Schedules, capacity: Capacity, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._schedules = schedules
+        self._capacity = capacity
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._waiting: list[_Waiting] = []
+        store.own(SCHEMA, "refreshes")
+
+    def plan(self, body: Any) -> dict[str, Any]:
+        """How the next refreshes go (`times` of them, of `dataset` or, if empty, of any). A Problem of 400."""
+        if not isinstance(body, dict):
+            raise bad_request("a plan of refreshes is a JSON object")
+        for key in body:
+            if key not in PLAN_KEYS:
+                raise bad_request(f"plan of refreshes: {key!r} is unknown: give {choices(PLAN_KEYS)}")
+        given = {**asdict(Plan()), "dataset": "", "times": 1, **body}
+        seconds, numbers = given["seconds"], (given["failures"], given["times"])
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST_SECONDS:
+            raise bad_request(f"plan of refreshes: seconds {seconds!r} is not 0 to {MOST_SECONDS:.0f}")
+        if any(type(n) is not int or not 1 <= n <= 1_000_000 for n in numbers):
+            raise bad_request("plan of refreshes: failures and times are whole numbers of 1 to 1000000")
+        if any(not isinstance(given[k], str) for k in ("error", "description", "dataset")):
+            raise bad_request("plan of refreshes: error, description and dataset are texts")
+        if not isinstance(given["disabled"], bool):
+            raise bad_request("plan of refreshes: disabled is true or false")
+        plan = Plan(**{f.name: given[f.name] for f in fields(Plan)})
+        with self._lock:
+            self._waiting.append(_Waiting(plan, given["dataset"], given["times"]))
+        return given
+
+    def clear_plans(self) -> None:
+        with self._lock:
+            self._waiting.clear()
+
+    def start(self, dataset: StoredDataset, body: dict[str, Any], who: Principal) -> Run:
+        """Starts a refresh from a POST's body. Raises a Problem of 400, 409 or 429."""
+        request = checked_request(body, who)
+        enhanced = bool(set(request) - {"notifyOption"})
+        dedicated = self._capacity.is_dedicated(dataset.workspace)
+        if enhanced and not dedicated:
+            raise invalid_request("Only notifyOption can be specified in the request body on shared capacity")
+        with self._lock:
+            self._fire_schedule(dataset)
+            now = self._clock()
+            if self._running(dataset, now):
+                message = "Invalid dataset refresh request. Another refresh request is already executing"
+                raise Problem(409, "Conflict", message) if enhanced else invalid_request(message)
+            if not dedicated and self._today(dataset, now) >= MAX_API_REFRESHES_PER_DAY_SHARED:
+                left = DAY_SECONDS - now % DAY_SECONDS
+                raise too_many(
+                    f"{MAX_API_REFRESHES_PER_DAY_SHARED} refreshes a day are allowed on shared capacity", left
+                )
+            return self._insert(dataset, ENHANCED if enhanced else VIA_API, now, request)
+
+    def history(self, dataset: StoredDataset, top: int | None) -> list[dict[str, Any]]:
+        """The newest first."""
+        with self._lock:
+            self._fire_schedule(dataset)
+            now = self._clock()
+            return [run.in_history(now) for run in self._runs(dataset, min(top or MOST_HISTORY, MOST_HISTORY))]
+
+    def one(self, dataset: StoredDataset, refresh: str) -> tuple[dict[str, Any], bool]:
+        """(details, whether it is still running); a Problem of 404."""
+        now = self._clock()
+        run = self._one(dataset, refresh)
+        return run.detail(now), run.runs(now)
+
+    def cancel(self, dataset: StoredDataset, refresh: str) -> None:
+        """Ends an enhanced refresh that is running. Raises a Problem of 404, or of 400 for any other."""
+        with self._lock:
+            run = self._one(dataset, refresh)
+            now = self._clock()
+            if run.kind != ENHANCED:
+                raise invalid_request("Only an enhanced refresh can be cancelled")
+            if not run.runs(now):
+                raise invalid_request(f"Refresh {run.id} is not in progress")
+            with self._store.transaction() as db:
+                db.execute("update refreshes set cancelled = ? where id = ?", (now, run.id))
+
+    def _one(self, dataset: StoredDataset, refresh: str) -> Run:
+        query = "select * from refreshes where dataset = ? and id = ?"
+        for row in self._store.read(query, (dataset.id, refresh.lower())):
+            return self._run(dataset, row)
+        raise Problem(404, "PowerBIEntityNotFound", f"Refresh {refresh[:60]} not found")
+
+    def _runs(self, dataset: StoredDataset, most: int) -> list[Run]:
+        query = "select * from refreshes where dataset = ? order by requested desc, no desc limit ?"
+        return [self._run(dataset, row) for row in self._store.read(query, (dataset.id, most))]
+
+    def _running(self, dataset: StoredDataset, now: float) -> bool:
+        newest = self._runs(dataset, 1)
+        return bool(newest) and newest[0].runs(now)
+
+    def _today(self, dataset: StoredDataset, now: float) -> int:
+        """Refreshes since midnight UTC (assumption: which day is meant)."""
+        query = "select count(*) from refreshes where dataset = ? and requested >= ?"
+        return int(self._store.read(query, (dataset.id, now - now % DAY_SECONDS))[0][0])
+
+    def _fire_schedule(self, dataset: StoredDataset) -> None:
+        """The scheduled refreshes due since somebody last looked; one that finds another running is not made."""
+        now = self._clock()
+        looked = self._store.document(dataset.id, LOOKED).get("at", dataset.created)
+        if now <= looked:
+            return
+        for at in self._schedules.due(dataset, max(looked, now - MOST_PAST_SECONDS), now):
+            most = self._capacity.scheduled_a_day(dataset.workspace)
+            if not self._running(dataset, at) and self._today(dataset, at) < most:
+                self._insert(dataset, SCHEDULED, at, {})
+        self._store.put_document(dataset.id, LOOKED, {"at": now})
+
+    def look(self, dataset: StoredDataset) -> None:
+        """To be called before a schedule changes: what was due so far was due by the old one."""
+        with self._lock:
+            self._fire_schedule(dataset)
+
+    def _insert(self, dataset: StoredDataset, kind: str, at: float, request: dict[str, Any]) -> Run:
+        refresh, plan = str(uuid.uuid4()), self._next_plan(dataset)
+        with self._store.transaction() as db:
+            db.execute(
+                "insert into refreshes (id, dataset, kind, requested, request, plan) values (?, ?, ?, ?, ?, ?)",
+                (refresh, dataset.id, kind, at, orjson.dumps(request), orjson.dumps(asdict(plan))),
+            )
+        return Run(refresh, kind, at, None, request, plan, self._tables(dataset))
+
+    def _next_plan(self, dataset: StoredDataset) -> Plan:
+        for waiting in self._waiting:
+            if waiting.dataset in ("", dataset.id):
+                waiting.times -= 1
+                if waiting.times <= 0:
+                    self._waiting.remove(waiting)
+                return waiting.plan
+        return Plan()
+
+    def _run(self, dataset: StoredDataset, row: tuple[Any, ...]) -> Run:
+        _, refresh, _, kind, requested, cancelled, request, plan = row
+        made = Plan(**orjson.loads(plan))
+        return Run(refresh, kind, requested, cancelled, orjson.loads(request), made, self._tables(dataset))
+
+    def _tables(self, dataset: StoredDataset) -> tuple[str, ...]:
+        return tuple(t.name for t in self._store.tables(dataset.id))
