@@ -14,6 +14,7 @@ setup: .venv/ready
 	@echo "setting up .venv (once, a few minutes)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,models,local]'
+	@$(BIN)/python -m streams.archive
 	@touch $@
 
 .venv/ready-for-tests: .venv/ready

@@ -19,6 +19,7 @@ import pyspark
 from pyspark.sql import SparkSession
 
 from reporting.settings import Settings
+from streams.archive import java_option
 from streams.java import check_java
 
 KAFKA = f"org.apache.spark:spark-sql-kafka-0-10_2.13:{pyspark.__version__}"
@@ -88,7 +89,9 @@ def _start(settings: Settings, log: Path) -> SparkSession:
     # optimizing compiler takes 5 s for it, three times over, with the interpreter at work in between: with a limit to
     # what it takes on, such a method stays with the quick compiler and everything it calls is optimized as ever.
     java = "-XX:+UseParallelGC -XX:-DontCompileHugeMethods -XX:MaxNodeLimit=30000 -XX:NodeLimitFudgeFactor=600"
-    options = f"-Dlog4j2.configurationFile={log4j.resolve()} {java} {settings['spark.java_options']}".strip()
+    own = settings["spark.java_options"]
+    archive = "" if "ArchiveClassesAtExit" in own else java_option()
+    options = " ".join(f"-Dlog4j2.configurationFile={log4j.resolve()} {java} {archive} {own}".split())
     builder = builder.config("spark.driver.extraJavaOptions", options)
     builder = builder.config("spark.sql.warehouse.dir", str(settings.home.resolve() / "warehouse"))
     known = _known_jars()
