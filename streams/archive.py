@@ -76,7 +76,9 @@ def _run_a_little(folder: str, archive: str) -> None:
 
     def copy(frame: object, number: int) -> None:
         kept = frame.withColumn("k", F.col("n") % 7).persist()  # type: ignore[attr-defined]
-        kept.groupBy("k").agg(F.count("*").alias("c"), F.sum("n").alias("s")).write.format("delta").mode("append").save(out)
+        kept.groupBy("k").agg(F.count("*").alias("c"), F.sum("n").alias("s")).write.format("delta").mode("append").save(
+            out
+        )
         kept.orderBy(F.desc("n")).limit(5).toArrow()
         kept.unpersist()
 

@@ -1,15 +1,23 @@
-"""`livegold bench`: the benchmarks, side by side with plain Spark."""
+"""`livegold bench`: the benchmarks, side by side with plain Spark and with the naive push."""
 
 from __future__ import annotations
 
+import sys
+
 import click
 
+from reporting.cli.requirements import LOCAL, require
+from reporting.cli.saying import say
 from reporting.settings import load
+
+DELIVERED = ("taxi_tips", "bench_parcels")
+# Of the tables in a file or a pipe.
+PLAIN_WIDTH = 160
 
 
 @click.group()
 def bench() -> None:
-    """Benchmarks, side by side with plain Spark."""
+    """Benchmarks, side by side with plain Spark and with the naive push."""
 
 
 @bench.command()
@@ -35,3 +43,62 @@ def pipeline(use_case: str, events: int, runs: int) -> None:
         table.add_row(*line)
     console.print(table)
     console.print(f"livegold does all of its work at {ratio(found):.2f} of the bare job's rows a second")
+
+
+@bench.command()
+@click.argument("use_cases", nargs=-1, metavar="[USECASE]...")
+@click.option("--hours", default=48.0, show_default=True, type=float, help="simulated hours of each use case")
+@click.option("--rate", default=5_000.0, show_default=True, type=float, help="events a second")
+@click.option(
+    "--batch-seconds", default=30.0, show_default=True, type=float, help="simulated seconds of a batch of gold"
+)
+@click.option("--late-share", default=0.001, show_default=True, type=float, help="share of events up to two hours late")
+@click.option(
+    "--naive-hours", default=2.0, show_default=True, type=float, help="simulated hours of the naive push; 0: none"
+)
+@click.option("--seed", default=2026, show_default=True, type=int, help="another seed makes other rows")
+def delivery(
+    use_cases: tuple[str, ...],
+    hours: float,
+    rate: float,
+    batch_seconds: float,
+    late_share: float,
+    naive_hours: float,
+    seed: int,
+) -> None:
+    """Days of gold through the real powerbi sink and the local service in simulated time, beside the naive push.
+
+    Compares every measure on the service's rows with gold; exit code 1 when anything differs, was lost or throttled.
+    USECASE is taxi_tips and bench_parcels (the bench's own) where none is given.
+    """
+    require(LOCAL)
+    from rich.console import Console
+
+    from reporting.bench.demand import Demand
+    from reporting.bench.run import bench_delivery
+    from reporting.bench.shown import shown
+
+    demand = Demand(hours=hours, rate=rate, batch_seconds=batch_seconds, late_share=late_share, seed=seed)
+    folder = load().home / "bench-delivery"
+    found, naive = bench_delivery(use_cases or DELIVERED, demand, naive_hours, folder, say)
+    Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(shown(found, naive))
+    for one in found:
+        one.require()
+
+
+@bench.command()
+@click.argument("use_case", default="taxi_tips")
+@click.option("--events", default=3_000_000, show_default=True, type=click.IntRange(1_000), help="backlog to publish")
+@click.option("--seconds", default=30.0, show_default=True, type=float, help="of each phase")
+@click.option("--pairs", default=3, show_default=True, type=click.IntRange(1), help="times the service goes away")
+def outage(use_case: str, events: int, seconds: float, pairs: int) -> None:
+    """Gold's rate with Power BI there and gone, in turn; exit code 1 when anything was not delivered in the end."""
+    require(LOCAL)
+    from reporting.usecase import load_use_case
+    from streams.bench_outage import bench_outage
+
+    found = bench_outage(load_use_case(use_case), load(), events, seconds, pairs, say)
+    for there, name in ((True, "there"), (False, "gone")):
+        median, least, most = found.rate(there=there)
+        click.echo(f"Power BI {name}: gold takes {median:,.0f} events a second ({least:,.0f} to {most:,.0f})")
+    click.echo(f"delivered in the end: {found.delivered:,} events, as gold has; {found.failures} failed calls")

@@ -24,8 +24,10 @@ MARGIN_SECONDS = 2.0
 BURST_SHARE = 0.25
 # Less than a clock of seconds since 1970 can tell apart would be waited for without end; the margin covers it.
 SHORTEST_WAIT_SECONDS = 0.001
-# Spotlight is the first to go: it gets rows only while the hour has this much left for pulse and totals.
+# Spotlight is the first to go: it gets rows only while the hour has this much left for pulse and totals, and never more
+# than may go at once with this share of a burst to spare. What it had to wait for, the next batch would wait for too.
 SPOTLIGHT_UP_TO = 0.9
+SPOTLIGHT_LEAVES = 0.5
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,14 @@ class _Bucket:
         self._at = 0.0
 
     def take(self, amount: int, at: float) -> None:
-        self._level = self._level_at(at) - amount
+        self._level = self.level(at) - amount
         self._at = max(self._at, at)
 
     def wait(self, amount: int, now: float) -> float:
         """Seconds until `amount` may go."""
-        return (min(amount, self._capacity) - self._level_at(now)) / self._rate
+        return (min(amount, self._capacity) - self.level(now)) / self._rate
 
-    def _level_at(self, now: float) -> float:
+    def level(self, now: float) -> float:
         return min(self._capacity, self._level + max(0.0, now - self._at) * self._rate)
 
 
@@ -96,7 +98,9 @@ class Budget:
         used = self.used()
         if used.posts >= SPOTLIGHT_UP_TO * MAX_POSTS_PER_MINUTE:
             return 0
-        return max(0, int(SPOTLIGHT_UP_TO * MAX_ROWS_PER_HOUR) - used.rows - planned)
+        self._take_what_went()
+        at_once = self._rows.level(self._clock()) - SPOTLIGHT_LEAVES * BURST_SHARE * MAX_ROWS_PER_HOUR
+        return max(0, int(min(SPOTLIGHT_UP_TO * MAX_ROWS_PER_HOUR - used.rows, at_once)) - planned)
 
     def forget_old(self) -> None:
         """Drops what no window needs."""

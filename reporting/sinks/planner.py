@@ -51,7 +51,7 @@ class Planner:
         counts: Counter[str] = Counter()
         base = int(self._journal.get(BASE, "0"))
         newest = self._journal.get(NEWEST_BUCKET)
-        merged = self._maker.merged_pulse(batch.pulse)
+        merged = self._maker.merged_pulse(batch.pulse, counts)
         silent = self._maker.silent_buckets(merged, int(newest) if newest else None)
         counts[SILENT] = len(silent)
         everything = sorted([*merged, *silent], key=lambda r: r["bucket_no"])

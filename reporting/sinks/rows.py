@@ -14,16 +14,20 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reporting.errors import SpecificationError
 from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS
 from reporting.measures import add
 from reporting.powerbi.dataset import SPOTLIGHT, data_type, dimension_columns, fact_columns
-from reporting.sinks.values import converter
+from reporting.powerbi.limits import DECIMAL_DIGITS, DECIMAL_SCALE, INT64_LEAST, INT64_MOST
+from reporting.sinks.values import DOUBLE_MOST, NULLED, converter
 from reporting.usecase import UNKNOWN, Column, UseCase
 
 # A batch after a long silence would else send a row for every bucket of it; a day of minutes is what anyone looks at.
 MOST_SILENT_BUCKETS = 1_440
+
+WHOLE_DIGITS = DECIMAL_DIGITS - DECIMAL_SCALE
 
 Row = dict[str, Any]
 
@@ -36,10 +40,10 @@ class RowMaker:
         self._dimensions = tuple(d.name for d in case.all_dimensions)
         self._merge = {a.name: a.merge for a in case.aggregates}
 
-    def merged_pulse(self, pulse: pa.Table) -> list[Row]:
+    def merged_pulse(self, pulse: pa.Table, counts: Counter[str]) -> list[Row]:
         """Rows with values as they are in gold, one for each bucket and dimension values, in the order of buckets."""
         keys = ("bucket_no", *self._dimensions)
-        wanted = _present(pulse, ["bucket", *keys, *self._merge], PULSE)
+        wanted = _without_refused(_present(pulse, ["bucket", *keys, *self._merge], PULSE), list(self._merge), counts)
         rows: dict[tuple[Any, ...], Row] = {}
         for row in wanted.to_pylist():
             for name in self._dimensions:
@@ -177,6 +181,26 @@ def _present(table: pa.Table, columns: Sequence[str], what: str) -> pa.Table:
             f"{what} of a batch has no column {missing[0]!r}: gold was written by another use case"
         )
     return table.select([c for c in columns if c in table.column_names])
+
+
+def _without_refused(table: pa.Table, columns: Sequence[str], counts: Counter[str]) -> pa.Table:
+    """Sums that the service would refuse made null: merged or added up, they would take others with them."""
+    for name in columns if table.num_rows else ():
+        column = table.column(name)
+        if pa.types.is_floating(column.type):
+            fits = pc.and_(pc.is_finite(column), pc.less(pc.abs(column), DOUBLE_MOST))
+        elif pa.types.is_integer(column.type):
+            fits = pc.and_(pc.greater_equal(column, INT64_LEAST), pc.less_equal(column, INT64_MOST))
+        elif pa.types.is_decimal(column.type) and column.type.precision - column.type.scale > WHOLE_DIGITS:
+            fits = pc.less(pc.abs(column), pa.scalar(Decimal(10) ** WHOLE_DIGITS, column.type))
+        else:
+            continue
+        refused = pc.sum(pc.invert(fits)).as_py() or 0
+        if refused:
+            counts[NULLED] += refused
+            kept = pc.if_else(fits, column, pa.scalar(None, column.type))
+            table = table.set_column(table.column_names.index(name), name, kept)
+    return table
 
 
 def _merged(how: str, left: Any, right: Any) -> Any:

@@ -24,7 +24,7 @@ CUT = "strings_cut"
 
 _SCALE = Decimal(1).scaleb(-DECIMAL_SCALE)
 _WIDE = decimal.Context(prec=76, rounding=decimal.ROUND_HALF_EVEN)
-_DOUBLE_MOST = 1.7976931348623157e308
+DOUBLE_MOST = 1.7976931348623157e308
 
 Converter = Callable[[Any, Counter[str]], Any]
 
@@ -51,7 +51,7 @@ def _double(value: Any, counts: Counter[str]) -> float | None:
     if value is None:
         return None
     number = float(value)
-    if math.isfinite(number) and abs(number) < _DOUBLE_MOST:
+    if math.isfinite(number) and abs(number) < DOUBLE_MOST:
         return number
     counts[NULLED] += 1
     return None

@@ -51,13 +51,13 @@ def test_what_was_used_is_known_after_a_restart(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_spotlight_has_no_room_when_the_hour_is_nearly_used_up(tmp_path: Path) -> None:
+def test_spotlight_has_room_in_half_of_what_may_go_at_once(tmp_path: Path) -> None:
     time = Time()
     journal = Journal(tmp_path)
     budget = Budget(journal, time.clock)
-    assert budget.spotlight_room(100) == 899_900
+    assert budget.spotlight_room(100) == 124_900
     with journal.transaction() as db:
-        db.execute("insert into posts (at, rows) values (?, ?)", (time.now, 899_950))
+        db.execute("insert into posts (at, rows) values (?, ?)", (time.now, 124_950))
     assert budget.spotlight_room(10) == 40
     assert budget.spotlight_room(100) == 0
     journal.close()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from powerbi_cases import (
@@ -251,13 +253,42 @@ def test_spotlight_is_what_gives_way_most_severe_first_and_the_rest_is_counted(
 ) -> None:
     with sink_of(service, state, time) as sink:
         with sink._journal.transaction() as db:
-            db.execute("insert into posts (at, rows) values (?, ?)", (time.now, 899_996))
+            db.execute("insert into posts (at, rows) values (?, ?)", (time.now, 124_996))
         spots = [spot_row("old", 3.0, 0), spot_row("mild", 1.0, 9), spot_row("new", 3.0, 5), spot_row("worst", 9.0, 1)]
         sink.write(batch(0, [pulse_row(0, "North", 1)], spots))
         rows = rows_of(service, sink.dataset, "Spotlight")
         status = sink.status()
     assert [r["event_id"] for r in rows] == ["worst", "new", "old"]
     assert status["spotlight_thinned"] == 1
+
+
+def test_a_refused_sum_does_not_take_along_what_it_is_merged_or_added_with(
+    service: LocalService, state: Path, time: Time
+) -> None:
+    with sink_of(service, state, time) as sink:
+        sink.write(batch(0, [pulse_row(0, "North", 2, weight_sum=float("nan")), pulse_row(0, "North", 4)]))
+        sink.write(batch(1, [pulse_row(1, "North", 1, predicted=2**63 - 1)]))
+        sink.write(batch(2, [pulse_row(2, "North", 10)]))
+        pulse = rows_of(service, sink.dataset, "Pulse")
+        total = rows_of(service, sink.dataset, "Totals")[-1]
+        assert sink.status()["values_nulled"] == 2
+    assert pulse[0]["weight_sum"] == 1.0
+    assert pulse[1]["predicted"] is None
+    assert (total["weight_sum"], total["predicted"]) == (1.0 + 0.25 + 2.5, 3 + 5)
+
+
+def test_a_flood_of_spotlight_does_not_hold_up_the_pulse_of_the_next_batch(
+    service: LocalService, state: Path, time: Time
+) -> None:
+    spots = pa.concat_tables([batch(0, [], [spot_row(f"p{i}", 1.0) for i in range(200)]).spotlight] * 1_000)
+    began = time.now
+    with sink_of(service, state, time) as sink:
+        for number in range(3):
+            sink.write(replace(batch(number, [pulse_row(number, "North", 1)]), spotlight=spots))
+        status = sink.status()
+    assert time.now - began < 120
+    assert status["tables"]["Spotlight"]["rows"] + status["spotlight_thinned"] == 600_000
+    assert status["tables"]["Pulse"]["rows"] == 3
 
 
 def test_a_token_that_expires_in_mid_run_is_renewed(service: LocalService, state: Path, time: Time) -> None:

@@ -1,0 +1,51 @@
+"""The second use case of the bench: measures and a dimension that taxi_tips does not have. Not shipped to users."""
+
+from __future__ import annotations
+
+from reporting.measures import ByBucket, Count, CountIf, Last, Max, Measure, Min, Sum, mean, sqrt
+from reporting.usecase import Dimension, Feature, Field, Model, Spotlight, UseCase
+
+PARCELS = UseCase(
+    name="bench_parcels",
+    question="Will this parcel be late?",
+    entity="parcel",
+    event_id="parcel",
+    event_time="scanned",
+    fields=(
+        Field("parcel", "string", required=True),
+        Field("scanned", "timestamp", required=True),
+        Field("hub", "string"),
+        Field("speed", "string"),
+        Field("price", "decimal(10,2)"),
+        Field("weight", "double"),
+        Field("units", "int"),
+        Field("note", "string"),
+        Field("delayed", "boolean"),
+    ),
+    model=Model(features=(Feature("weight", "weight"),), outcome="delayed", positive="late", negative="on time"),
+    dimensions=(
+        Dimension("site", "hub", limit=8),
+        Dimension("speed", "speed", ("express",)),
+    ),
+    measures=(
+        Measure("Parcels", Count()),
+        Measure("Parcels, last 30 min", Count(), Last(30)),
+        Measure("Parcels a bucket", Count(), ByBucket()),
+        Measure("Revenue", Sum("price")),
+        Measure("Revenue, last 5 min", Sum("price"), Last(5)),
+        Measure("Revenue a bucket", Sum("price"), ByBucket()),
+        Measure("Twice the revenue, less parcels", 2 * Sum("price") - Count()),
+        Measure("Dearest a bucket", Max("price"), ByBucket()),
+        Measure("Dearest, last 60 min", Max("price"), Last(60)),
+        Measure("Lightest, last 15 min", Min("weight"), Last(15)),
+        Measure("Mean weight", mean("weight")),
+        Measure("Mean weight, last 15 min", mean("weight"), Last(15)),
+        Measure("Units", Sum("units")),
+        Measure("Units a parcel, last 60 min", Sum("units") / Count(), Last(60)),
+        Measure("Called late, share a bucket", CountIf("predicted") / Count(), ByBucket()),
+        Measure("Late beyond chance", CountIf("tp") / sqrt(Count() * CountIf("predicted"))),
+    ),
+    spotlight=Spotlight(
+        severity="double(price)", where="severity > 0", columns=("price", "weight", "units", "note"), limit=2_000
+    ),
+)

@@ -1,0 +1,253 @@
+"""Gold in simulated time: each batch's partial sums and spotlight rows, seeded, with no event ever made.
+
+A batch of 150,000 events is a few hundred rows of pulse: how many events each combination of bucket and dimension
+values has is drawn from their shares, and the sums from that number. The sums of a batch are those of its events.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from reporting.bench.demand import LATEST_SECONDS, Demand, Spell
+from reporting.bench.population import Mixture, Population
+from reporting.measures import Aggregate, Count, CountIf, CountOf, Max, Min
+from reporting.usecase import Column, UseCase
+
+# Every so many usual batches one has values that Power BI refuses or cuts.
+BAD_EVERY = 25
+LONG_TEXT = 5_000
+WORST_SEVERITY = 1e6
+REFUSED_INTEGER = 2**63 - 1
+_DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
+_TYPES = {
+    "string": pa.string(),
+    "int": pa.int64(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+
+@dataclass(frozen=True)
+class GoldBatch:
+    """What gold wrote at `ends` (seconds since the epoch).
+
+    `refused_sums` cells of pulse, and `refused_values` and `long_texts` of spotlight, are such as Power BI never takes.
+    """
+
+    ends: float
+    spell: str
+    events: int
+    late: int
+    pulse: pa.Table
+    spotlight: pa.Table
+    refused_sums: int = 0
+    refused_values: int = 0
+    long_texts: int = 0
+
+
+class Simulation:
+    """The batches of one use case from `start` (seconds since the epoch) on. The same seed makes the same rows."""
+
+    def __init__(self, case: UseCase, demand: Demand, start: float) -> None:
+        self._case = case
+        self._demand = demand
+        self._start = start
+        self._population = Population(case)
+        self._random = np.random.default_rng(demand.seed)
+        names = [d.name for d in case.all_dimensions]
+        written = ("query_id", "batch_id")
+        self._sums = {c.name: c for c in case.pulse_columns if c.name not in ("bucket", "bucket_no", *names, *written)}
+        self._spotlight = [c for c in case.spotlight_columns if c.name not in written]
+        self._least_late = float(case.late_after_seconds + case.bucket_seconds)
+        self._usual = 0
+
+    @property
+    def bounds(self) -> dict[str, int]:
+        """Rows each dimension's table has at its bounds."""
+        return self._population.bounds
+
+    def dimensions(self, at: float) -> dict[str, pa.Table]:
+        """The tables of the dimensions as gold has them at a time."""
+        return self._population.tables((at - self._start) / self._demand.seconds)
+
+    def batches(self) -> Iterator[GoldBatch]:
+        """All batches in the order of time; none while there is silence."""
+        second = 0.0
+        while second < self._demand.seconds:
+            spell = self._demand.at(second)
+            ends = min(second + spell.batch_seconds, self._demand.seconds)
+            if spell.rate:
+                yield self._batch(spell, second, ends)
+            else:
+                ends = spell.last
+            second = ends
+
+    def _batch(self, spell: Spell, begins: float, ends: float) -> GoldBatch:
+        events = round(spell.rate * (ends - begins))
+        # Nothing is older than the start: there was no stream before it.
+        longest = max(self._least_late, min(LATEST_SECONDS, ends))
+        late = int(self._random.binomial(events, spell.late_share)) if longest > self._least_late else 0
+        mixture = self._population.mixture(ends / self._demand.seconds)
+        begin, end = self._start + begins, self._start + ends
+        delays = self._random.uniform(self._least_late, longest, late)
+        bucket_nos, places, counts, tardy = self._counted(mixture, begin, end, events - late, delays)
+        pulse = self._pulse(mixture, bucket_nos, places, counts, tardy)
+        spotlight = self._spots(mixture, begin, end, spell.spotlight)
+        sums = values = long_texts = 0
+        if spell.name == "usual":
+            self._usual += 1
+            if self._usual % BAD_EVERY == 0:
+                pulse, sums = self._refused_sums(pulse)
+                spotlight, values, long_texts = self._refused_values(spotlight)
+        return GoldBatch(end, spell.name, events, late, pulse, spotlight, sums, values, long_texts)
+
+    def _counted(
+        self, mixture: Mixture, begin: float, end: float, punctual: int, delays: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Bucket, place in the mixture and number of events of each row, and whether they are late."""
+        length = self._case.bucket_seconds
+        first, last = int(begin // length), int(np.nextafter(end, 0) // length)
+        borders = [begin, *(n * length for n in range(first + 1, last + 1)), end]
+        parts = self._random.multinomial(punctual, np.diff(borders) / (end - begin))
+        numbers, places, counts = [], [], []
+        for number, part in zip(range(first, last + 1), parts, strict=True):
+            drawn = self._random.multinomial(part, mixture.shares)
+            met = np.flatnonzero(drawn)
+            numbers.append(np.full(len(met), number))
+            places.append(met)
+            counts.append(drawn[met])
+        fresh = sum(len(n) for n in numbers)
+        held_up = ((end - delays) // length).astype(np.int64)
+        combinations = self._random.choice(len(mixture.shares), len(delays), p=mixture.shares)
+        keys, drawn = np.unique(held_up * len(mixture.shares) + combinations, return_counts=True)
+        numbers.append(keys // len(mixture.shares))
+        places.append(keys % len(mixture.shares))
+        counts.append(drawn)
+        tardy = np.arange(fresh + len(keys)) >= fresh
+        return np.concatenate(numbers), np.concatenate(places), np.concatenate(counts), tardy
+
+    def _pulse(
+        self, mixture: Mixture, bucket_nos: np.ndarray, places: np.ndarray, counts: np.ndarray, tardy: np.ndarray
+    ) -> pa.Table:
+        columns = {
+            "bucket": _times(bucket_nos * self._case.bucket_seconds * 1_000_000),
+            "bucket_no": pa.array(bucket_nos, pa.int64()),
+            **{name: values.take(pa.array(places)) for name, values in mixture.columns.items()},
+        }
+        flags = self._flags(counts) | {"late": np.where(tardy, counts, 0)}
+        for aggregate in self._case.aggregates:
+            columns[aggregate.name] = self._sum(aggregate, counts, flags)
+        return pa.table(columns)
+
+    def _flags(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """How many events have each flag of the model's word and the outcome, as they must fit together."""
+        draw = self._random.binomial
+        unknown = draw(counts, 0.25)
+        positive = draw(counts - unknown, 0.3)
+        negative = counts - unknown - positive
+        tp, fp = draw(positive, 0.7), draw(negative, 0.15)
+        return {
+            "unknown": unknown,
+            "outcome": positive,
+            "tp": tp,
+            "fn": positive - tp,
+            "fp": fp,
+            "tn": negative - fp,
+            "predicted": tp + fp + draw(unknown, 0.25),
+        }
+
+    def _sum(self, aggregate: Aggregate, counts: np.ndarray, flags: dict[str, np.ndarray]) -> pa.Array:
+        draw = self._random
+        if isinstance(aggregate, Count):
+            return pa.array(counts, pa.int64())
+        if isinstance(aggregate, CountIf):
+            known = flags.get(aggregate.column)
+            return pa.array(draw.binomial(counts, 0.3) if known is None else known, pa.int64())
+        if isinstance(aggregate, CountOf):
+            return pa.array(draw.binomial(counts, 0.98), pa.int64())
+        column = self._sums[aggregate.name]
+        if isinstance(aggregate, Min | Max):
+            return _numbers(column, draw.gamma(2.0, 10.0, len(counts)))
+        return _numbers(column, np.maximum(0.0, counts * 15.0 + draw.normal(0.0, 6.0, len(counts)) * np.sqrt(counts)))
+
+    def _spots(self, mixture: Mixture, begin: float, end: float, number: int) -> pa.Table:
+        draw, length = self._random, self._case.bucket_seconds
+        micros = np.sort(draw.integers(int(begin * 1e6), int(end * 1e6), number))
+        bucket_nos = micros // (length * 1_000_000)
+        places = pa.array(draw.choice(len(mixture.shares), number, p=mixture.shares))
+        given = {
+            "event_id": pa.array([f"e{int(begin)}-{i}" for i in range(number)], pa.string()),
+            "event_time": _times(micros),
+            "bucket": _times(bucket_nos * length * 1_000_000),
+            "bucket_no": pa.array(bucket_nos, pa.int64()),
+            "score": pa.array(draw.uniform(0, 1, number)),
+            "severity": pa.array(draw.gamma(2.0, 10.0, number)),
+            **{name: values.take(places) for name, values in mixture.columns.items()},
+        }
+        return pa.table({c.name: given.get(c.name, self._any(c, number)) for c in self._spotlight})
+
+    def _any(self, column: Column, number: int) -> pa.Array:
+        if column.type == "string":
+            return pa.array(["as it came"] * number, pa.string())
+        if column.type == "boolean":
+            return pa.array(self._random.random(number) < 0.5)
+        if column.type == "timestamp":
+            return pa.nulls(number, _TYPES["timestamp"])
+        return _numbers(column, self._random.gamma(2.0, 10.0, number))
+
+    def _refused_sums(self, pulse: pa.Table) -> tuple[pa.Table, int]:
+        """The first row's sums as no service takes them: one double, one whole number."""
+        refused = 0
+        for type_, value in (("double", float("nan")), ("bigint", REFUSED_INTEGER)):
+            name = next((n for n, c in self._sums.items() if c.type == type_ and n.endswith("_sum")), None)
+            if name:
+                pulse, refused = _first_cell(pulse, name, value), refused + 1
+        return pulse, refused
+
+    def _refused_values(self, spotlight: pa.Table) -> tuple[pa.Table, int, int]:
+        """The first row's values, severe enough to be sent before all others."""
+        if not spotlight.num_rows:
+            return spotlight, 0, 0
+        refused = long_texts = 0
+        own = {c.name: c for c in self._spotlight if c.name in self._case.spotlight.columns}
+        bad = {"double": float("inf"), "int": -REFUSED_INTEGER - 1, "string": "é" * LONG_TEXT}
+        for type_, value in bad.items():
+            name = next((n for n, c in own.items() if c.type == type_), None)
+            if name is None:
+                continue
+            spotlight = _first_cell(spotlight, name, value)
+            long_texts += type_ == "string"
+            refused += type_ != "string"
+        return _first_cell(spotlight, "severity", WORST_SEVERITY), refused, long_texts
+
+
+def _times(micros: np.ndarray) -> pa.Array:
+    return pa.array(micros.astype(np.int64), pa.int64()).cast(_TYPES["timestamp"])
+
+
+def _numbers(column: Column, values: np.ndarray) -> pa.Array:
+    """Values as the column's type has them; a decimal from a whole number of its last place."""
+    decimal = _DECIMAL.fullmatch(column.type)
+    if decimal is None:
+        whole = column.type != "double"
+        return pa.array(np.round(values).astype(np.int64) if whole else values, _TYPES[column.type])
+    precision, scale = int(decimal[1]), int(decimal[2])
+    low = np.round(values * 10**scale).astype(np.int64)
+    words = np.column_stack([low, low >> 63])  # 128 bits, the low ones first
+    return pa.Array.from_buffers(
+        pa.decimal128(precision, scale), len(low), [None, pa.py_buffer(np.ascontiguousarray(words).tobytes())]
+    )
+
+
+def _first_cell(table: pa.Table, name: str, value: object) -> pa.Table:
+    place = table.column_names.index(name)
+    column = table.column(name)
+    changed = pa.concat_arrays([pa.array([value], column.type), *column.slice(1).chunks])
+    return table.set_column(place, name, changed)

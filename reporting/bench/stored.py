@@ -1,0 +1,112 @@
+"""The rows that the local service stored, read back page by page and asked with SQL. Asks no sink."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+
+from reporting.bench.gold import Answer, asked, connection
+from reporting.measure_context import Filter
+from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS
+from reporting.measures import Measure
+from reporting.powerbi.dataset import data_type, fact_columns
+from reporting.powerbi.http import Session
+from reporting.usecase import UseCase
+
+PAGE_ROWS = 50_000
+_TYPES = {
+    "String": pa.string(),
+    "Int64": pa.int64(),
+    "Double": pa.float64(),
+    "Decimal": pa.decimal128(38, 4),
+    "Boolean": pa.bool_(),
+    "DateTime": pa.string(),
+}
+
+
+class Stored:
+    """One dataset of a running local service; `api` is the service's root. Counts and rows are read when asked for."""
+
+    def __init__(self, case: UseCase, api: str, dataset: str, session: Session) -> None:
+        self._case = case
+        self._root = f"{api}/_local/datasets/{dataset}"
+        self._session = session
+
+    def definition(self) -> dict[str, Any]:
+        """The dataset as it was made, with counts of rows."""
+        return self._get(self._root)
+
+    def counts(self, table: str) -> tuple[int, int]:
+        """(rows ever stored, rows held now)."""
+        found = self._get(f"{self._rows(table)}?count=true")
+        return int(found["stored"]), int(found["held"])
+
+    def rows(self, table: str, newest: int | None = None) -> list[dict[str, Any]]:
+        """The rows held, or the `newest` of them, in the order they came; numbers with a point as Decimal."""
+        stored, held = self.counts(table)
+        after = stored - (held if newest is None else min(newest, held))
+        rows: list[dict[str, Any]] = []
+        while page := self._get(f"{self._rows(table)}?after={after}&limit={PAGE_ROWS}"):
+            if not page["rows"]:
+                return rows
+            rows += page["rows"]
+            after = page["last"]
+        return rows
+
+    def pulse(self) -> pa.Table:
+        """All of Pulse that is held."""
+        return self._table(PULSE, self.rows(PULSE))
+
+    def totals(self) -> pa.Table:
+        """The newest tick of Totals that was written whole, as the measures find it."""
+        _, held = self.counts(TOTALS)
+        read = PAGE_ROWS
+        while True:
+            rows = self.rows(TOTALS, read)
+            tick = max((r[COMPLETE_TICK] for r in rows), default=0)
+            if read >= held or (tick and rows[0][TICK] < tick):
+                return self._table(TOTALS, [r for r in rows if tick and r[TICK] == tick])
+            read *= 2
+
+    def _table(self, table: str, rows: list[dict[str, Any]]) -> pa.Table:
+        made = {}
+        for column in fact_columns(self._case, table):
+            kind = _TYPES[data_type(column.type)]
+            values = [row[column.name] for row in rows]
+            if pa.types.is_floating(kind):
+                values = [None if v is None else float(v) for v in values]
+            made[column.name] = pa.array(values, kind)
+        return pa.table(made)
+
+    def _rows(self, table: str) -> str:
+        return f"{self._root}/tables/{quote(table, safe='')}/rows"
+
+    def _get(self, url: str) -> dict[str, Any]:
+        answer = self._session.get(url)
+        answer.raise_for_status()
+        found: dict[str, Any] = json.loads(answer.content, parse_float=Decimal)
+        return found
+
+
+class StoredAnswers:
+    """Measures over rows that were read back: so far from `totals` (one tick), all else from `pulse`."""
+
+    def __init__(self, case: UseCase, pulse: pa.Table, totals: pa.Table) -> None:
+        self._case = case
+        self._database = connection()
+        self._database.register("pulse", pulse)
+        self._database.register("totals", totals)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def so_far(self, measures: Sequence[Measure], by: Sequence[str], where: Sequence[Filter]) -> Answer:
+        return asked(self._database, self._case, "totals", measures, by, where)
+
+    def in_time(self, measures: Sequence[Measure], by: Sequence[str], where: Sequence[Filter]) -> Answer:
+        return asked(self._database, self._case, "pulse", measures, by, where)
