@@ -212,7 +212,14 @@ def test_a_probe_that_is_interrupted_deletes_what_it_made(tmp_path: Path, number
         environment = {**os.environ, "LIVEGOLD_HOME": str(service.home)}
         command = [sys.executable, "-m", "reporting.cli.main", "doctor", "--probe"]
         process = subprocess.Popen(
-            command, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            command,
+            env=environment,
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell that runs these tests in the background has switched Ctrl-C off for all of them.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             assert until(lambda: len(client.datasets()) >= 3)
