@@ -8,7 +8,6 @@ Another `livegold-feed` is gold from its start: it takes the place of all that c
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import random
 import threading
@@ -19,14 +18,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from reporting.errors import LivegoldError, SecondWriter, ServiceUnavailable, Transient, WrongUse
+from reporting.errors import LivegoldError, ServiceUnavailable, Transient, WrongUse
 from reporting.settings import Settings
 from reporting.sinks.base import FeedBatch, Sink
 from reporting.sinks.budget import Budget
 from reporting.sinks.journal import Journal, Parcel, add_counts
+from reporting.sinks.lock import only_sink
 from reporting.sinks.messages import BATCH_HEADER, FEED_HEADER, ROW_HEADER, check_columns, messages
 from reporting.sinks.messenger import Messenger, Target
-from reporting.sinks.planner import LAST_BATCH, TICK, Planner
+from reporting.sinks.planner import LAST_BATCH, NEWEST_BUCKET, TICK, Planner
 from reporting.sinks.values import CUT, NULLED
 from reporting.usecase import UseCase
 
@@ -95,8 +95,7 @@ class EventstreamSink(Sink):
     def check(self) -> None:
         """SecondWriter when another livegold has this state, WrongUse when it is that of another topic."""
         if self._lock is None:
-            self._state.mkdir(parents=True, exist_ok=True)
-            self._only_one().close()
+            only_sink(self._state, self._case.name).close()
             self._same("topic", self._target.topic, str(status_of(self._state).get("topic") or ""))
 
     def followed(self) -> str | None:
@@ -115,8 +114,7 @@ class EventstreamSink(Sink):
                 f"eventstream {self._target.where}: no call deletes messages: leave --drop out; readers tell what "
                 f"was before from the refill by its {FEED_HEADER}"
             )
-        self._state.mkdir(parents=True, exist_ok=True)
-        with self._only_one():
+        with only_sink(self._state, self._case.name):
             journal = Journal(self._state, sink=NAME)
             journal.put(**{FEED: "", "stopped": ""})
             journal.close()
@@ -128,8 +126,7 @@ class EventstreamSink(Sink):
         that is the state for another topic or cluster.
         """
         with self._working:
-            self._state.mkdir(parents=True, exist_ok=True)
-            self._lock = self._only_one()
+            self._lock = only_sink(self._state, self._case.name)
             self._journal = Journal(self._state, sink=NAME)
             try:
                 with self._telling():
@@ -191,7 +188,7 @@ class EventstreamSink(Sink):
 
     def _start_over(self, feed: str) -> None:
         """Another feed hands over all of gold once more; ticks go on, so that the newest one stays the newest."""
-        self._journal.start_over(**{FEED: feed, LAST_BATCH: -1})
+        self._journal.start_over(**{FEED: feed, LAST_BATCH: -1, NEWEST_BUCKET: ""})
         self._plan()
 
     def _empty_outbox(self) -> None:
@@ -260,17 +257,6 @@ class EventstreamSink(Sink):
             self._journal.put(stopped=str(error))
             self._note(str(error))
             raise
-
-    def _only_one(self) -> IO[str]:
-        file = (self._state / "lock").open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            raise SecondWriter(
-                f"another livegold delivers {self._case.name} from {self._state}: stop it, or use another LIVEGOLD_HOME"
-            ) from None
-        return file
 
 
 class _Closed(ServiceUnavailable):

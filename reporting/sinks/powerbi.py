@@ -14,7 +14,6 @@ as long as the service may take to show it.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import random
 import threading
@@ -28,7 +27,6 @@ from reporting.errors import (
     LivegoldError,
     NotFound,
     Refused,
-    SecondWriter,
     ServiceUnavailable,
     Throttled,
     Transient,
@@ -50,7 +48,7 @@ from reporting.sinks.destination import (
     forget_dataset,
 )
 from reporting.sinks.journal import Journal, Parcel
-from reporting.sinks.lock import only_writer
+from reporting.sinks.lock import only_sink, only_writer
 from reporting.sinks.planner import LAST_BATCH, Planner
 from reporting.sinks.powerbi_status import status_of
 from reporting.usecase import UseCase
@@ -317,15 +315,7 @@ class PowerBISink(Sink):
 
     def _take_locks(self) -> list[IO[str]]:
         """One sink on a state, and one writer of a dataset on this machine."""
-        self._state.mkdir(parents=True, exist_ok=True)
-        file = (self._state / "lock").open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            raise SecondWriter(
-                f"another livegold delivers {self._case.name} from {self._state}: stop it, or use another LIVEGOLD_HOME"
-            ) from None
+        file = only_sink(self._state, self._case.name)
         try:
             return [file, only_writer(f"{self._client.root}/{self._name}", f"dataset {self._name!r}")]
         except BaseException:

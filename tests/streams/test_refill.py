@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reporting.cli import main
 from reporting.cli.sinks import make_sinks
 from reporting.errors import Refused, WrongUse
 from reporting.lake import Lake
@@ -48,6 +49,20 @@ class Place:
     def run(self, case: UseCase) -> None:
         self.pipeline(case).run("batch", threading.Event())
 
+    @property
+    def begun(self) -> Path:
+        """What says that a backfill has begun and not ended."""
+        return self.settings.home / "sinks" / "taxi_tips" / "backfill-powerbi"
+
+    def command(self, *arguments: str) -> int:
+        """The exit code of a command line in this process, which has Spark already."""
+        given = {"LIVEGOLD_HOME": str(self.settings.home)}
+        given |= {f"LIVEGOLD_{k.replace('.', '_').upper()}": self.settings[k] for k in ("hub.servers", "mlflow.uri")}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in given.items():
+                patch.setenv(name, value)
+            return main.run(arguments)
+
     def delivered(self, case: UseCase) -> dict[str, Any]:
         found = reconcile(case, self.settings)
         assert found.problems == ()
@@ -79,17 +94,32 @@ def test_a_deleted_checkpoint_a_deleted_state_and_a_backfill_leave_every_row_onc
     shutil.rmtree(state_dir(place.settings.home, case.name))
     place.run(case)
     assert place.delivered(case) == second
-    make_sinks(["powerbi"], place.settings, case)["powerbi"].forget()
-    place.pipeline(case).backfill(threading.Event())
+    assert place.command("backfill", case.name) == 0
     assert place.delivered(case) == second
+    assert not place.begun.exists()
+
+
+def test_a_backfill_that_was_cut_off_goes_on(place: Place, case: UseCase, capfd: pytest.CaptureFixture[str]) -> None:
+    place.publish(800)
+    place.run(case)
+    delivered = place.delivered(case)
+    sink = make_sinks(["powerbi"], place.settings, case)["powerbi"]
+    sink.forget()
+    place.begun.touch()
+    stop = threading.Event()
+    stop.set()
+    place.pipeline(case).backfill(stop)
+    assert place.command("backfill", case.name) == 0
+    assert "goes on with the backfill that was cut off" in capfd.readouterr().err
+    assert place.delivered(case) == delivered
+    assert not place.begun.exists()
 
 
 def test_a_dropped_dataset_is_made_anew_and_filled(place: Place, case: UseCase) -> None:
     place.publish(800)
     place.run(case)
     before, delivered = status_of(state_dir(place.settings.home, case.name))["dataset"], place.delivered(case)
-    make_sinks(["powerbi"], place.settings, case)["powerbi"].forget(drop=True)
-    place.pipeline(case).backfill(threading.Event())
+    assert place.command("backfill", case.name, "--drop") == 0
     assert status_of(state_dir(place.settings.home, case.name))["dataset"] != before
     assert place.delivered(case) == delivered
 
