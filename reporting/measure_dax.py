@@ -11,7 +11,8 @@ Taking all filters off the *table* Pulse or Totals takes off those that come thr
 `bucket` and `bucket_no` are kept in the anchor of a window by ALLEXCEPT. No date arithmetic: `bucket_no` is a whole
 number.
 
-**Rows of Totals**: the dimension columns, one column for each additive aggregate, and two Int64 columns:
+**Rows of Totals**: the dimension columns, one column for each additive aggregate, one for what spotlight left out, and
+two Int64 columns:
 
 - `tick`: 1 or more, larger for each new tick, never used twice. A tick has a row for every combination of dimension
   values met so far. A tick that failed or is in doubt is not repeated: the next tick replaces it, so rows that arrived
@@ -50,6 +51,13 @@ def dax_for_push(measure: Measure, bucket_seconds: int) -> str:
     return f"VAR __tick = CALCULATE(MAX({TOTALS}[{COMPLETE_TICK}]), REMOVEFILTERS({TOTALS}))\nRETURN\n" + _calculate(
         measure, TOTALS, [f"{TOTALS}[{TICK}] = __tick"]
     )
+
+
+def dax_of_tick(column: str) -> str:
+    """The sum of a column of Totals over the newest complete tick, whatever is filtered: it belongs to no dimension."""
+    newest = f"VAR __tick = CALCULATE(MAX({TOTALS}[{COMPLETE_TICK}]), REMOVEFILTERS({TOTALS}))"
+    of_tick = f"REMOVEFILTERS({TOTALS}), {TOTALS}[{TICK}] = __tick"
+    return f"{newest}\nRETURN\n    CALCULATE(SUM({TOTALS}[{column}]) + 0, {of_tick})"
 
 
 def dax_for_delta(measure: Measure, bucket_seconds: int, buckets: str | None = None) -> str:

@@ -121,6 +121,9 @@ def sink(name: str, status: Mapping[str, Any], running: bool) -> RenderableType:
             "values nulled": "values_nulled",
         }
         said = [f"{status[key]:,} {what}" for what, key in kept_back.items() if status.get(key)]
+        if status.get("pulse_holds_hours"):
+            held = status["pulse_holds_hours"]
+            table.add_row("retention", f"at the pace of the last hour Pulse reaches {held:,.1f} h back when it is full")
         if said:
             table.add_row("limited", ", ".join(said))
     if status.get("last_error"):

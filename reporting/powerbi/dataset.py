@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reporting.errors import SpecificationError
-from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS, dax_for_push
+from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS, dax_for_push, dax_of_tick
 from reporting.powerbi.limits import (
     MAX_COLUMNS_PER_TABLE,
     MAX_RELATIONSHIPS,
@@ -26,6 +26,9 @@ FACT_TABLES = (PULSE, TOTALS, SPOTLIGHT)
 # Names that other tables of the model have or will have.
 TAKEN_NAMES = (*FACT_TABLES, "Now", "Predictions", "Buckets")
 WRITTEN_BY_GOLD = ("query_id", "batch_id")
+# How many rows of Spotlight the budget had no room for, since the start: in the last row of a tick, 0 in the others.
+LEFT_OUT = "spotlight_left_out"
+LEFT_OUT_MEASURE = "Spotlight left out"
 
 _DATA_TYPES = {
     "string": "String",
@@ -52,11 +55,11 @@ def data_type(spark_type: str) -> str:
 
 
 def totals_columns(case: UseCase) -> tuple[Column, ...]:
-    """Columns of Totals: tick, complete_tick, the dimensions, every additive aggregate."""
+    """Columns of Totals: tick, complete_tick, the dimensions, every additive aggregate, what spotlight left out."""
     additive = {a.name for a in case.aggregates if a.additive}
     dimensions = {d.name for d in case.all_dimensions}
     kept = [c for c in case.pulse_columns if c.name in dimensions or c.name in additive]
-    return (Column(TICK, "bigint"), Column(COMPLETE_TICK, "bigint"), *kept)
+    return (Column(TICK, "bigint"), Column(COMPLETE_TICK, "bigint"), *kept, Column(LEFT_OUT, "bigint"))
 
 
 def fact_columns(case: UseCase, table: str) -> tuple[Column, ...]:
@@ -104,7 +107,7 @@ def _fact_table(case: UseCase, table: str) -> Json:
         columns = [{**c, "isHidden": False} if c["name"] == "bucket" else c for c in columns]
     made: Json = {"name": table, "columns": columns}
     if table == PULSE:
-        made["measures"] = [_measure(case, m) for m in case.measures]
+        made["measures"] = [*(_measure(case, m) for m in case.measures), _left_out()]
     return made
 
 
@@ -128,6 +131,15 @@ def _measure(case: UseCase, measure: Any) -> Json:
     if measure.description:
         made["description"] = measure.description
     return made
+
+
+def _left_out() -> Json:
+    return {
+        "name": LEFT_OUT_MEASURE,
+        "expression": dax_of_tick(LEFT_OUT),
+        "formatString": "#,0",
+        "description": "single predictions that Power BI's limits had no room for, since the start; gold has them all",
+    }
 
 
 def _check(case: UseCase, definition: Json) -> None:

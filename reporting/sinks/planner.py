@@ -111,4 +111,6 @@ class Planner:
             "select coalesce(max(cast(value as integer)), 0) from meta where key = ?", (TICK,)
         ).fetchone()
         put_meta(db, {TICK: before + 1})
-        return parcels(batch, TOTALS, self._totals.rows(before + 1, counts), base)
+        (thinned,) = db.execute("select coalesce(sum(n), 0) from counts where name = ?", (THINNED,)).fetchone()
+        rows = self._totals.rows(before + 1, thinned + counts[THINNED], counts)
+        return parcels(batch, TOTALS, rows, base)

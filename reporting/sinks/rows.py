@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from reporting.errors import SpecificationError
 from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS
 from reporting.measures import add
-from reporting.powerbi.dataset import SPOTLIGHT, data_type, dimension_columns, fact_columns
+from reporting.powerbi.dataset import LEFT_OUT, SPOTLIGHT, data_type, dimension_columns, fact_columns
 from reporting.powerbi.limits import DECIMAL_DIGITS, DECIMAL_SCALE, INT64_LEAST, INT64_MOST
 from reporting.sinks.values import DOUBLE_MOST, NULLED, converter
 from reporting.usecase import UNKNOWN, Column, UseCase
@@ -105,7 +105,8 @@ class Totals:
     def __init__(self, case: UseCase, saved: Mapping[str, str]) -> None:
         self._dimensions = tuple(d.name for d in case.all_dimensions)
         self._columns = fact_columns(case, TOTALS)
-        self._sums = tuple(c for c in self._columns if c.name not in (TICK, COMPLETE_TICK, *self._dimensions))
+        own = (TICK, COMPLETE_TICK, LEFT_OUT, *self._dimensions)
+        self._sums = tuple(c for c in self._columns if c.name not in own)
         # By name: a use case that gained an aggregate finds the sums of the others where they were.
         self._values = {key: self._decoded(value) for key, value in saved.items()}
 
@@ -127,16 +128,22 @@ class Totals:
         """Rows of a tick, before the next `add`."""
         return len(self._values)
 
-    def rows(self, tick: int, counts: Counter[str]) -> list[Row]:
-        """The whole of a tick, its number as `complete_tick` in the last row only."""
+    def rows(self, tick: int, left_out: int, counts: Counter[str]) -> list[Row]:
+        """The whole of a tick; its number as `complete_tick`, and `left_out`, in the last row only."""
         rows: list[Row] = []
         for key, values in self._values.items():
             named = dict(zip((c.name for c in self._sums), values, strict=True))
             rows.append(
-                {TICK: tick, COMPLETE_TICK: 0, **dict(zip(self._dimensions, json.loads(key), strict=True)), **named}
+                {
+                    TICK: tick,
+                    COMPLETE_TICK: 0,
+                    LEFT_OUT: 0,
+                    **dict(zip(self._dimensions, json.loads(key), strict=True)),
+                    **named,
+                }
             )
         if rows:
-            rows[-1][COMPLETE_TICK] = tick
+            rows[-1] |= {COMPLETE_TICK: tick, LEFT_OUT: left_out}
         return _converted(rows, self._columns, counts)
 
     def _encoded(self, values: list[Any]) -> str:

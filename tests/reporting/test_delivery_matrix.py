@@ -234,6 +234,14 @@ def test_the_service_has_the_expected_rows(
         scene.service.__exit__(None, None, None)
 
 
+@pytest.mark.long
+def test_a_stall_of_half_a_minute_is_sat_out(service: LocalService, tmp_path: Path, time: Time) -> None:
+    set_fault(service, delay=30.0, path="/rows", skip=FAULTY)
+    scene = Scene(service, tmp_path, time, {})
+    scene.deliver()
+    assert_once(service, scene.dataset, BATCHES)
+
+
 @pytest.mark.parametrize("semantics", [name for name in SEMANTICS if name != "not offered"])
 def test_of_two_writers_on_two_machines_the_newer_goes_on_and_the_older_stops(
     service: LocalService, tmp_path: Path, time: Time, semantics: str, monkeypatch: pytest.MonkeyPatch

@@ -29,7 +29,7 @@ from measure_cases import (
 )
 from reporting.errors import SpecificationError
 from reporting.measure_context import Among, Between, Filter
-from reporting.measure_dax import dax_for_delta, dax_for_push
+from reporting.measure_dax import dax_for_delta, dax_for_push, dax_of_tick
 from reporting.measure_python import evaluate
 from reporting.measures import ByBucket, Count, CountIf, Last, Max, Measure, Min, SoFar, Sum, distinct_aggregates, mean
 
@@ -248,3 +248,19 @@ def test_an_extreme_so_far_is_refused_for_push_and_told_over_delta(extreme):
 def test_a_mean_of_money_is_not_rounded_to_the_four_places_of_a_fixed_decimal():
     batch = [_event(FIRST_BUCKET, "Bronx") | {"fare": fare} for fare in (Decimal(1), Decimal(0), Decimal(0))]
     assert _pushed(Measure("m", mean("fare")), [batch]) == pytest.approx(1 / 3, rel=1e-12)
+
+
+def test_a_column_of_the_newest_whole_tick_is_the_same_whatever_is_filtered() -> None:
+    rows = [
+        {"tick": 1, "complete_tick": 0, **dict.fromkeys(DIMENSIONS, "a"), "left_out": 0},
+        {"tick": 1, "complete_tick": 1, **dict.fromkeys(DIMENSIONS, "b"), "left_out": 3},
+        {"tick": 2, "complete_tick": 0, **dict.fromkeys(DIMENSIONS, "a"), "left_out": 0},
+        {"tick": 2, "complete_tick": 2, **dict.fromkeys(DIMENSIONS, "b"), "left_out": 7},
+        {"tick": 3, "complete_tick": 0, **dict.fromkeys(DIMENSIONS, "a"), "left_out": 9},
+    ]
+    model = Model([], [], totals=[])
+    model.tables["Totals"] = _table(["tick", "complete_tick", *DIMENSIONS, "left_out"], rows)
+    for dimension in DIMENSIONS:
+        model.tables[dimension.title()] = _table(["key"], [{"key": "a"}, {"key": "b"}])
+    for where in ([], [Among(next(iter(DIMENSIONS)), ("a",))], [Among(next(iter(DIMENSIONS)), ("b",))]):
+        assert model.value(dax_of_tick("left_out"), where, {}) == 7

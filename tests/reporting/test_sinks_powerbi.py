@@ -34,7 +34,7 @@ from powerbi_cases import (
 from reporting import settings as settings_module
 from reporting.errors import NotFound, Refused, SecondWriter, ServiceUnavailable, WrongUse
 from reporting.powerbi.client import PowerBIClient
-from reporting.powerbi.dataset import dataset_name
+from reporting.powerbi.dataset import dataset_name, push_dataset
 from reporting.powerbi.limits import MAX_POSTS_PER_MINUTE
 from reporting.service.server import LocalService
 from reporting.sinks.base import FeedBatch
@@ -258,8 +258,12 @@ def test_spotlight_is_what_gives_way_most_severe_first_and_the_rest_is_counted(
         sink.write(batch(0, [pulse_row(0, "North", 1)], spots))
         rows = rows_of(service, sink.dataset, "Spotlight")
         status = sink.status()
+        totals = rows_of(service, sink.dataset, "Totals")
     assert [r["event_id"] for r in rows] == ["worst", "new", "old"]
     assert status["spotlight_thinned"] == 1
+    assert [r["spotlight_left_out"] for r in totals] == [1], "a report shows it too"
+    (pulse,) = (t for t in push_dataset(CASE)["tables"] if t["name"] == "Pulse")
+    assert "Spotlight left out" in [m["name"] for m in pulse["measures"]]
 
 
 def test_a_refused_sum_does_not_take_along_what_it_is_merged_or_added_with(
