@@ -23,8 +23,10 @@ from reporting.settings import Settings, load
 from reporting.sinks.powerbi import state_dir, status_of
 from reporting.status import StatusFile
 from reporting.usecase import UseCase
+from streams.processes import Child
 
 BATCH_EVENTS = 30_000
+REST_EVENTS = 1_000_000
 PARTITIONS = 4
 WARM_SECONDS = 45.0
 LOOK_SECONDS = 0.5
@@ -89,9 +91,7 @@ def bench_outage(
         service.__enter__()
         port = int(service.endpoint.api.rsplit(":", 1)[1])
         command = [sys.executable, "-m", "reporting.cli.main", "run", case.name, "--switch", "stream"]
-        run = subprocess.Popen(
-            [*command, "--sink", "powerbi"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        run = Child([*command, "--sink", "powerbi"], log=home / "logs" / "run.log", environment=environment)
         try:
             watch = _Gold(home, case, run)
             watch.wait_for(lambda: watch.events() > 0 and watch.rows() > 0, "the first rows in Power BI")
@@ -110,25 +110,24 @@ def bench_outage(
                 if watch.events() >= events:
                     raise CheckFailed(f"all {events:,} events were done before the phases: give --events more")
             failures = int(status_of(state_dir(home, case.name))["failures"])
-            run.terminate()
-            run.wait(PATIENCE_SECONDS)
-            _finish([*command[:-1], "batch", "--sink", "powerbi"], environment)
+            run.stop(PATIENCE_SECONDS)
+            # What is left of the backlog, in large batches: nothing is timed any more.
+            large = {**environment, "LIVEGOLD_HUB_BATCH_EVENTS": str(REST_EVENTS)}
+            _finish([*command[:-1], "batch", "--sink", "powerbi"], large)
             found = reconcile(case, own)
             if not found.ok:
                 raise CheckFailed(f"after the outages: {'; '.join(found.problems)}")
             accepted = next((s.accepted for name, s in found.delivered.items() if name == "events"), 0)
             return Outage(tuple(phases), int(accepted), failures)
         finally:
-            if run.poll() is None:
-                run.kill()
-                run.wait()
+            run.stop()
             service.__exit__(None, None, None)
 
 
 class _Gold:
     """Looks at a run from outside."""
 
-    def __init__(self, home: Path, case: UseCase, run: subprocess.Popen[bytes]) -> None:
+    def __init__(self, home: Path, case: UseCase, run: Child) -> None:
         self._status = StatusFile(home, case.name)
         self._state = state_dir(home, case.name)
         self._run = run
@@ -142,8 +141,8 @@ class _Gold:
     def wait_for(self, what: Callable[[], bool], name: str) -> None:
         until = time.monotonic() + PATIENCE_SECONDS
         while not what():
-            if self._run.poll() is not None:
-                raise LivegoldError(f"the run ended with {self._run.returncode} before {name}")
+            if self._run.exit_code is not None:
+                raise LivegoldError(f"the run ended with {self._run.exit_code} before {name}")
             if time.monotonic() > until:
                 raise LivegoldError(f"{name} did not come within {PATIENCE_SECONDS:.0f} s")
             time.sleep(LOOK_SECONDS)
