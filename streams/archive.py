@@ -17,7 +17,7 @@ from pathlib import Path
 import pyspark
 
 from reporting.errors import WrongUse
-from streams.java import check_java
+from streams.java import QUICK_START, cache_folder, check_java
 
 MAKE_SECONDS = 300
 
@@ -27,8 +27,7 @@ def archive_file() -> Path:
     java, jars = check_java().resolve(), Path(pyspark.__file__).parent / "jars"
     parts = [str(java), str(java.stat().st_mtime_ns), str(jars), str(jars.stat().st_mtime_ns) if jars.is_dir() else ""]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "livegold" / f"spark-classes-{pyspark.__version__}-{key}.jsa"
+    return cache_folder() / f"spark-classes-{pyspark.__version__}-{key}.jsa"
 
 
 def java_option() -> str:
@@ -57,12 +56,13 @@ def make_archive() -> Path:
 
 
 def _run_a_little(folder: str, archive: str) -> None:
+    from pyspark.sql import DataFrame
     from pyspark.sql import functions as F
 
     from reporting.settings import load
     from streams.session import spark_session
 
-    options = f"-XX:ArchiveClassesAtExit={archive} -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+    options = f"-XX:ArchiveClassesAtExit={archive} {QUICK_START}"
     options += " -Xlog:cds=off -Xlog:cds+dynamic=off"
     home = Path(folder) / "home"
     settings = load(
@@ -74,11 +74,10 @@ def _run_a_little(folder: str, archive: str) -> None:
     rows = spark.range(2_000).select(F.from_json(text, "n bigint, at timestamp").alias("event")).select("event.*")
     rows.write.format("delta").save(table)
 
-    def copy(frame: object, number: int) -> None:
-        kept = frame.withColumn("k", F.col("n") % 7).persist()  # type: ignore[attr-defined]
-        kept.groupBy("k").agg(F.count("*").alias("c"), F.sum("n").alias("s")).write.format("delta").mode("append").save(
-            out
-        )
+    def copy(frame: DataFrame, number: int) -> None:
+        kept = frame.withColumn("k", F.col("n") % 7).persist()
+        sums = kept.groupBy("k").agg(F.count("*").alias("c"), F.sum("n").alias("s"))
+        sums.write.format("delta").mode("append").save(out)
         kept.orderBy(F.desc("n")).limit(5).toArrow()
         kept.unpersist()
 

@@ -69,7 +69,7 @@ def bench_pipeline(
         kinds: Counter[str] = Counter()
         done = publish(hub, _labelled(case, events, kinds))
         say(f"published {done.count:,} events, {done.rate:,.0f} a second: {dict(kinds)}")
-        _fresh([sys.executable, "-m", "reporting.cli.main", "train", case.name], {"LIVEGOLD_HOME": str(home)})
+        fresh([sys.executable, "-m", "reporting.cli.main", "train", case.name], {"LIVEGOLD_HOME": str(home)})
         say("trained a model")
         found: dict[str, list[Run]] = {name: [] for name in NAMES}
         for number in range(runs):
@@ -117,7 +117,7 @@ def _labelled(case: UseCase, count: int, kinds: Counter[str]) -> Iterator[tuple[
 
 def _run(module: str, changed: dict[str, str], case: UseCase, lake: str) -> Run:
     started = time.perf_counter()
-    output, peak = _fresh([sys.executable, "-m", module, json.dumps(changed), case.name], {})
+    output, peak = fresh([sys.executable, "-m", module, json.dumps(changed), case.name], {})
     whole = time.perf_counter() - started
     return Run(float(json.loads(output.splitlines()[-1])["seconds"]), whole, peak, _rows(Lake(lake, case.name)))
 
@@ -152,15 +152,19 @@ def _verify(name: str, rows: dict[str, int], kinds: Counter[str], events: int) -
             raise CheckFailed(f"{name}: table {table} has {rows.get(table)} rows and must have {count}")
 
 
-def _fresh(command: list[str], environment: dict[str, str]) -> tuple[str, int]:
+def without_settings() -> dict[str, str]:
+    """The environment without anything that sets livegold."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("LIVEGOLD_")}
+
+
+def fresh(command: list[str], environment: dict[str, str]) -> tuple[str, int]:
     """What a process of its own printed, and the most memory (MB) it and its children held at a time."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("LIVEGOLD_")}
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**inherited, **environment},
+        env=without_settings() | environment,
         start_new_session=True,
     )
     peak = 0

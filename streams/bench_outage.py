@@ -6,10 +6,8 @@ what was delivered is compared with gold.
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +21,7 @@ from reporting.settings import Settings, load
 from reporting.sinks.powerbi import state_dir, status_of
 from reporting.status import StatusFile
 from reporting.usecase import UseCase
+from streams.bench import fresh, without_settings
 from streams.processes import Child
 
 BATCH_EVENTS = 30_000
@@ -81,17 +80,18 @@ def bench_outage(
         done = publish(hub, case.generator(7, start, None, count=events))
         say(f"published {done.count:,} events")
         environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("LIVEGOLD_")},
             "LIVEGOLD_HOME": str(home),
             "LIVEGOLD_HUB_SERVERS": broker.servers,
             "LIVEGOLD_HUB_BATCH_EVENTS": str(BATCH_EVENTS),
         }
-        _finish([sys.executable, "-m", "reporting.cli.main", "train", case.name], environment)
+        fresh([sys.executable, "-m", "reporting.cli.main", "train", case.name], environment)
         say("trained a model")
         service.__enter__()
         port = int(service.endpoint.api.rsplit(":", 1)[1])
         command = [sys.executable, "-m", "reporting.cli.main", "run", case.name, "--switch", "stream"]
-        run = Child([*command, "--sink", "powerbi"], log=home / "logs" / "run.log", environment=environment)
+        run = Child(
+            [*command, "--sink", "powerbi"], log=home / "logs" / "run.log", environment=without_settings() | environment
+        )
         try:
             watch = _Gold(home, case, run)
             watch.wait_for(lambda: watch.events() > 0 and watch.rows() > 0, "the first rows in Power BI")
@@ -113,7 +113,7 @@ def bench_outage(
             run.stop(PATIENCE_SECONDS)
             # What is left of the backlog, in large batches: nothing is timed any more.
             large = {**environment, "LIVEGOLD_HUB_BATCH_EVENTS": str(REST_EVENTS)}
-            _finish([*command[:-1], "batch", "--sink", "powerbi"], large)
+            fresh([*command[:-1], "batch", "--sink", "powerbi"], large)
             found = reconcile(case, own)
             if not found.ok:
                 raise CheckFailed(f"after the outages: {'; '.join(found.problems)}")
@@ -163,10 +163,3 @@ class _Gold:
         before = self.events()
         self.wait_for(lambda: self.events() != before, "the next batch")
         return time.monotonic()
-
-
-def _finish(command: list[str], environment: dict[str, str]) -> None:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise LivegoldError(f"{' '.join(command[2:])} ended with {done.returncode}: {last}")

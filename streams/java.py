@@ -13,6 +13,8 @@ from reporting.errors import WrongUse
 
 # What Spark 4 and the broker of Kafka 4 need (spark.apache.org/docs/latest, kafka.apache.org/documentation).
 LEAST_JAVA = 17
+# A JVM that compiles once and not well: in a short run most of the time would go into compiling well.
+QUICK_START = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
 _ANSWER_SECONDS = 30
 _WHAT_TO_DO = f"install Java {LEAST_JAVA} or later (for example OpenJDK {LEAST_JAVA}) and set JAVA_HOME to it"
 
@@ -23,6 +25,11 @@ def check_java() -> Path:
     Raises WrongUse, in one line that says what to do, when there is none, it does not run, or it is too old.
     """
     return _checked(os.environ.get("JAVA_HOME", ""), os.environ.get("PATH", ""))
+
+
+def cache_folder() -> Path:
+    """Where livegold keeps what makes a start of Java quicker, for all homes of this user."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "livegold"
 
 
 def java_home() -> Path:

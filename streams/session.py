@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 
 from reporting.settings import Settings
 from streams.archive import java_option
-from streams.java import check_java
+from streams.java import cache_folder, check_java
 
 KAFKA = f"org.apache.spark:spark-sql-kafka-0-10_2.13:{pyspark.__version__}"
 
@@ -113,8 +113,7 @@ def jars_are_here() -> bool:
 
 def _jar_list() -> Path:
     versions = f"{pyspark.__version__}-{importlib.metadata.version('delta-spark')}"
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "livegold" / f"spark-jars-{versions}.txt"
+    return cache_folder() / f"spark-jars-{versions}.txt"
 
 
 def _known_jars() -> list[str]:

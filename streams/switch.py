@@ -6,22 +6,21 @@ fails says so in the status and holds no other; what it had not done is done on 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
 from reporting.errors import LivegoldError, WrongUse, choices
+from reporting.filelock import taken
 from reporting.lake import Lake
 from reporting.settings import Settings
 from reporting.sinks.base import Sink
@@ -127,7 +126,7 @@ class Pipeline:
     def backfill(self, stop: threading.Event) -> None:
         """Hands all of gold to the sinks, from the start or from where an earlier call was cut off, and returns.
 
-        Raises NotFound where there is no gold, and what `run` raises.
+        Gold must be there. Raises what `run` raises.
         """
         self._switch = "batch"
         with _only_one(self._settings.home, self.case.name):
@@ -313,16 +312,7 @@ def _first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-@contextmanager
-def _only_one(home: Path, case: str) -> Iterator[None]:
+def _only_one(home: Path, case: str) -> IO[str]:
     """Two runs of a use case on one home would write the same batches: the second is refused."""
-    folder = home / "status"
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / f"{case}.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise WrongUse(
-                f"use case {case} runs already with LIVEGOLD_HOME {home}: stop that run, or give another home"
-            ) from None
-        yield
+    refusal = f"use case {case} runs already with LIVEGOLD_HOME {home}: stop that run, or give another home"
+    return taken(home / "status" / f"{case}.lock", WrongUse(refusal))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 
 import pyarrow as pa
 
@@ -16,9 +13,9 @@ from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS
 from reporting.measures import Measure
 from reporting.powerbi.dataset import data_type, fact_columns
 from reporting.powerbi.http import Session
+from reporting.service.stored_rows import PAGE_ROWS, StoredRows
 from reporting.usecase import UseCase
 
-PAGE_ROWS = 50_000
 _TYPES = {
     "String": pa.string(),
     "Int64": pa.int64(),
@@ -29,34 +26,12 @@ _TYPES = {
 }
 
 
-class Stored:
-    """One dataset of a running local service; `api` is the service's root. Counts and rows are read when asked for."""
+class Stored(StoredRows):
+    """The rows of one use case, as tables."""
 
     def __init__(self, case: UseCase, api: str, dataset: str, session: Session) -> None:
+        super().__init__(api, dataset, session)
         self._case = case
-        self._root = f"{api}/_local/datasets/{dataset}"
-        self._session = session
-
-    def definition(self) -> dict[str, Any]:
-        """The dataset as it was made, with counts of rows."""
-        return self._get(self._root)
-
-    def counts(self, table: str) -> tuple[int, int]:
-        """(rows ever stored, rows held now)."""
-        found = self._get(f"{self._rows(table)}?count=true")
-        return int(found["stored"]), int(found["held"])
-
-    def rows(self, table: str, newest: int | None = None) -> list[dict[str, Any]]:
-        """The rows held, or the `newest` of them, in the order they came; numbers with a point as Decimal."""
-        stored, held = self.counts(table)
-        after = stored - (held if newest is None else min(newest, held))
-        rows: list[dict[str, Any]] = []
-        while page := self._get(f"{self._rows(table)}?after={after}&limit={PAGE_ROWS}"):
-            if not page["rows"]:
-                return rows
-            rows += page["rows"]
-            after = page["last"]
-        return rows
 
     def pulse(self) -> pa.Table:
         """All of Pulse that is held."""
@@ -82,15 +57,6 @@ class Stored:
                 values = [None if v is None else float(v) for v in values]
             made[column.name] = pa.array(values, kind)
         return pa.table(made)
-
-    def _rows(self, table: str) -> str:
-        return f"{self._root}/tables/{quote(table, safe='')}/rows"
-
-    def _get(self, url: str) -> dict[str, Any]:
-        answer = self._session.get(url)
-        answer.raise_for_status()
-        found: dict[str, Any] = json.loads(answer.content, parse_float=Decimal)
-        return found
 
 
 class StoredAnswers:

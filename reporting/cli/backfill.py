@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
@@ -39,19 +38,19 @@ def backfill(usecase: str, name: str, drop: bool, restart: bool) -> None:
     from streams.switch import Pipeline
 
     begun = settings.home / "sinks" / case.name / f"backfill-{name}"
-    if drop or restart or not begun.exists():
-        sinks[name].forget(drop=drop)
-        begun.touch()
-    else:
-        say(f"goes on with the backfill that was cut off (--restart begins again): {begun}")
     with stop_on_signals() as stop:
         say("Spark starts")
         spark = spark_session(settings)
         with stop_on_signals(stop):
             lake = Lake.of(settings, case.name)
             if not _is_table(spark, lake.pulse):
-                begun.unlink()
                 raise NotFound(f"use case {case.name} has no gold in {lake.gold}: run `livegold run {case.name}` first")
+            # Not before gold is known to be there: with `--drop` there is no way back.
+            if drop or restart or not begun.exists():
+                sinks[name].forget(drop=drop)
+                begun.touch()
+            else:
+                say(f"goes on with the backfill that was cut off (--restart begins again): {begun}")
             ended = threading.Event()
             showing = threading.Thread(target=_show, args=(sinks[name], ended), daemon=True)
             showing.start()
@@ -63,7 +62,7 @@ def backfill(usecase: str, name: str, drop: bool, restart: bool) -> None:
             if stop.is_set():
                 say("cut off: the same command goes on from here")
                 return
-    Path(begun).unlink()
+    begun.unlink()
     click.echo(f"{case.name}: {name} is refilled: {_line(sinks[name].status())}")
 
 

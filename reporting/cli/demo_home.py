@@ -7,7 +7,6 @@ trained by the same use case from the same history.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -17,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from reporting.errors import WrongUse
+from reporting.filelock import taken
 from reporting.settings import SETTINGS, Settings
 from reporting.usecase import UseCase
+from streams.java import QUICK_START
 
 # What of a user's settings a demo goes by; everything else is the demo's own.
 _USERS = ("stream.", "spark.", "hub.batch_events")
 _MODEL = ("mlflow.db", "models")
-# In its few minutes a demo would spend more on compiling well than it wins by it.
-_QUICK_START = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
 VARIABLES = {s.key: s.variable for s in SETTINGS}
 
 
@@ -45,13 +44,8 @@ class DemoHome:
     def locked(self) -> Iterator[None]:
         """Two demos of a use case would empty each other's home: the second is refused."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with self.path.with_suffix(".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise WrongUse(
-                    f"a demo of this use case runs already in {self.path}: end it, or set another LIVEGOLD_HOME"
-                ) from None
+        refusal = f"a demo of this use case runs already in {self.path}: end it, or set another LIVEGOLD_HOME"
+        with taken(self.path.with_suffix(".lock"), WrongUse(refusal)):
             yield
 
     def empty(self) -> bool:
@@ -91,7 +85,7 @@ class DemoHome:
     def environment(self) -> dict[str, str]:
         """This process's environment, with the demo's settings instead of the user's hub, lake, registry and tenant."""
         own = {s.variable: s.default for s in SETTINGS if not s.key.startswith(_USERS)}
-        own[VARIABLES["spark.java_options"]] = self._java_options or _QUICK_START
+        own[VARIABLES["spark.java_options"]] = self._java_options or QUICK_START
         return {**os.environ, **own, VARIABLES["home"]: str(self.path)}
 
 

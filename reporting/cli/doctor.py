@@ -35,10 +35,10 @@ def doctor(usecase: str | None, probe: bool, out: Path | None, with_ids: bool, a
     `livegold probe ...` in the workspace, and deletes them.
     """
     from reporting import settings as all_settings
-    from reporting.cli.sinks import powerbi_settings
     from reporting.doctor.exchanges import RecordingSession
     from reporting.doctor.findings import FAILED, OK, VERDICTS, settings_that_matter
     from reporting.doctor.powerbi import PowerBIChecks
+    from reporting.powerbi.place import powerbi_settings
     from reporting.usecase import load_use_case
 
     if not probe and (out or with_ids):

@@ -175,8 +175,8 @@ def _answering(as_json: bool) -> Iterator[Answer]:
 def _workspace() -> Iterator[Refreshes]:
     """The refreshes of the workspace that the settings name."""
     from reporting import settings
-    from reporting.cli.sinks import powerbi_settings
     from reporting.powerbi.client import PowerBIClient
+    from reporting.powerbi.place import powerbi_settings
     from reporting.powerbi.refresh import Refreshes
 
     client = PowerBIClient.from_settings(powerbi_settings(settings.load()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import signal
@@ -18,6 +17,7 @@ from typing import IO
 import uvicorn
 
 from reporting.errors import ServiceUnavailable, WrongUse
+from reporting.filelock import taken
 from reporting.service import endpoint as places
 from reporting.service.application import Options, opened_application
 from reporting.service.certificates import Certificates, ensure_certificates
@@ -210,13 +210,6 @@ def _bound(port: int) -> socket.socket:
     return found
 
 
-@contextlib.contextmanager
-def _only_one(file: Path, home: Path) -> Iterator[IO[str]]:
-    with file.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise WrongUse(
-                f"a local service already runs for {home}: use it (see {home}/powerbi/endpoint.json), or stop it first"
-            ) from None
-        yield lock
+def _only_one(file: Path, home: Path) -> IO[str]:
+    refusal = f"a local service already runs for {home}: use it (see {home}/powerbi/endpoint.json), or stop it first"
+    return taken(file, WrongUse(refusal))

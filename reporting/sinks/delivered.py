@@ -7,15 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote, urlsplit
 
-import requests
-
-from reporting.errors import NotFound, Refused, ServiceUnavailable, SettingsError, Unauthorized
+from reporting.errors import NotFound, Refused, SettingsError, Unauthorized
 from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS
 from reporting.measures import add
 from reporting.powerbi.client import PowerBIClient
-from reporting.powerbi.http import LOOPBACK, Session
 from reporting.powerbi.limits import MAX_ROWS_BASIC_FIFO
 from reporting.powerbi.place import powerbi_settings
 from reporting.powerbi.queries import AtLeast, Row, count_and_sums, execute_query
@@ -114,35 +110,3 @@ class _Asked:
     def _one(self, query: str) -> Row:
         rows = execute_query(self._client, self._dataset, query)
         return rows[0] if rows else {}
-
-
-class LocalRows:
-    """Rows as the local service stored them, read through its `/_local` address."""
-
-    def __init__(self, api: str, dataset: str, session: Session) -> None:
-        self._root = f"{api.rstrip('/')}/_local/datasets/{dataset}/tables"
-        self._session = session
-        self.reachable = (urlsplit(api).hostname or "") in LOOPBACK
-
-    def counts(self, table: str) -> tuple[int, int]:
-        """(rows ever accepted, rows held now)."""
-        body = self._get(table, "?count=true")
-        return int(body["stored"]), int(body["held"])
-
-    def rows(self, table: str) -> list[dict[str, Any]]:
-        """All rows held, in the order they came; numbers with a point as Decimal."""
-        return list(self._get(table, "")["rows"])
-
-    def _get(self, table: str, query: str) -> dict[str, Any]:
-        try:
-            answer = self._session.get(f"{self._root}/{quote(table, safe='')}/rows{query}")
-        except requests.RequestException as error:
-            raise ServiceUnavailable(
-                f"counting rows of {table!r}: the local service does not answer ({type(error).__name__}): "
-                "start it with `livegold powerbi`"
-            ) from None
-        if answer.status_code == 404:
-            raise NotFound(f"counting rows of {table!r}: {answer.text[:200]}", status=404)
-        answer.raise_for_status()
-        found: dict[str, Any] = json.loads(answer.content, parse_float=Decimal)
-        return found

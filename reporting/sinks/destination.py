@@ -19,7 +19,7 @@ from reporting.powerbi.client import Dataset, PowerBIClient
 from reporting.powerbi.evolution import impossible_changes
 from reporting.sinks.journal import Journal
 from reporting.sinks.parcels import base_above, sequence_number
-from reporting.sinks.planner import BASE, LAST_BATCH, NEWEST_BUCKET, TICK
+from reporting.sinks.planner import BASE, FEED, LAST_BATCH, NEWEST_BUCKET, TICK
 from reporting.sinks.rows import zero_pulse_row
 from reporting.usecase import UseCase
 
@@ -27,14 +27,8 @@ log = logging.getLogger(__name__)
 
 RETENTION = "basicFIFO"
 ONCE, AT_LEAST_ONCE = "once", "at least once"
-DATASET_ID, DATASET_NAME, DEFINITION, MODE, FEED, EMPTYING = (
-    "dataset_id",
-    "dataset_name",
-    "definition",
-    "mode",
-    "feed",
-    "emptying",
-)
+DATASET_ID, DATASET_NAME, DEFINITION = "dataset_id", "dataset_name", "definition"
+MODE, EMPTYING = "mode", "emptying"
 # A writer looks for others this often, and one that takes over waits longer than that before it empties.
 WATCH_SECONDS = 5.0
 CLAIM_SECONDS = 3 * WATCH_SECONDS
@@ -56,6 +50,7 @@ class Destination:
         self._client = client
         self._journal = journal
         self._definition = definition
+        self._wanted = json.dumps(definition, sort_keys=True)
         self._name = str(definition["name"])
         self._tables = [t["name"] for t in definition["tables"]]
         self._clock = clock
@@ -93,10 +88,15 @@ class Destination:
                 raise self.gone(error) from None
             if table not in there:
                 raise
-            self._journal.put(mode=AT_LEAST_ONCE)
+            self._note_mode(AT_LEAST_ONCE)
             return None
-        self._journal.put(mode=ONCE)
+        self._note_mode(ONCE)
         return max((n.number for n in numbers), default=-1)
+
+    def _note_mode(self, mode: str) -> None:
+        # Numbers are read every few seconds: written to the disk is only what has changed.
+        if self._journal.get(MODE) != mode:
+            self._journal.put(**{MODE: mode})
 
     def gone(self, error: NotFound) -> NotFound:
         """What the service said of a dataset or table that is not there, with what to do."""
@@ -132,12 +132,9 @@ class Destination:
     # A dataset that is ours.
 
     def _bring_up_to_date(self) -> None:
-        wanted = json.dumps(self._definition, sort_keys=True)
-        if self._journal.get(DEFINITION) != wanted:
-            self._fits(self.id)
-            for table in self._definition["tables"]:
-                self._client.put_table(self.id, table)
-            self._journal.put(**{DEFINITION: wanted})
+        if self._journal.get(DEFINITION) != self._wanted:
+            self._put_tables(self.id)
+            self._journal.put(**{DEFINITION: self._wanted})
 
     # A dataset that is not ours yet.
 
@@ -161,9 +158,7 @@ class Destination:
             raise Refused(
                 f"dataset {self._name!r} ({found.id}) takes no rows: it was not made as a push dataset; rename it"
             )
-        self._fits(found.id)
-        for table in self._definition["tables"]:
-            self._client.put_table(found.id, table)
+        self._put_tables(found.id)
         self.id = found.id
         # No number may mean that nobody wrote, or that the service shows the newest late: both are claimed.
         offered = [n for n in self._numbers() if n is not None]
@@ -184,7 +179,8 @@ class Destination:
             raise self.second_writer(PULSE, there, number)
         return number
 
-    def _fits(self, dataset: str) -> None:
+    def _put_tables(self, dataset: str) -> None:
+        """Columns and measures as they are wanted; Refused where a table is missing."""
         there = set(self._client.tables(dataset))
         missing = [name for name in self._tables if name not in there]
         if missing:
@@ -192,10 +188,11 @@ class Destination:
                 f"dataset {self._name!r} ({dataset}) has no table {missing[0]!r} and no call can add one: "
                 f"{choices_of(self._case)}"
             )
+        for table in self._definition["tables"]:
+            self._client.put_table(dataset, table)
 
     def _described(self, dataset: str) -> dict[str, object]:
-        wanted = json.dumps(self._definition, sort_keys=True)
-        return {DATASET_ID: dataset, DATASET_NAME: self._name, DEFINITION: wanted, FEED: ""}
+        return {DATASET_ID: dataset, DATASET_NAME: self._name, DEFINITION: self._wanted, FEED: ""}
 
     def _begin_again(self, newest: int, values: Mapping[str, object]) -> None:
         fresh = {LAST_BATCH: -1, NEWEST_BUCKET: "", EMPTYING: 1, "stopped": "", **values}

@@ -26,7 +26,8 @@ from reporting.sinks.journal import Journal, Parcel, add_counts
 from reporting.sinks.lock import only_sink
 from reporting.sinks.messages import BATCH_HEADER, FEED_HEADER, ROW_HEADER, check_columns, messages
 from reporting.sinks.messenger import Messenger, Target
-from reporting.sinks.planner import LAST_BATCH, NEWEST_BUCKET, TICK, Planner
+from reporting.sinks.patience import backoff, empty_outbox
+from reporting.sinks.planner import FEED, LAST_BATCH, NEWEST_BUCKET, TICK, Planner
 from reporting.sinks.values import CUT, NULLED
 from reporting.usecase import UseCase
 
@@ -35,9 +36,6 @@ log = logging.getLogger(__name__)
 NAME = "eventstream"
 MODE = "at least once"
 EXACT_BY = f"drop repeats of {FEED_HEADER}, {BATCH_HEADER}, {ROW_HEADER}"
-FEED = "feed"
-FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 60.0
 # What one batch may add of single predictions. No budget here asks for less; memory does.
 MOST_SPOTLIGHT_ROWS = 1_000_000
 
@@ -103,10 +101,8 @@ class EventstreamSink(Sink):
             journal = Journal(self._state, read_only=True, sink=NAME)
         except WrongUse:
             return None
-        try:
+        with journal:
             return journal.get(FEED) or None
-        finally:
-            journal.close()
 
     def forget(self, *, drop: bool = False) -> None:
         if drop:
@@ -114,10 +110,8 @@ class EventstreamSink(Sink):
                 f"eventstream {self._target.where}: no call deletes messages: leave --drop out; readers tell what "
                 f"was before from the refill by its {FEED_HEADER}"
             )
-        with only_sink(self._state, self._case.name):
-            journal = Journal(self._state, sink=NAME)
+        with only_sink(self._state, self._case.name), Journal(self._state, sink=NAME) as journal:
             journal.put(**{FEED: "", "stopped": ""})
-            journal.close()
 
     def open(self) -> None:
         """Waits for the broker, and delivers what a crash left in the outbox.
@@ -192,14 +186,7 @@ class EventstreamSink(Sink):
         self._plan()
 
     def _empty_outbox(self) -> None:
-        attempt = 0
-        while (parcel := self._journal.next_parcel()) is not None:
-            try:
-                self._deliver(parcel)
-                attempt = 0
-            except Transient as error:
-                attempt += 1
-                self._wait_after(error, attempt)
+        empty_outbox(self._journal, self._deliver, self._wait_after)
 
     def _deliver(self, parcel: Parcel) -> None:
         batch, rows = self._rows_sent
@@ -227,8 +214,7 @@ class EventstreamSink(Sink):
     def _wait_after(self, error: Transient, attempt: int) -> None:
         self._end_if_closing()
         self._note(str(error))
-        longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempt, 20))
-        pause = longest * self._dice.uniform(0.5, 1.0)
+        pause = backoff(attempt, self._dice)
         log.warning("%s; again in %.1f s", error, pause)
         self._closing.wait(pause)
         self._end_if_closing()

@@ -75,6 +75,12 @@ class Journal:
             self._db.executescript(f"begin immediate; {SCHEMA} commit;")
         self._lock = threading.RLock()
 
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        self.close()
+
     def close(self) -> None:
         with self._lock:
             self._db.close()

@@ -24,6 +24,7 @@ THINNED = "spotlight_thinned"
 SILENT = "silent_buckets"
 PASSED_BY = "pulse_rows_beyond_retention"
 LAST_BATCH = "last_batch"
+FEED = "feed"
 NEWEST_BUCKET = "newest_bucket_no"
 TICK = "tick"
 BASE = "sequence_base"
@@ -111,6 +112,6 @@ class Planner:
             "select coalesce(max(cast(value as integer)), 0) from meta where key = ?", (TICK,)
         ).fetchone()
         put_meta(db, {TICK: before + 1})
-        (thinned,) = db.execute("select coalesce(sum(n), 0) from counts where name = ?", (THINNED,)).fetchone()
-        rows = self._totals.rows(before + 1, thinned + counts[THINNED], counts)
+        left_out = self._journal.counts().get(THINNED, 0) + counts[THINNED]
+        rows = self._totals.rows(before + 1, left_out, counts)
         return parcels(batch, TOTALS, rows, base)

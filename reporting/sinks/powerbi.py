@@ -18,7 +18,8 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -49,14 +50,13 @@ from reporting.sinks.destination import (
 )
 from reporting.sinks.journal import Journal, Parcel
 from reporting.sinks.lock import only_sink, only_writer
+from reporting.sinks.patience import backoff, empty_outbox, persistently
 from reporting.sinks.planner import LAST_BATCH, Planner
 from reporting.sinks.powerbi_status import status_of
 from reporting.usecase import UseCase
 
 log = logging.getLogger(__name__)
 
-FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 60.0
 # Waits are slept in slices, so that a sink that is being closed does not sleep on for an hour.
 SLICE_SECONDS = 5.0
 # So long after a POST its number is looked for before it is sent again: a service may show a number late. Where it is
@@ -124,33 +124,23 @@ class PowerBISink(Sink):
             journal = Journal(self._state, read_only=True)
         except WrongUse:
             return
-        try:
+        with journal:
             check_definition(self._case, journal.get(DEFINITION), journal.get(DATASET_NAME), self._definition)
-        finally:
-            journal.close()
 
     def followed(self) -> str | None:
         try:
             journal = Journal(self._state, read_only=True)
         except WrongUse:
             return None
-        try:
+        with journal:
             # A dataset of another name has none of the batches.
             return (journal.get(FEED) or None) if journal.get(DATASET_NAME) == self._name else None
-        finally:
-            journal.close()
 
     def forget(self, *, drop: bool = False) -> None:
-        locks = self._take_locks()
-        try:
-            journal = Journal(self._state)
-            try:
-                forget_dataset(self._client, journal, self._name, drop=drop)
-            finally:
-                journal.close()
-        finally:
-            for lock in locks:
-                lock.close()
+        with ExitStack() as held:
+            for lock in self._take_locks():
+                held.enter_context(lock)
+            forget_dataset(self._client, held.enter_context(Journal(self._state)), self._name, drop=drop)
 
     def open(self) -> None:
         """Finds or makes the dataset, and delivers what a crash left in the outbox.
@@ -167,7 +157,7 @@ class PowerBISink(Sink):
             )
             try:
                 with self._telling():
-                    self._persistently(self._destination.ready)
+                    persistently(self._destination.ready, self._wait_after)
                     self._planner = Planner(self._case, self._journal, self._budget, self._clock)
                     self._empty_outbox()
             except BaseException:
@@ -203,21 +193,15 @@ class PowerBISink(Sink):
         if before == feed:
             return
         if before or int(self._journal.get(LAST_BATCH, "-1")) >= 0:
-            self._persistently(lambda: self._destination.start_over(feed))
+            persistently(lambda: self._destination.start_over(feed), self._wait_after)
             self._planner = Planner(self._case, self._journal, self._budget, self._clock)
-        self._journal.put(**{FEED: feed})
+        else:
+            self._journal.put(**{FEED: feed})
 
     # Sending what is in the outbox.
 
     def _empty_outbox(self) -> None:
-        backoff = 0
-        while (parcel := self._journal.next_parcel()) is not None:
-            try:
-                self._deliver(parcel)
-                backoff = 0
-            except Transient as error:
-                backoff += 1
-                self._wait_after(error, backoff)
+        empty_outbox(self._journal, self._deliver, self._wait_after)
 
     def _deliver(self, parcel: Parcel) -> None:
         if parcel.doubt and self._has_landed(parcel):
@@ -267,22 +251,11 @@ class PowerBISink(Sink):
 
     # Waiting and telling.
 
-    def _persistently(self, call: Callable[[], None]) -> None:
-        attempt = 0
-        while True:
-            try:
-                call()
-                return
-            except Transient as error:
-                attempt += 1
-                self._wait_after(error, attempt)
-
     def _wait_after(self, error: Transient, attempt: int) -> None:
         self._note(error)
         if self._closing.is_set():
             raise error
-        longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempt, 20))
-        pause = error.retry_after if error.retry_after is not None else longest * self._dice.uniform(0.5, 1.0)
+        pause = error.retry_after if error.retry_after is not None else backoff(attempt, self._dice)
         log.log(logging.WARNING if attempt > 1 else logging.INFO, "%s; again in %.1f s", error, pause)
         self._wait(pause)
 
@@ -300,18 +273,18 @@ class PowerBISink(Sink):
         n = int(self._journal.get(counter, "0")) + 1
         self._journal.put(last_error=str(error), last_error_at=self._clock(), **{counter: n})
 
-    def _telling(self) -> _Telling:
-        return _Telling(self)
-
-    def note_stop(self, error: LivegoldError) -> None:
-        """Keeps the cause of a stop for `livegold status`."""
-        if not self._closing.is_set():
-            self._journal.put(stopped=str(error))
-            self._note(error)
-
-    def note_running(self) -> None:
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """A LivegoldError that gets out is kept as the cause of the stop, for `livegold status`."""
         if self._journal.get("stopped"):
             self._journal.put(stopped="")
+        try:
+            yield
+        except LivegoldError as error:
+            if not self._closing.is_set():
+                self._journal.put(stopped=str(error))
+                self._note(error)
+            raise
 
     def _take_locks(self) -> list[IO[str]]:
         """One sink on a state, and one writer of a dataset on this machine."""
@@ -321,17 +294,3 @@ class PowerBISink(Sink):
         except BaseException:
             file.close()
             raise
-
-
-class _Telling:
-    """Around a call: a LivegoldError that gets out is kept as the cause of the stop."""
-
-    def __init__(self, sink: PowerBISink) -> None:
-        self._sink = sink
-
-    def __enter__(self) -> None:
-        self._sink.note_running()
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, LivegoldError):
-            self._sink.note_stop(error)

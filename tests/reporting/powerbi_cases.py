@@ -18,8 +18,8 @@ from reporting.powerbi.auth import TokenProvider
 from reporting.powerbi.client import PowerBIClient
 from reporting.powerbi.http import Session
 from reporting.service.server import LocalService
+from reporting.service.stored_rows import StoredRows
 from reporting.sinks.base import FeedBatch
-from reporting.sinks.delivered import LocalRows
 from reporting.sinks.powerbi import PowerBISink
 from reporting.usecase import Dimension, Feature, Field, Model, Spotlight, UseCase
 
@@ -155,7 +155,7 @@ def sink_of(service: LocalService, state: Path, time: Time, client: PowerBIClien
 
 def rows_of(service: LocalService, dataset: str, table: str) -> list[dict[str, Any]]:
     """What the service stored."""
-    return LocalRows(service.endpoint.api, dataset, Session(service.endpoint.ca)).rows(table)
+    return StoredRows(service.endpoint.api, dataset, Session(service.endpoint.ca)).rows(table)
 
 
 def set_fault(service: LocalService, **fault: Any) -> None:

@@ -13,7 +13,8 @@ import pytest
 from reporting.settings import Settings, load
 from reporting.usecase import UseCase, load_use_case
 from reporting.usecases.taxi_events import history
-from stream_cases import QUICK_START, events_frame
+from stream_cases import events_frame
+from streams.java import QUICK_START
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -12,9 +12,6 @@ from reporting.usecases.taxi_events import generate_labelled
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-QUICK_START = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
-"""A JVM that compiles once and not well: most of a short run would be compiling well."""
-
 Labelled = list[tuple[str, tuple[str | None, bytes]]]
 
 

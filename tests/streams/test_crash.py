@@ -19,7 +19,8 @@ from deltalake import DeltaTable
 from reporting.lake import Lake
 from reporting.settings import Settings, load
 from reporting.usecase import UseCase
-from stream_cases import QUICK_START, gold_rows, made_events, publish_events
+from stream_cases import gold_rows, made_events, publish_events
+from streams.java import QUICK_START
 from streams.models import Registry
 from streams.reconcile import reconcile
 

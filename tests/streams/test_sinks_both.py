@@ -15,8 +15,8 @@ from confluent_kafka import Consumer, TopicPartition
 from reporting.cli.sinks import make_sinks
 from reporting.powerbi.http import Session
 from reporting.service.server import LocalService
+from reporting.service.stored_rows import StoredRows
 from reporting.settings import Settings
-from reporting.sinks.delivered import LocalRows
 from reporting.usecase import UseCase
 from stream_cases import made_events, publish_events
 from streams.switch import Pipeline
@@ -73,7 +73,7 @@ def test_powerbi_and_eventstream_run_side_by_side_and_get_the_same_rows(
             sinks = make_sinks(["powerbi", "eventstream"], settings, case)
             Pipeline(spark, case, settings, sinks).run("batch", threading.Event())
         said = {name: sink.status() for name, sink in sinks.items()}
-        stored = LocalRows(settings["powerbi.api"], said["powerbi"]["dataset"], Session(settings["powerbi.ca"]))
+        stored = StoredRows(settings["powerbi.api"], said["powerbi"]["dataset"], Session(settings["powerbi.ca"]))
         given: dict[str, list[dict[str, Any]]] = {}
         for message in messages(broker.servers, live):
             given.setdefault(message.pop("table"), []).append(message)
