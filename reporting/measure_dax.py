@@ -30,6 +30,7 @@ and products.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from reporting.measure_context import BUCKET, BUCKET_NO
@@ -94,12 +95,20 @@ def _calculate(measure: Measure, table: str, filters: list[str]) -> str:
 
 
 def _arithmetic(expression: Expression, table: str) -> list[str]:
-    """Lines: a variable for each aggregate, one for each step that may be blank, and the result after RETURN."""
-    lines = []
-    for aggregate in expression.aggregates:
-        column = f"{table}[{aggregate.name}]"
-        value = f"SUM({column}) + 0" if aggregate.additive else f"{aggregate.merge.upper()}({column})"
-        lines.append(f"VAR _{aggregate.name} = {value}")
+    return arithmetic_dax(expression, {a: _aggregate(a, table) for a in expression.aggregates})
+
+
+def _aggregate(aggregate: Aggregate, table: str) -> str:
+    column = f"{table}[{aggregate.name}]"
+    return f"SUM({column}) + 0" if aggregate.additive else f"{aggregate.merge.upper()}({column})"
+
+
+def arithmetic_dax(expression: Expression, values: Mapping[Aggregate, str]) -> list[str]:
+    """Lines: a variable for each aggregate, one for each step that may be blank, and the result after RETURN.
+
+    `values` has the DAX of each aggregate.
+    """
+    lines = [f"VAR _{aggregate.name} = {values[aggregate]}" for aggregate in expression.aggregates]
     known: dict[Expression, str] = {}
     result = _operand(expression, lines, known)
     return [*lines, f"RETURN {result}"]

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from sqlglot import exp
 
 from reporting.measure_context import BUCKET, BUCKET_NO, Context, Filter
+from reporting.measure_dax import COMPLETE_TICK, TICK
 from reporting.measures import (
     Aggregate,
     Arithmetic,
@@ -24,6 +25,7 @@ from reporting.measures import (
     Expression,
     Last,
     Measure,
+    Rejected,
     Root,
     Scope,
     SoFar,
@@ -31,6 +33,7 @@ from reporting.measures import (
 
 # CTE names that no table of a user has.
 _PARTIALS, _TIMES, _ENDS, _GROUPS = "livegold_partials", "livegold_times", "livegold_ends", "livegold_groups"
+_TICK = "livegold_tick"
 
 
 def sql_over_predictions(
@@ -76,8 +79,36 @@ def sql_over_pulse(
     return select.sql(dialect=dialect, identify=True, pretty=pretty)
 
 
+def sql_over_push(
+    measures: Measure | Iterable[Measure],
+    pulse: str | exp.Expression,
+    totals: str | exp.Expression,
+    by: Sequence[str] = (),
+    where: Iterable[Filter] = (),
+    *,
+    dialect: str = "duckdb",
+    bucket_seconds: int = 60,
+    pretty: bool = False,
+) -> str:
+    """A SELECT over the rows of a push dataset: so far over Totals at the newest complete tick, the rest over Pulse.
+
+    What `measure_dax.dax_for_push` says, in SQL. A group is there when Totals or Pulse has a row of it.
+    """
+    context = Context.of(measures, by, where, bucket_seconds)
+    source = _table(totals, dialect)
+    newest = exp.select(exp.Max(this=_column(COMPLETE_TICK))).from_(exp.alias_(source.copy(), "t", table=True))
+    tick = exp.select("*").from_(exp.alias_(source, "p", table=True))
+    tick = tick.where(exp.EQ(this=_column(TICK, "p"), expression=newest.subquery()))
+    select = _select(context, _table(pulse, dialect), None, {_TICK: tick}, exp.to_table(_TICK))
+    return select.sql(dialect=dialect, identify=True, pretty=pretty)
+
+
 def _select(
-    context: Context, pulse: exp.Expression, times: exp.Expression | None, ctes: dict[str, exp.Select]
+    context: Context,
+    pulse: exp.Expression,
+    times: exp.Expression | None,
+    ctes: dict[str, exp.Select],
+    totals: exp.Expression | None = None,
 ) -> exp.Select:
     dimensions = context.by_dimensions
     if context.needs_times:
@@ -89,9 +120,14 @@ def _select(
         ctes[_ENDS] = exp.select(newest).from_(_TIMES)
     if dimensions:
         groups = exp.select(*[_column(d, "p") for d in dimensions]).distinct()
-        ctes[_GROUPS] = groups.from_(exp.alias_(pulse.copy(), "p", table=True)).where(*_dimension_filters(context))
+        of_pulse = groups.from_(exp.alias_(pulse.copy(), "p", table=True)).where(*_dimension_filters(context))
+        ctes[_GROUPS] = of_pulse
+        if totals is not None:
+            of_totals = groups.from_(exp.alias_(totals.copy(), "p", table=True)).where(*_dimension_filters(context))
+            ctes[_GROUPS] = exp.union(of_pulse, of_totals, distinct=True)
     for scope in context.scopes:
-        ctes[_scope_name(scope)] = _scope_select(context, scope, pulse)
+        source = totals if totals is not None and isinstance(scope, SoFar) else pulse
+        ctes[_scope_name(scope)] = _scope_select(context, scope, source)
 
     select = exp.select(
         *[_column(b, _TIMES if b in (BUCKET, BUCKET_NO) else _GROUPS) for b in context.by],
@@ -143,6 +179,8 @@ def _scope_select(context: Context, scope: Scope, pulse: exp.Expression) -> exp.
 def _over_rows(aggregate: Aggregate) -> exp.Expression:
     if isinstance(aggregate, Count):
         return exp.Count(this=exp.Star(), big_int=True)
+    if isinstance(aggregate, Rejected):
+        return exp.Literal.number(0)
     column = _column(aggregate.columns[0], "p")
     if isinstance(aggregate, CountIf):
         return exp.Count(this=exp.case().when(column, exp.Literal.number(1)), big_int=True)

@@ -331,6 +331,28 @@ class Max(_OfColumn):
         return _merged("max", (row[self.column] for row in rows))
 
 
+@dataclass(frozen=True)
+class Rejected(Aggregate):
+    """The number of events that went to quarantine, in the bucket in which they arrived.
+
+    They are no predictions and have no dimensions: over predictions it is 0, and in pulse their rows are "unknown" in
+    every dimension.
+    """
+
+    name: str = "rejected"
+    merge: ClassVar[str] = "sum"
+
+    def __post_init__(self) -> None:
+        self._validate(None, "rejected")
+
+    @property
+    def sql(self) -> str:
+        return "count(CASE WHEN false THEN 1 END)"
+
+    def of_rows(self, rows: Iterable[Row]) -> Value:
+        return 0
+
+
 def mean(column: str) -> Expression:
     """The mean of a numeric column over the rows where it is not null; blank where it is null in all of them."""
     return Sum(column) / CountOf(column)
@@ -390,7 +412,7 @@ class Measure:
         if not isinstance(self.expression, Expression) or not self.expression.aggregates:
             raise SpecificationError(
                 f"measure {self.name!r}: the expression {self.expression!r} has no aggregate; "
-                f"use {choices(kind.__name__ for kind in (Count, CountIf, CountOf, Sum, Min, Max))} in it"
+                f"use {choices(kind.__name__ for kind in (Count, CountIf, CountOf, Sum, Min, Max, Rejected))} in it"
             )
         if not isinstance(self.scope, SoFar | Last | ByBucket):
             raise SpecificationError(

@@ -24,7 +24,9 @@ from sqlglot import expressions as exp
 from reporting.errors import SpecificationError, choices
 
 if TYPE_CHECKING:
+    from reporting.derived import AtCutOff, Ratio
     from reporting.measures import Aggregate, Measure
+    from reporting.pages import Page, State
 
 SIMPLE_TYPES = ("string", "int", "double", "boolean", "timestamp")
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
@@ -56,6 +58,8 @@ SCORED = (
     ("fp", "boolean", "predicted positive, was negative"),
     ("tn", "boolean", "predicted negative, was negative"),
     ("fn", "boolean", "predicted negative, was positive"),
+    ("expected", "double", "score where the outcome is known: its sum is how many positives the model expects"),
+    ("expected_variance", "double", "score times (1 - score) where the outcome is known: the variance of that number"),
     ("unknown", "boolean", "the outcome is not known"),
     ("late", "boolean", "arrived later after event_time than the use case calls punctual"),
     ("severity", "double", "how much the prediction is worth seeing by itself; higher is more"),
@@ -177,6 +181,10 @@ class UseCase:
     measures: tuple[Measure, ...]
     spotlight: Spotlight
     description: str = ""
+    ratios: tuple[Ratio, ...] = ()
+    cut_offs: tuple[AtCutOff, ...] = ()
+    states: tuple[State, ...] = ()
+    pages: tuple[Page, ...] = ()
     event_id: str | None = None
     time_zone: str = "UTC"
     derived: tuple[Derived, ...] = ()
@@ -191,7 +199,11 @@ class UseCase:
     file_row: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
+        # Not at the top: what checks a report knows use cases.
+        from reporting.page_checks import check_report
+
         _Validation(self).run()
+        check_report(self)
 
     @cached_property
     def all_dimensions(self) -> tuple[Dimension, ...]:
@@ -266,7 +278,7 @@ def _columns(rows: Iterable[tuple[str, str, str]]) -> tuple[Column, ...]:
 def aggregate_type(aggregate: Aggregate, types: Mapping[str, str]) -> str:
     """Spark SQL type of an aggregate over columns of `types`: counts bigint, sums of decimals ten digits wider."""
     kind = type(aggregate).__name__
-    if kind in ("Count", "CountIf", "CountOf"):
+    if kind in ("Count", "CountIf", "CountOf", "Rejected"):
         return "bigint"
     source = types[aggregate.columns[0]]
     if kind in ("Min", "Max"):

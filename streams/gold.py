@@ -8,7 +8,8 @@ The order of a batch, and why a crash between any two steps loses and repeats no
 4. **Predictions are the first write and the record of the batch**: the commit carries the query, the batch, the model's
    version and the digest of the use case. A replay that finds it writes no prediction again.
 5. Quarantine, pulse and spotlight follow, side by side. Pulse and spotlight are computed from the predictions *as
-   committed*, never from the batch: whatever model is champion by then, pulse sums what is in gold.
+   committed*, never from the batch: whatever model is champion by then, pulse sums what is in gold. Where a measure
+   counts what was rejected, pulse has rows for that too: what is rejected is the same in every replay.
 
 Every write carries its own `txnAppId` (query, table) and the batch as `txnVersion`, so that Delta skips what is there.
 """
@@ -28,7 +29,8 @@ from pyspark.sql import functions as F
 
 from reporting.errors import WrongUse
 from reporting.lake import Lake
-from reporting.usecase import UseCase
+from reporting.measures import Rejected
+from reporting.usecase import UNKNOWN, UseCase
 from streams.cleanse import SOURCE, Cleanser, raw_events
 from streams.dimensions import Dimensions
 from streams.repeats import KEY_COLUMNS, RecentKeys
@@ -145,7 +147,9 @@ class GoldWriter:
         # Good rows need their bytes no more (raw has them), and bytes are most of what is kept.
         bytes_of_bad = {n: F.when(~F.col("ok"), F.col(n)) for n in ("key", "value")}
         keep = {"ok", "key", "value", *SOURCE, "event_id", "event_time", "score", "predicted", "outcome", "late"}
-        keep |= {"tp", "fp", "tn", "fn", "unknown", "score_band"} | {c.name for c in self.case.event_columns}
+        keep |= {"tp", "fp", "tn", "fn", "expected", "expected_variance", "unknown", "score_band"} | {
+            c.name for c in self.case.event_columns
+        }
         return frame.withColumns(bytes_of_bad).select(*[c for c in frame.columns if c in keep])
 
     def _repeats(self, good: DataFrame) -> pa.Table:
@@ -193,7 +197,7 @@ class GoldWriter:
             .where((F.col("query_id") == query_id) & (F.col("batch_id") == batch_id))
         )
         steps: list[Callable[[], None]] = [
-            lambda: self._write_pulse(committed, query_id, batch_id),
+            lambda: self._write_pulse(committed, bad, query_id, batch_id),
             lambda: self._write_spotlight(committed, query_id, batch_id),
         ]
         if bad is not None:
@@ -211,16 +215,33 @@ class GoldWriter:
         self._idempotent(writer, "quarantine", query_id, batch_id).save(self.lake.quarantine)
         self._reached("quarantine")
 
-    def _write_pulse(self, committed: DataFrame, query_id: str, batch_id: int) -> None:
+    def _write_pulse(self, committed: DataFrame, bad: DataFrame | None, query_id: str, batch_id: int) -> None:
         case = self.case
         keys = ["bucket", "bucket_no", *(d.name for d in case.all_dimensions)]
         sums = [F.expr(a.sql).alias(a.name) for a in case.aggregates]
         rows = committed.groupBy(*keys).agg(*sums)
+        if bad is not None and any(isinstance(a, Rejected) for a in case.aggregates):
+            rows = rows.unionByName(self._rejected(bad))
         rows = rows.withColumns({"query_id": F.lit(query_id), "batch_id": F.lit(batch_id).cast("bigint")})
         rows = rows.select(*[F.col(c.name).cast(c.type).alias(c.name) for c in case.pulse_columns]).coalesce(1)
         writer = rows.write.format("delta").mode("append")
         self._idempotent(writer, "pulse", query_id, batch_id).save(self.lake.pulse)
         self._reached("pulse")
+
+    def _rejected(self, bad: DataFrame) -> DataFrame:
+        """Rows of pulse for what goes to quarantine: by bucket of arrival, for a bad event has no time to trust."""
+        case = self.case
+        bucket_no = F.floor(F.unix_seconds("arrival") / case.bucket_seconds).cast("bigint")
+        rows = bad.groupBy(bucket_no.alias("bucket_no")).agg(F.count("*").alias("rejected_here"))
+        rows = rows.withColumn("bucket", F.timestamp_seconds(F.col("bucket_no") * case.bucket_seconds))
+        types = {c.name: c.type for c in case.pulse_columns}
+        columns = [F.col("bucket"), F.col("bucket_no"), *(F.lit(UNKNOWN).alias(d.name) for d in case.all_dimensions)]
+        for a in case.aggregates:
+            value = F.lit(0 if a.additive else None)
+            columns.append(
+                (F.col("rejected_here") if isinstance(a, Rejected) else value).cast(types[a.name]).alias(a.name)
+            )
+        return rows.select(*columns)
 
     def _write_spotlight(self, committed: DataFrame, query_id: str, batch_id: int) -> None:
         spotlight = self.case.spotlight

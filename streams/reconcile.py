@@ -104,7 +104,7 @@ def reconcile(
             start = spark_factory or _own_session(settings)
             repeats, said = account_for(db, case, arrow_dataset(tables["raw"]), "pulse" in tables, start)
             problems += said
-        if {"predictions", "pulse"} <= set(tables):
+        if {"predictions", "pulse", "quarantine"} <= set(tables):
             problems += compare_pulse(db, case)
         if {"predictions", "spotlight"} <= set(tables):
             problems += compare_spotlight(db, case)

@@ -18,7 +18,7 @@ import sqlglot
 
 from reporting.errors import ServiceUnavailable
 from reporting.lake import Lake
-from reporting.measures import DOUBLE_TOLERANCE, Aggregate
+from reporting.measures import DOUBLE_TOLERANCE, Aggregate, Rejected
 from reporting.settings import Settings
 from reporting.sql import arrow_dataset, open_table
 from reporting.usecase import UseCase, aggregate_type
@@ -43,8 +43,28 @@ def compare_pulse(db: duckdb.DuckDBPyConnection, case: UseCase) -> list[str]:
         db.execute("CREATE OR REPLACE TEMP TABLE early (query_id VARCHAR, batch_id BIGINT)")
         if early:
             db.executemany("INSERT INTO early VALUES (?, ?)", list(early))
-        problems += _compare_aggregates(db, case, aggregates)
+        problems += _compare_aggregates(db, case, [a for a in aggregates if not isinstance(a, Rejected)])
+        problems += [p for a in aggregates if isinstance(a, Rejected) for p in _compare_rejected(db, case, a)]
     return problems
+
+
+def _compare_rejected(db: duckdb.DuckDBPyConnection, case: UseCase, aggregate: Aggregate) -> list[str]:
+    """What pulse counts as rejected against quarantine, by bucket of arrival."""
+    rows = db.execute(
+        f"""
+        WITH counted AS (
+            SELECT epoch_us(arrival) // {case.bucket_seconds * 1_000_000} AS bucket_no, count(*) AS n FROM quarantine
+            SEMI JOIN pulse USING (query_id, batch_id) ANTI JOIN early USING (query_id, batch_id) GROUP BY ALL),
+        kept AS (
+            SELECT bucket_no, sum("{aggregate.name}") AS n FROM pulse ANTI JOIN early USING (query_id, batch_id)
+            GROUP BY ALL HAVING n > 0)
+        SELECT bucket_no, counted.n, kept.n FROM counted FULL JOIN kept USING (bucket_no)
+        WHERE counted.n IS DISTINCT FROM kept.n ORDER BY 1 LIMIT {EXAMPLES}
+        """
+    ).fetchall()
+    return [
+        f"pulse counts {there or 0} rejected (bucket_no {no}), quarantine has {here or 0}" for no, here, there in rows
+    ]
 
 
 def _by_first_batch(
@@ -78,7 +98,9 @@ def _compare_aggregates(db: duckdb.DuckDBPyConnection, case: UseCase, aggregates
         recounted AS (
             SELECT {names}, {sums} FROM predictions ANTI JOIN unfinished USING (query_id, batch_id)
             ANTI JOIN early USING (query_id, batch_id) GROUP BY {names}),
-        kept AS (SELECT {names}, {partial} FROM pulse ANTI JOIN early USING (query_id, batch_id) GROUP BY {names})
+        kept AS (
+            SELECT {names}, {partial} FROM pulse ANTI JOIN early USING (query_id, batch_id)
+            WHERE {_of_predictions(case)} GROUP BY {names})
         SELECT count(*) OVER (), {", ".join(f'coalesce(r."{k}", p."{k}")' for k in keys[1:])}, {both}
         FROM recounted r FULL JOIN kept p ON {same_keys} WHERE {differs} ORDER BY ALL LIMIT {EXAMPLES}
         """
@@ -88,6 +110,11 @@ def _compare_aggregates(db: duckdb.DuckDBPyConnection, case: UseCase, aggregates
         more = "; ..." if rows[0][0] > len(rows) else ""
         problems.append(f"pulse differs from predictions in {rows[0][0]:,} rows: {shown}{more}")
     return problems
+
+
+def _of_predictions(case: UseCase) -> str:
+    """True for the rows of pulse that sum predictions: others count what was rejected."""
+    return " AND ".join(f'coalesce("{a.name}", 0) = 0' for a in case.aggregates if isinstance(a, Rejected)) or "true"
 
 
 def _unfinished(db: duckdb.DuckDBPyConnection) -> list[str]:

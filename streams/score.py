@@ -93,6 +93,8 @@ def judged(case: UseCase, frame: DataFrame) -> DataFrame:
                 "fp": F.coalesce(yes & ~known, F.lit(False)),
                 "tn": F.coalesce(~yes & ~known, F.lit(False)),
                 "fn": F.coalesce(~yes & known, F.lit(False)),
+                "expected": F.when(known.isNotNull(), F.col("score")),
+                "expected_variance": F.when(known.isNotNull(), F.col("score") * (1 - F.col("score"))),
                 "unknown": known.isNull(),
                 "late": late,
                 "score_band": F.get(bands, band),

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from reporting.bench.demand import LATEST_SECONDS, Demand, Spell
 from reporting.bench.population import Mixture, Population
-from reporting.measures import Aggregate, Count, CountIf, CountOf, Max, Min
+from reporting.measures import Aggregate, Count, CountIf, CountOf, Max, Min, Rejected
 from reporting.usecase import Column, UseCase
 
 # Every so many usual batches one has values that Power BI refuses or cuts.
@@ -172,6 +172,8 @@ class Simulation:
             return pa.array(draw.binomial(counts, 0.3) if known is None else known, pa.int64())
         if isinstance(aggregate, CountOf):
             return pa.array(draw.binomial(counts, 0.98), pa.int64())
+        if isinstance(aggregate, Rejected):
+            return pa.array(np.zeros(len(counts), dtype=np.int64))
         column = self._sums[aggregate.name]
         if isinstance(aggregate, Min | Max):
             return _numbers(column, draw.gamma(2.0, 10.0, len(counts)))

@@ -1,7 +1,7 @@
 """The push dataset of a use case, in the REST API's JSON. Derives and checks; sends nothing.
 
 Tables: Pulse, Totals and Spotlight with the columns gold has, and one for each dimension (key, label, order), related
-many-to-one and in one direction to the three. All measures are in Pulse.
+many-to-one and in one direction to the three; the table of cut-offs is related to none. All measures are in Pulse.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from reporting.derived import CUT_OFF_TABLE
 from reporting.errors import SpecificationError
-from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS, dax_for_push, dax_of_tick
+from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS, dax_of_tick
+from reporting.model import ModelMeasure, model_measures, slicing_tables
 from reporting.powerbi.limits import (
     MAX_COLUMNS_PER_TABLE,
     MAX_RELATIONSHIPS,
@@ -24,7 +26,7 @@ from reporting.usecase import Column, UseCase
 SPOTLIGHT = "Spotlight"
 FACT_TABLES = (PULSE, TOTALS, SPOTLIGHT)
 # Names that other tables of the model have or will have.
-TAKEN_NAMES = (*FACT_TABLES, "Now", "Predictions", "Buckets")
+TAKEN_NAMES = (*FACT_TABLES, CUT_OFF_TABLE, "Now", "Predictions", "Buckets")
 WRITTEN_BY_GOLD = ("query_id", "batch_id")
 # How many rows of Spotlight the budget had no room for, since the start: in the last row of a tick, 0 in the others.
 LEFT_OUT = "spotlight_left_out"
@@ -77,7 +79,7 @@ def dimension_columns() -> tuple[Column, ...]:
 def push_dataset(case: UseCase, name: str = "") -> Json:
     """The body of the call that creates the dataset. SpecificationError where it would pass a limit or be refused."""
     tables = [_fact_table(case, table) for table in FACT_TABLES]
-    tables += [_dimension_table(d.table) for d in case.all_dimensions]
+    tables += [_dimension_table(table) for table in slicing_tables(case).values()]
     relationships = [
         {
             "name": f"{table} {dimension.name}",
@@ -107,7 +109,7 @@ def _fact_table(case: UseCase, table: str) -> Json:
         columns = [{**c, "isHidden": False} if c["name"] == "bucket" else c for c in columns]
     made: Json = {"name": table, "columns": columns}
     if table == PULSE:
-        made["measures"] = [*(_measure(case, m) for m in case.measures), _left_out()]
+        made["measures"] = [*(_measure(m) for m in model_measures(case, "push")), _left_out()]
     return made
 
 
@@ -124,8 +126,8 @@ def _column(column: Column, *, hidden: bool) -> Json:
     return made
 
 
-def _measure(case: UseCase, measure: Any) -> Json:
-    made: Json = {"name": measure.name, "expression": dax_for_push(measure, case.bucket_seconds)}
+def _measure(measure: ModelMeasure) -> Json:
+    made: Json = {"name": measure.name, "expression": measure.dax}
     if measure.format:
         made["formatString"] = measure.format
     if measure.description:

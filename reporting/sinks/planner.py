@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from reporting.measure_dax import PULSE, TOTALS
+from reporting.model import slicing_tables
 from reporting.powerbi.dataset import SPOTLIGHT
 from reporting.powerbi.limits import MAX_ROWS_BASIC_FIFO
 from reporting.sinks.base import FeedBatch
@@ -39,7 +40,7 @@ class Planner:
         self._budget = budget
         self._clock = clock
         self._maker = RowMaker(case)
-        self._tables = {d.name: d.table for d in case.all_dimensions}
+        self._tables = slicing_tables(case)
         self._additive = [a.name for a in case.aggregates if a.additive]
         self._totals = Totals(case, journal.totals())
 

@@ -16,9 +16,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reporting.derived import CUT_OFF
 from reporting.errors import SpecificationError
 from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS
 from reporting.measures import add
+from reporting.model import cut_off_rows
 from reporting.powerbi.dataset import LEFT_OUT, SPOTLIGHT, data_type, dimension_columns, fact_columns
 from reporting.powerbi.limits import DECIMAL_DIGITS, DECIMAL_SCALE, INT64_LEAST, INT64_MOST
 from reporting.sinks.values import DOUBLE_MOST, NULLED, converter
@@ -78,7 +80,10 @@ class RowMaker:
     def dimensions(
         self, tables: Mapping[str, pa.Table], rows: Iterable[Row], known: Mapping[str, Mapping[str, int]]
     ) -> dict[str, list[Row]]:
-        """By dimension, the rows of values that are not `known`: those handed over, and those that `rows` use."""
+        """By dimension, the rows of values that are not `known`: those handed over, and those that `rows` use.
+
+        The cut-offs, if the use case has any, are rows like these, all of them the first time.
+        """
         used = list(rows)
         found: dict[str, list[Row]] = {}
         for name in self._dimensions:
@@ -96,6 +101,8 @@ class RowMaker:
                     fresh[key] = {"key": key, "label": key, "order": last}
             if fresh:
                 found[name] = _converted(fresh.values(), dimension_columns(), Counter())
+        if self._case.cut_offs and CUT_OFF not in known:
+            found[CUT_OFF] = _converted(cut_off_rows(), dimension_columns(), Counter())
         return found
 
 

@@ -6,7 +6,23 @@ on nor counted in the quality of the model. No feature may know the tip; `total`
 
 from __future__ import annotations
 
-from reporting.measures import Count, CountIf, Last, Measure, Sum, mean, sqrt
+from reporting.derived import AtCutOff, Ratio
+from reporting.measures import ByBucket, Count, CountIf, Last, Measure, Rejected, Sum, mean, sqrt
+from reporting.pages import (
+    Chart,
+    ConfusionMatrix,
+    CutOffSlider,
+    Exceptions,
+    Header,
+    Page,
+    Ranking,
+    Row,
+    Slicer,
+    State,
+    Tile,
+    TimeRange,
+    Trend,
+)
 from reporting.usecase import (
     Check,
     Derived,
@@ -29,6 +45,12 @@ ACCURACY = (TP + TN) / KNOWN
 PRECISION = TP / (TP + FP)
 RECALL = TP / (TP + FN)
 F1 = 2 * TP / (2 * TP + FP + FN)
+GENEROUS = (TP + FN) / KNOWN
+EXPECTED, DEVIATION = Sum("expected"), sqrt(Sum("expected_variance"))
+ALL_EVENTS = Count() + Rejected()
+# A driver who is told of a generous trip takes it before another: worth 3 dollars when it is one, and 2 lost when not.
+EARNED = 3 * TP - 2 * FP
+EARNED_WITHOUT = 3 * (TP + FN) - 2 * (FP + TN)
 
 USECASE = UseCase(
     name="taxi_tips",
@@ -117,25 +139,178 @@ USECASE = UseCase(
         Dimension("borough", "pickup_borough", BOROUGHS, description="where the trip began"),
         Dimension("payment", "payment", ("credit card", "cash", "no charge", "dispute"), description="how it was paid"),
     ),
+    bucket_seconds=10,
     measures=(
         Measure("Trips", Count(), format="#,0", description="trips scored so far"),
-        Measure("Trips, last 15 min", Count(), scope=Last(15), format="#,0"),
+        Measure("Trips, last 15 min", Count(), Last(15), "#,0"),
+        Measure("Trips, last 2 min", Count(), Last(2), "#,0"),
+        Measure("Trips a minute", 6 * Count(), ByBucket(), "#,0", "trips of the bucket, times its length in minutes"),
         Measure("Generous expected", CountIf("predicted"), format="#,0", description="trips the model calls generous"),
         Measure("Generous share expected", CountIf("predicted") / Count(), format="0.0%"),
         Measure("Accuracy", ACCURACY, format="0.0%", description="of the trips whose tip is known"),
-        Measure("Accuracy, last 15 min", ACCURACY, scope=Last(15), format="0.0%"),
-        Measure("Precision", PRECISION, format="0.0%", description="generous, of those called generous"),
-        Measure("Recall", RECALL, format="0.0%", description="called generous, of those that were"),
-        Measure("F1", F1, format="0.000"),
+        Measure("Accuracy, last 15 min", ACCURACY, Last(15), "0.0%"),
+        Measure("Accuracy, last 2 min", ACCURACY, Last(2), "0.0%", "of the trips whose tip is known"),
         Measure(
             "Always yes or no", (TP + FN) / KNOWN, format="0.0%", description="share of generous trips: the baseline"
         ),
+        Measure("Always no, last 2 min", (FP + TN) / KNOWN, Last(2), "0.0%", "accuracy of always saying not generous"),
+        Measure("Precision", PRECISION, format="0.0%", description="generous, of those called generous"),
+        Measure("Recall", RECALL, format="0.0%", description="called generous, of those that were"),
+        Measure("F1", F1, format="0.000"),
+        Measure("Generous share", GENEROUS, Last(2), "0.0%", "generous trips, of those whose tip is known"),
+        Measure("Expected, low", (EXPECTED - 3 * DEVIATION) / KNOWN, Last(2), "0.0%", "3 deviations below expected"),
+        Measure("Expected, high", (EXPECTED + 3 * DEVIATION) / KNOWN, Last(2), "0.0%", "3 deviations above expected"),
+        Measure("Said generous, was", TP, format="#,0"),
+        Measure("Said generous, was not", FP, format="#,0"),
+        Measure("Said not generous, was", FN, format="#,0"),
+        Measure("Said not generous, was not", TN, format="#,0"),
         Measure("Outcome unknown", CountIf("unknown"), format="#,0", description="trips whose tip is not recorded"),
         Measure("Late trips", CountIf("late"), format="#,0", description="arrived later than punctual"),
+        Measure("Events rejected", Rejected(), format="#,0", description="events in quarantine"),
+        Measure("Rejected, last 2 min", Rejected() / ALL_EVENTS, Last(2), "0.0%", "events in quarantine, of all"),
+        Measure(
+            "Earned", EARNED, format="$#,0", description="3 for each generous trip that was called so, less 2 if not"
+        ),
+        Measure(
+            "Earned without a model", EARNED_WITHOUT, format="$#,0", description="if every trip were called generous"
+        ),
+        Measure("Earned with the model, more", EARNED - EARNED_WITHOUT, format="$#,0"),
         Measure("Fares", Sum("fare"), format="$#,0.00", description="US dollars"),
         Measure("Mean fare", mean("fare"), format="$0.00"),
-        Measure("Mean score", mean("score"), format="0.000"),
+        Measure("Mean score", mean("score"), format="0.0%"),
+        Measure("Was generous", GENEROUS, format="0.0%", description="generous trips, of those whose tip is known"),
         Measure("Quality (geometric)", sqrt(PRECISION * RECALL), format="0.000", description="Fowlkes-Mallows index"),
+    ),
+    ratios=(
+        Ratio(
+            "Pace",
+            "Trips, last 2 min",
+            "Trips, last 15 min",
+            2 / 15,
+            description="trips of the last 2 minutes beside those of the last 15: 100% is as usual",
+        ),
+    ),
+    cut_offs=(
+        AtCutOff("Precision at cut-off", PRECISION, description="generous, of those that would be called generous"),
+        AtCutOff("Recall at cut-off", RECALL, description="would be called generous, of those that were"),
+        AtCutOff("Accuracy at cut-off", ACCURACY),
+        AtCutOff("Earned at cut-off", EARNED, "$#,0"),
+    ),
+    states=(
+        State("Accuracy, last 2 min", 0.70, 0.60),
+        State("Pace", 0.7, 0.3, ("as usual", "slow", "silent")),
+        State("Rejected, last 2 min", 0.08, 0.15, ("clean", "watch", "flood")),
+        State("Earned with the model, more", 0.0, -1.0, ("pays", "even", "costs")),
+    ),
+    pages=(
+        Page(
+            "Live",
+            (
+                Row((Header(width=8), Slicer("borough", width=2), TimeRange(width=2)), 0.7),
+                Row(
+                    (
+                        Tile("Trips", width=3),
+                        Tile("Accuracy, last 2 min", "Always no, last 2 min", width=3),
+                        Tile("Pace", width=3),
+                        Tile("Rejected, last 2 min", width=3),
+                    ),
+                    1.3,
+                ),
+                Row(
+                    (
+                        Trend(("Trips a minute",), tooltip="Trips", width=4, title="Trips a minute"),
+                        Trend(
+                            ("Generous share",),
+                            ("Expected, low", "Expected, high"),
+                            width=4,
+                            title="Generous trips: what came, and what the model expects",
+                        ),
+                        Ranking("borough", ("Trips", "Trips, last 2 min", "Pace"), tooltip="Trips", width=4),
+                    ),
+                    2.4,
+                ),
+                Row(
+                    (
+                        Exceptions(
+                            ("event_time", "borough", "pickup_zone", "fare", "tip", "score", "outcome", "severity"),
+                            title="Worst misses",
+                        ),
+                    ),
+                    1.8,
+                ),
+            ),
+            description="to read from across the room",
+        ),
+        Page(
+            "Model",
+            (
+                Row((Header(width=8), Slicer("model_version", width=2), Slicer("borough", width=2)), 0.7),
+                Row(
+                    (
+                        Trend(
+                            ("Accuracy, last 2 min", "Always no, last 2 min"),
+                            width=6,
+                            title="Accuracy, and that of always saying no",
+                        ),
+                        ConfusionMatrix(
+                            measures=(
+                                "Said generous, was",
+                                "Said generous, was not",
+                                "Said not generous, was",
+                                "Said not generous, was not",
+                            ),
+                            width=3,
+                        ),
+                        Chart("score_band", ("Mean score", "Was generous"), width=3, title="Calibration by score band"),
+                    ),
+                    2.2,
+                ),
+                Row(
+                    (
+                        CutOffSlider(width=3),
+                        Tile("Precision at cut-off", width=2),
+                        Tile("Recall at cut-off", width=2),
+                        Tile("Earned at cut-off", width=2),
+                        Tile("Earned with the model, more", width=3, title="Earned more than without a model"),
+                    ),
+                    1.2,
+                ),
+                Row(
+                    (
+                        Chart("cut_off", ("Earned at cut-off",), "line", width=4, title="Earned by cut-off"),
+                        Chart("model_version", ("Trips",), "columns", width=4, title="Trips by model version"),
+                        Ranking("model_version", ("Trips", "Accuracy", "Precision", "Recall"), width=4),
+                    ),
+                    1.9,
+                ),
+            ),
+            description="how good the model is, and what it earns",
+        ),
+        Page(
+            "Borough",
+            (
+                Row((Header(),), 0.6),
+                Row(tuple(Tile(m, width=3) for m in ("Trips", "Accuracy", "Pace", "Mean fare")), 1.2),
+                Row(
+                    (
+                        Trend(("Trips a minute",), width=6),
+                        Chart("score_band", ("Mean score", "Was generous"), width=6, title="Calibration by score band"),
+                    ),
+                    2.2,
+                ),
+                Row(
+                    (Exceptions(("event_time", "pickup_zone", "dropoff_zone", "fare", "tip", "score", "severity")),), 2
+                ),
+            ),
+            kind="drillthrough",
+            dimension="borough",
+            description="one borough",
+        ),
+        Page(
+            "Trips",
+            (Row((Tile("Trips a minute", width=6), Tile("Mean fare", width=6))), Row((Tile("Accuracy"),))),
+            kind="tooltip",
+        ),
     ),
     spotlight=Spotlight(
         severity="CASE WHEN fp OR fn THEN abs(score - 0.5) * 2 ELSE 0 END * double(fare)",

@@ -18,6 +18,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from reporting.measure_context import Among, Between, Filter
+from reporting.measure_dax import COMPLETE_TICK, TICK
 from reporting.measure_python import partial_rows
 from reporting.measures import (
     Aggregate,
@@ -144,6 +145,30 @@ def pulse_of(batches: Iterable[Sequence[dict]], measures: Sequence[Measure]) -> 
     return [row for batch in batches for row in partial_rows(aggregates, batch, tuple(DIMENSIONS))]
 
 
+def totals_of(batches: Sequence[Sequence[dict]], asked: Sequence[Measure]) -> list[dict]:
+    """Totals after these batches: a complete tick for each, between ticks that were cut or are in doubt."""
+    additive = [a for a in distinct_aggregates(asked) if a.additive]
+    rows: list[dict] = []
+    tick = 0
+    for number in range(1, len(batches) + 1):
+        so_far = pulse_of(batches[:number], asked)
+        combinations = list(dict.fromkeys(tuple(r[d] for d in DIMENSIONS) for r in so_far))
+        for whole in (False, True, False):
+            tick += 1
+            of_tick = []
+            for combination in combinations:
+                mine = [r for r in so_far if tuple(r[d] for d in DIMENSIONS) == combination]
+                of_tick.append(
+                    {"tick": tick, "complete_tick": 0}
+                    | dict(zip(DIMENSIONS, combination, strict=True))
+                    | {a.name: a.of_partials(mine) for a in additive}
+                )
+            if whole and of_tick:
+                of_tick[-1]["complete_tick"] = tick
+            rows += of_tick if whole else [*of_tick[:-1], *of_tick[:1]]
+    return rows
+
+
 def silent_rows(bucket_nos: Iterable[int], measures: Sequence[Measure]) -> list[dict]:
     """What a sink sends for buckets in which nothing came: zeros (and no minimum)."""
     return [
@@ -185,14 +210,23 @@ def _typed(value: Any, kind: pa.DataType) -> Any:
 
 
 def database(
-    rows: Sequence[dict], pulse: Sequence[dict], measures: Sequence[Measure], buckets: Sequence[dict] = ()
+    rows: Sequence[dict],
+    pulse: Sequence[dict],
+    measures: Sequence[Measure],
+    buckets: Sequence[dict] = (),
+    totals: Sequence[dict] = (),
 ) -> duckdb.DuckDBPyConnection:
-    """An in-memory database with the tables predictions, pulse and buckets."""
+    """An in-memory database with the tables predictions, pulse, buckets and totals."""
     connection = duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False})
     connection.register("predictions", arrow_table(rows, COLUMN_TYPES))
     value_types = {a.name: aggregate_type(a) for a in distinct_aggregates(measures)}
     connection.register("pulse", arrow_table(pulse, value_types))
     connection.register("buckets", arrow_table(buckets, {}, dimensions=False))
+    ticks = {TICK: pa.int64(), COMPLETE_TICK: pa.int64()}
+    sums = {a.name: aggregate_type(a) for a in distinct_aggregates(measures) if a.additive}
+    # Rows of Totals have no time.
+    timeless = [{"bucket": None, "bucket_no": None, **row} for row in totals]
+    connection.register("totals", arrow_table(timeless, {**ticks, **sums}))
     return connection
 
 

@@ -26,6 +26,7 @@ from measure_cases import (
     groupings,
     measures,
     pulse_of,
+    totals_of,
 )
 from reporting.errors import SpecificationError
 from reporting.measure_context import Among, Between, Filter
@@ -98,30 +99,6 @@ class Model:
             ["m"], self.tables, {"m": dax}, context, relationships=self.relationships
         )
         return result["m"]
-
-
-def totals_of(batches: Sequence[Sequence[dict]], asked: Sequence[Measure]) -> list[dict]:
-    """Totals after these batches: a complete tick for each, between ticks that were cut or are in doubt."""
-    additive = [a for a in distinct_aggregates(asked) if a.additive]
-    rows: list[dict] = []
-    tick = 0
-    for number in range(1, len(batches) + 1):
-        so_far = pulse_of(batches[:number], asked)
-        combinations = list(dict.fromkeys(tuple(r[d] for d in DIMENSIONS) for r in so_far))
-        for whole in (False, True, False):
-            tick += 1
-            of_tick = []
-            for combination in combinations:
-                mine = [r for r in so_far if tuple(r[d] for d in DIMENSIONS) == combination]
-                of_tick.append(
-                    {"tick": tick, "complete_tick": 0}
-                    | dict(zip(DIMENSIONS, combination, strict=True))
-                    | {a.name: a.of_partials(mine) for a in additive}
-                )
-            if whole and of_tick:
-                of_tick[-1]["complete_tick"] = tick
-            rows += of_tick if whole else [*of_tick[:-1], *of_tick[:1]]
-    return rows
 
 
 def _assert_dax_says_what_python_says(model: Model, rendered, expected, asked, by, where) -> None:

@@ -21,10 +21,11 @@ from measure_cases import (
     measures,
     pulse_of,
     silent_rows,
+    totals_of,
 )
 from reporting.measure_context import Among, Between
 from reporting.measure_python import evaluate
-from reporting.measure_sql import sql_over_predictions, sql_over_pulse
+from reporting.measure_sql import sql_over_predictions, sql_over_pulse, sql_over_push
 from reporting.measures import ByBucket, Count, CountIf, Last, Max, Measure, Min, SoFar, Sum, mean, sqrt
 
 DIALECTS = ["spark", "databricks", "tsql", "postgres", "duckdb"]
@@ -42,6 +43,16 @@ def test_sql_over_predictions_and_over_pulse_say_what_python_says(batches, asked
     assert_same_answer(over_predictions, expected, asked, by)
     assert_same_answer(over_pulse, expected, asked, by)
     assert_same_answer(evaluate(asked, pulse, by, where, partial=True), expected, asked, by)
+
+
+@settings(max_examples=20, deadline=None)
+@given(batches=batches, asked=measures(push=True), by=groupings, where=filters)
+def test_sql_over_a_push_dataset_says_what_python_says(batches, asked, by, where):
+    rows = [row for batch in batches for row in batch]
+    pulse, totals = pulse_of(batches, asked), totals_of(batches, asked)
+    with database(rows, pulse, asked, totals=totals) as connection:
+        found = answers(connection, sql_over_push(asked, "pulse", "totals", by, where))
+    assert_same_answer(found, evaluate(asked, rows, by, where), asked, by)
 
 
 @settings(max_examples=20, deadline=None)

@@ -16,7 +16,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from reporting.lake import Lake
 from reporting.measure_dax import PULSE
-from reporting.measures import ByBucket, Count, CountIf, Measure, Min, Sum, mean
+from reporting.measures import ByBucket, Count, CountIf, Measure, Min, Rejected, Sum, mean
 from reporting.settings import Settings, load
 from reporting.sinks.journal import Journal, Parcel, add_parcels
 from reporting.sinks.powerbi import state_dir
@@ -50,6 +50,7 @@ CASE = UseCase(
         Measure("Amount", Sum("amount")),
         Measure("Mean weight", mean("weight")),
         Measure("Smallest", Min("amount"), scope=ByBucket()),
+        Measure("Refused", Rejected()),
     ),
     spotlight=Spotlight("double(amount)", "severity > 5", ("amount",), limit=2),
     repeats_within_hours=1,
@@ -91,7 +92,7 @@ class Made:
         reasons = ["amount is not decimal(10,2): much", "at is missing"]
         written = {"reasons": reasons, "query_id": "q", "batch_id": 0}
         self.quarantine: Rows = [position(BAD) | {"key": None, "value": self.lines[BAD]} | written]
-        self.pulse = pulse_of(self.predictions)
+        self.pulse = [*pulse_of(self.predictions), rejected(BAD)]
         self.spotlight = [p for p in self.predictions if p["offset"] in (4, 9)]
         self.without: set[str] = set()
 
@@ -160,6 +161,14 @@ def pulse_of(predictions: Rows) -> Rows:
         dict(zip(keys, key, strict=True)) | {a.name: a.of_rows(rows) for a in CASE.aggregates}
         for key, rows in groups.items()
     ]
+
+
+def rejected(i: int) -> dict[str, Any]:
+    """The row of pulse for an event in quarantine: in the bucket in which it arrived, of no dimension."""
+    number = int(position(i)["arrival"].timestamp()) // 60
+    row = {"bucket": datetime.fromtimestamp(number * 60, UTC), "bucket_no": number, "query_id": "q", "batch_id": i // 5}
+    row |= dict.fromkeys(("kind", "score_band", "model_version"), "unknown")
+    return row | {a.name: 0 if a.additive else None for a in CASE.aggregates} | {"rejected": 1}
 
 
 def parsed(columns: str) -> list[Column]:
@@ -232,6 +241,8 @@ def test_a_row_too_few_or_too_many_is_named(made: Made, change: Callable[[Made],
         (lambda m: m.pulse[0].update(kind="crate"), "pulse differs from predictions in 2 rows"),
         (lambda m: m.pulse.pop(0), "events is not there, recounted 2"),
         (lambda m: m.pulse.append(m.pulse[0]), "pulse differs from predictions in 1 rows"),
+        (lambda m: m.pulse.pop(), "pulse counts 0 rejected (bucket_no 29539441), quarantine has 1"),
+        (lambda m: m.pulse[-1].update(rejected=2), "pulse counts 2 rejected (bucket_no 29539441), quarantine has 1"),
         (lambda m: m.spotlight.append(predicted(BAD)), "spotlight has 1 event not in predictions: e3"),
         (lambda m: m.spotlight.append(m.spotlight[0]), "spotlight has 1 event more than once: e4"),
         (lambda m: m.spotlight.extend(predicted(i) for i in (0, 1)), "spotlight has 3 rows of batch 0, 2 at most"),
@@ -262,7 +273,7 @@ def test_a_batch_cut_off_between_predictions_and_pulse_is_not_yet_caught_up(made
 @pytest.mark.spark
 def test_gold_behind_raw_is_not_yet_caught_up_and_names_how_far(made: Made, spark: SparkSession) -> None:
     made.predictions = [p for p in made.predictions if p["batch_id"] == 0]
-    made.pulse = pulse_of(made.predictions)
+    made.pulse = [*pulse_of(made.predictions), rejected(BAD)]
     made.spotlight = made.spotlight[:1]
     found = made.compare(spark_factory=lambda: spark)
     # The repeat of an event that gold has is one already.
@@ -286,7 +297,7 @@ def test_a_repeat_after_the_hours_is_an_event_of_its_own(made: Made) -> None:
     later = predicted(2) | {"arrival": START + timedelta(hours=2), "offset": REPEAT, "batch_id": 1}
     made.raw[REPEAT]["arrival"] = later["arrival"]
     made.predictions.append(later)
-    made.pulse = pulse_of(made.predictions)
+    made.pulse = [*pulse_of(made.predictions), rejected(BAD)]
     assert made.compare().problems == ()
     later["arrival"] = START + timedelta(minutes=59)
     found = made.compare()
@@ -326,7 +337,7 @@ def test_a_repeat_with_other_blanks_is_told_by_the_pipelines_own_parser(made: Ma
 @pytest.mark.spark
 def test_what_is_missing_is_told_apart_from_repeats(made: Made, spark: SparkSession) -> None:
     made.predictions = [p for p in made.predictions if p["offset"] not in (1, 2)]
-    made.pulse = pulse_of(made.predictions)
+    made.pulse = [*pulse_of(made.predictions), rejected(BAD)]
     made.quarantine = []
     found = made.compare(spark_factory=lambda: spark)
     assert found.repeats == 0
@@ -350,7 +361,7 @@ def test_the_same_bytes_are_no_repeat_when_they_came_before_their_time(made: Mad
 @pytest.mark.spark
 def test_a_run_that_writes_meanwhile_is_told_of(made: Made, spark: SparkSession) -> None:
     made.predictions = [p for p in made.predictions if p["offset"] != 1]
-    made.pulse = pulse_of(made.predictions)
+    made.pulse = [*pulse_of(made.predictions), rejected(BAD)]
 
     def spark_while_raw_is_written() -> SparkSession:
         raw = DeltaTable(Lake.of(made.settings, CASE.name).raw)
