@@ -33,6 +33,9 @@ create table if not exists dimension_keys (
 create table if not exists counts (name text primary key, n integer not null) without rowid;
 create table if not exists posts (no integer primary key autoincrement, at real not null, rows integer not null);
 create index if not exists posts_by_time on posts (at);
+create table if not exists fed (
+    query_id text not null, gold_batch integer not null, batch integer not null, tick integer not null,
+    primary key (query_id, gold_batch)) without rowid;
 """
 
 
@@ -161,7 +164,7 @@ class Journal:
         What was sent lately stays: it has used up budget.
         """
         with self.transaction() as db:
-            for table in ("outbox", "ledger", "totals", "dimension_keys", "counts"):
+            for table in ("outbox", "ledger", "totals", "dimension_keys", "counts", "fed"):
                 db.execute(f"delete from {table}")
             put_meta(db, values)
 
@@ -219,6 +222,20 @@ class Journal:
                 "select coalesce(sum(rows), 0) from ledger where table_name = ? and accepted > ?", (table, since)
             )
             return int(found.fetchone()[0])
+
+    def fed(self, query_id: str, gold_batch: int) -> tuple[int, int] | None:
+        """(number of the delivered batch, its tick of Totals) that a batch of gold went into; None for not yet."""
+        with self._lock:
+            sql = "select batch, tick from fed where query_id = ? and gold_batch = ?"
+            row = self._db.execute(sql, (query_id, gold_batch)).fetchone()
+        return None if row is None else (int(row[0]), int(row[1]))
+
+    def accepted_of(self, batch: int) -> tuple[int, int, float | None]:
+        """(rows accepted, POSTs still waiting, newest acceptance) of a delivered batch."""
+        with self._lock:
+            row = self._db.execute("select sum(rows), max(accepted) from ledger where batch = ?", (batch,)).fetchone()
+            (waiting,) = self._db.execute("select count(*) from outbox where batch = ?", (batch,)).fetchone()
+        return int(row[0] or 0), int(waiting), None if row[1] is None else float(row[1])
 
     def sums(self, table: str) -> list[str]:
         with self._lock:

@@ -82,6 +82,7 @@ class Planner:
                 )
                 if merged:
                     found += self._tick(db, batch.number, base, counts)
+                self._note_fed(db, batch)
                 add_parcels(db, [*found, *pulse, *spots])
                 add_counts(db, counts)
                 put_meta(db, {LAST_BATCH: batch.number, f"written_{LAST_BATCH}_at": self._clock()})
@@ -92,6 +93,19 @@ class Planner:
             self._totals = Totals(self._case, self._journal.totals())
             raise
         self._budget.forget_old()
+
+    def _note_fed(self, db: sqlite3.Connection, batch: FeedBatch) -> None:
+        """Which batches of gold are in this one, and in which tick: what tells where a single event has got to."""
+        if not {"query_id", "batch_id"} <= set(batch.pulse.column_names):
+            return
+        (tick,) = db.execute(
+            "select coalesce(max(cast(value as integer)), 0) from meta where key = ?", (TICK,)
+        ).fetchone()
+        pairs = (
+            batch.pulse.select(["query_id", "batch_id"]).group_by(["query_id", "batch_id"]).aggregate([]).to_pylist()
+        )
+        rows = [(pair["query_id"], pair["batch_id"], batch.number, tick) for pair in pairs]
+        db.executemany("insert or replace into fed values (?, ?, ?, ?)", rows)
 
     def replace_tick(self, batch: int) -> None:
         """A tick in doubt is not repeated: the whole of a new one takes the place of what is left of it."""
