@@ -20,6 +20,7 @@ setup: .venv/ready
 .venv/ready-for-tests: .venv/ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 	  -e '.[spark,models,local,test,templates,lint]'
+	@$(BIN)/python -m dashboards.checks.tools
 	@touch $@
 
 demo: .venv/ready
@@ -32,7 +33,7 @@ lint: .venv/ready-for-tests
 
 test: lint
 	@# What needs no Spark runs beside what does, and is shown after it.
-	@$(BIN)/python -m pytest tests/reporting > .pytest-reporting.log 2>&1 & beside=$$!; \
+	@$(BIN)/python -m pytest tests/reporting tests/dashboards > .pytest-reporting.log 2>&1 & beside=$$!; \
 	$(BIN)/python -m pytest tests/streams; streams=$$?; \
 	wait $$beside; reporting=$$?; cat .pytest-reporting.log; \
 	exit $$((streams ? streams : reporting))

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pyspark
 
+from reporting.cache import cache_folder
 from reporting.errors import WrongUse
-from streams.java import QUICK_START, cache_folder, check_java
+from streams.java import QUICK_START, check_java
 
 MAKE_SECONDS = 300
 

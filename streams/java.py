@@ -27,11 +27,6 @@ def check_java() -> Path:
     return _checked(os.environ.get("JAVA_HOME", ""), os.environ.get("PATH", ""))
 
 
-def cache_folder() -> Path:
-    """Where livegold keeps what makes a start of Java quicker, for all homes of this user."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "livegold"
-
-
 def java_home() -> Path:
     """The folder that JAVA_HOME should hold for `check_java()`, symbolic links resolved."""
     return check_java().resolve().parent.parent

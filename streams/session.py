@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 import pyspark
 from pyspark.sql import SparkSession
 
+from reporting.cache import cache_folder
 from reporting.settings import Settings
 from streams.archive import java_option
-from streams.java import cache_folder, check_java
+from streams.java import check_java
 
 KAFKA = f"org.apache.spark:spark-sql-kafka-0-10_2.13:{pyspark.__version__}"
 

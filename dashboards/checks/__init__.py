@@ -1,0 +1,9 @@
+"""Checks of report templates: Microsoft's parsers, schemas and validator, and what no tool looks at.
+
+Not for whether the numbers are right: that DAX equals SQL is tested with the measures.
+"""
+
+from dashboards.checks.finding import Finding
+from dashboards.checks.run import check, check_all
+
+__all__ = ["Finding", "check", "check_all"]

@@ -1,0 +1,51 @@
+"""Microsoft's report validator: roles, formatting objects and properties, layout, theme. Not for fields of the model.
+
+It is run without its schemas, which it would fetch: `dashboards.checks.schemas` does that part offline.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from dashboards.checks import node
+from dashboards.checks.finding import Finding, Problem, findings, not_run
+from dashboards.checks.template import Template
+from dashboards.checks.toolbox import Tools
+
+CHECK = "report validator"
+_PACKAGE = "@microsoft/powerbi-report-authoring-cli"
+_SCRIPT = Path(__file__).with_suffix(".mjs")
+
+
+def check(templates: Sequence[Template], tools: Tools) -> list[list[Finding]]:
+    """For each template, in one start of the validator. Its warnings (a kind of visual it does not know) are problems
+    too: a template has standard visuals only.
+    """
+    missing = tools.missing_node(_PACKAGE)
+    entry = tools.node_modules / _PACKAGE / "dist" / "index.js"
+    reports = [str(t.report.absolute()) for t in templates]
+    try:
+        answers = [] if missing else node.answer(_SCRIPT, [str(entry), *reports], tools.node_modules)
+    except node.NoAnswer as error:
+        missing = str(error)
+    if missing:
+        return [not_run(CHECK, missing) for _ in templates]
+    return [findings(CHECK, _problems(t, answer)) for t, answer in zip(templates, answers, strict=True)]
+
+
+def _problems(template: Template, answer: dict[str, Any]) -> Iterator[Problem]:
+    if "problem" in answer:
+        yield Problem(template.place(template.report), answer["problem"])
+        return
+    for code, group in answer["diagnostics"].items():
+        for item in group["items"]:
+            file = item.get("file", "")
+            text = item["message"].removesuffix(f": {file}") if file else item["message"]
+            yield Problem(f"{_place(template, file)} {item.get('path', '')}".strip(), f"{text} ({code})")
+
+
+def _place(template: Template, file: str) -> str:
+    return Path(os.path.relpath(file or template.report.absolute(), template.folder.absolute())).as_posix()
