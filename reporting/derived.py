@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from reporting.errors import SpecificationError, choices
@@ -56,7 +57,10 @@ class Ratio:
     description: str = ""
 
     def dax(self, push: bool) -> str:
-        return f"DIVIDE(CONVERT([{self.of}], DOUBLE), CONVERT([{self.to}], DOUBLE) * {self.factor!r})"
+        divided = f"DIVIDE(CONVERT(__of, DOUBLE), CONVERT(__to, DOUBLE) * {_number(self.factor)})"
+        # In variables, because pbix-mcp 0.9.149 takes a comma in the name of a measure for the end of an argument.
+        named = f"VAR __of = [{self.of}]\nVAR __to = [{self.to}]\nRETURN\n"
+        return f"{named}    IF(ISBLANK(__of) || ISBLANK(__to), BLANK(), {divided})"
 
     def value(self, values: Mapping[str, Any]) -> float | None:
         of, to = values[self.of], values[self.to]
@@ -81,8 +85,12 @@ class Closed:
         return f"{self.of}, without the newest bucket, which is still open"
 
     def dax(self, push: bool) -> str:
-        newest = f"CALCULATE(MAX({PULSE}[{BUCKET_NO}]), REMOVEFILTERS({PULSE}))"
-        return f"VAR __newest = {newest}\nRETURN\n    IF(MAX({PULSE}[{BUCKET_NO}]) < __newest, [{self.of}])"
+        highest = f"MAX({PULSE}[{BUCKET_NO}])"
+        newest = f"VAR __newest = CALCULATE({highest}, REMOVEFILTERS({PULSE}))"
+        # Of the time context alone: a point at which a dimension's value has no row is as open as the others of it.
+        here = f"VAR __here = CALCULATE({highest}, ALLEXCEPT({PULSE}, {PULSE}[{BUCKET}], {PULSE}[{BUCKET_NO}]))"
+        value = f"VAR __value = [{self.of}]"
+        return f"{newest}\n{here}\n{value}\nRETURN\n    IF(__here < __newest && NOT ISBLANK(__here), __value)"
 
     def value(self, values: Mapping[str, Any], is_newest: bool) -> Value:
         """`is_newest`: the newest bucket in the context is the newest there is."""
@@ -254,7 +262,14 @@ def place_of(state: State, value: Any) -> int | None:
     return 1
 
 
+def _number(value: float) -> str:
+    """Digits without an exponent, which read back as the same double."""
+    digits = format(Decimal(repr(float(value))), "f")
+    return f"({digits})" if value < 0 else digits
+
+
 def _by_state(state: State, said: list[str], blank: str) -> str:
     good, bad = (">=", "<=") if state.good > state.bad else ("<=", ">=")
-    chosen = f"IF(__value {good} {state.good!r}, {said[0]}, IF(__value {bad} {state.bad!r}, {said[2]}, {said[1]}))"
+    least, most = _number(state.good), _number(state.bad)
+    chosen = f"IF(__value {good} {least}, {said[0]}, IF(__value {bad} {most}, {said[2]}, {said[1]}))"
     return f"VAR __value = [{state.measure}]\nRETURN\n    IF(ISBLANK(__value), {blank}, {chosen})"

@@ -41,6 +41,8 @@ COMMANDS = {
     "status": _Entry("reporting.cli.status", "Each query and sink: position, lag, rate, last error, budget."),
     "reconcile": _Entry("reporting.cli.reconcile", "Compares hub, raw, gold, quarantine and delivered."),
     "sql": _Entry("reporting.cli.sql", "SQL on the gold tables, without Spark."),
+    "report": _Entry("reporting.cli.report", "Writes the report template for Power BI Desktop, and checks it."),
+    "preview": _Entry("reporting.cli.preview", "The report in the browser, with rows as they arrive."),
     "refresh": _Entry("reporting.cli.refresh", "Runs, watches and schedules refreshes of a dataset."),
     "doctor": _Entry("reporting.cli.doctor", "Checks everything a run needs, and says what to do."),
     "broker": _Entry("reporting.cli.broker", "Runs a local Kafka until Ctrl-C."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -26,24 +25,6 @@ OWN_CHECKS = {"fields", "references", "names", "layout"}
 ALL_CHECKS = OWN_CHECKS | {"model parser", "power query", "schemas", "theme schema", "report validator"}
 
 Change = Callable[[Path], None]
-
-
-@pytest.fixture(scope="session")
-def schemas() -> Path:
-    """Microsoft's schemas, which are not part of the project."""
-    shared = os.environ.get("LIVEGOLD_SHARED", "")
-    if not shared:
-        pytest.skip("LIVEGOLD_SHARED is not set: no schemas here")
-    return Path(shared) / "schemas"
-
-
-@pytest.fixture(scope="session")
-def tools() -> Tools:
-    installed = Tools.installed()
-    missing = installed.missing_python() or installed.missing_node("@microsoft/powerquery-parser")
-    if missing:
-        pytest.skip(missing)
-    return installed
 
 
 @pytest.fixture

@@ -1,0 +1,158 @@
+"""How PBIR writes values, fields and formatting. Knows nothing of use cases, pages or what looks good.
+
+A *projection* puts a field into a role of a visual; an *entry* is one item of a formatting object's list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Json = dict[str, Any]
+
+_ADDRESS = "https://developer.microsoft.com/json-schemas/fabric"
+_REPORT = f"{_ADDRESS}/item/report"
+SCHEMAS = {
+    "pbip": f"{_ADDRESS}/pbip/pbipProperties/1.0.0/schema.json",
+    "platform": f"{_ADDRESS}/gitIntegration/platformProperties/2.1.0/schema.json",
+    "pbir": f"{_REPORT}/definitionProperties/2.0.0/schema.json",
+    "version": f"{_REPORT}/definition/versionMetadata/1.0.0/schema.json",
+    "report": f"{_REPORT}/definition/report/3.3.0/schema.json",
+    "pages": f"{_REPORT}/definition/pagesMetadata/1.1.0/schema.json",
+    "page": f"{_REPORT}/definition/page/2.1.0/schema.json",
+    "visual": f"{_REPORT}/definition/visualContainer/2.9.0/schema.json",
+    "mobile": f"{_REPORT}/definition/visualContainerMobileState/2.4.0/schema.json",
+}
+
+MIN = 3
+"""The aggregation that gives the first value of a text column."""
+
+# What formatting of one field over all values of the others is kept under; the two kinds of visual differ.
+_OF_CARD = {"data": [{"dataViewWildcard": {"matchingOption": 0}}]}
+_OF_TABLE = {"data": [{"dataViewWildcard": {"matchingOption": 1}}]}
+DEFAULT = {"id": "default"}
+"""Selector that most objects of a card and the states of a button need: without it they have no effect."""
+EVERY_VALUE = {**_OF_CARD, **DEFAULT}
+"""The same, for what a measure gives."""
+
+
+def as_bytes(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def stable_name(*parts: str) -> str:
+    """Twenty hexadecimal digits that say what something is, for names of pages, visuals and filters."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
+
+
+def literal(value: str | bool | int | float) -> Json:
+    """A bool, a text, a whole number (64 bit) or a double."""
+    if isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, str):
+        text = "'" + value.replace("'", "''") + "'"
+    else:
+        text = f"{value}L" if isinstance(value, int) else f"{value:g}D"
+    return {"expr": {"Literal": {"Value": text}}}
+
+
+def colour(hexadecimal: str) -> Json:
+    return {"solid": {"color": literal(hexadecimal)}}
+
+
+def colour_by(expression: Json) -> Json:
+    """A colour that a measure or a condition gives."""
+    return {"solid": {"color": {"expr": expression}}}
+
+
+def column(table: str, name: str) -> Json:
+    return {"Column": {"Expression": {"SourceRef": {"Entity": table}}, "Property": name}}
+
+
+def measure(table: str, name: str) -> Json:
+    return {"Measure": {"Expression": {"SourceRef": {"Entity": table}}, "Property": name}}
+
+
+def first_of(table: str, name: str) -> Json:
+    return {"Aggregation": {"Expression": column(table, name), "Function": MIN}}
+
+
+def projection(field: Json, shown: str = "") -> Json:
+    """`shown` takes the place of the field's own name where it is another."""
+    name = _property(field)
+    made: Json = {"field": field, "queryRef": query_ref(field), "nativeQueryRef": name}
+    if shown and shown != name:
+        made["displayName"] = shown
+    return made
+
+
+def query_ref(field: Json) -> str:
+    if "Aggregation" in field:
+        return f"Min({query_ref(field['Aggregation']['Expression'])})"
+    ((_, inside),) = field.items()
+    return f"{inside['Expression']['SourceRef']['Entity']}.{inside['Property']}"
+
+
+def _property(field: Json) -> str:
+    if "Aggregation" in field:
+        return f"First {_property(field['Aggregation']['Expression'])}"
+    ((_, inside),) = field.items()
+    return str(inside["Property"])
+
+
+def roles(**projections: Sequence[Json]) -> Json:
+    return {role: {"projections": list(of_role)} for role, of_role in projections.items()}
+
+
+def sort(field: Json, direction: str) -> Json:
+    return {"sort": [{"field": field, "direction": direction}], "isDefaultSort": False}
+
+
+def entry(selector: Mapping[str, Any] | None = None, /, **properties: str | bool | int | float | Json) -> Json:
+    """Plain values become literals; what is written already stays as it is."""
+    made: Json = {"properties": {n: v if isinstance(v, dict | list) else literal(v) for n, v in properties.items()}}
+    if selector is not None:
+        made["selector"] = dict(selector)
+    return made
+
+
+def in_card(field: Json) -> Json:
+    """Selector of one of a card's fields."""
+    return {**_OF_CARD, "metadata": query_ref(field)}
+
+
+def in_table(field: Json) -> Json:
+    """Selector of one of a table's columns."""
+    return {**_OF_TABLE, "metadata": query_ref(field)}
+
+
+def when_equal(field: Json, cases: Mapping[str, str]) -> Json:
+    """The value (a text) of the case that the field, a text, is equal to."""
+    return {
+        "Conditional": {
+            "Cases": [
+                {
+                    "Condition": {
+                        "Comparison": {"ComparisonKind": 0, "Left": field, "Right": literal(case)["expr"]},
+                    },
+                    "Value": literal(value)["expr"],
+                }
+                for case, value in cases.items()
+            ]
+        }
+    }
+
+
+def equals(table: str, name: str, value: int) -> Json:
+    """A filter of a slicer: the column has this value."""
+    source = {"Column": {"Expression": {"SourceRef": {"Source": "t"}}, "Property": name}}
+    comparison = {"ComparisonKind": 0, "Left": source, "Right": literal(value)["expr"]}
+    return {
+        "filter": {
+            "Version": 2,
+            "From": [{"Name": "t", "Entity": table, "Type": 0}],
+            "Where": [{"Condition": {"Comparison": comparison}}],
+        }
+    }

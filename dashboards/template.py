@@ -1,0 +1,110 @@
+"""A whole template: the project file, the report and the model it needs, as files and in a folder. Not for its parts.
+
+For `push` there is no semantic model in it: the report is connected to the push dataset in the service, whose
+definition is beside it in `dataset.json`. `python -m dashboards.template USECASE SOURCE FOLDER` writes one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from dashboards.checks.template import DATASET
+from dashboards.pbir import SCHEMAS, as_bytes
+from dashboards.placeholders import fill
+from dashboards.report import report_files, template_name
+from reporting.errors import WrongUse, choices
+from reporting.model import SOURCES, Source
+from reporting.powerbi.dataset import push_dataset
+from reporting.usecase import UseCase
+
+# What Power BI Desktop and git put beside a template; nothing of it is touched.
+_OF_OTHERS = (".gitignore", ".gitattributes", ".pbi")
+
+
+def template_files(case: UseCase, source: Source) -> dict[str, bytes]:
+    """Files by their path in the template's folder. Same use case and source: same bytes."""
+    name = template_name(case)
+    pbip = {
+        "$schema": SCHEMAS["pbip"],
+        "version": "1.0",
+        "artifacts": [{"report": {"path": f"{name}.Report"}}],
+        "settings": {"enableAutoRecovery": True},
+    }
+    report = report_files(case, source)
+    files = {f"{name}.pbip": as_bytes(pbip), **{f"{name}.Report/{path}": data for path, data in report.items()}}
+    if source == "push":
+        return {**files, DATASET: as_bytes(push_dataset(case))}
+    from dashboards.semantic_model import semantic_model_files
+
+    model = semantic_model_files(case, source)
+    return {**files, **{f"{name}.SemanticModel/{path}": data for path, data in model.items()}}
+
+
+def write_template(
+    case: UseCase, source: Source, folder: Path, values: Mapping[str, str] | None = None
+) -> tuple[Path, ...]:
+    """Writes the template and gives back its files. WrongUse for a folder with anything but a template of the use case.
+
+    `values` are put where a template leaves something open (`placeholders.fill`).
+    A template that is there is replaced, with what was changed in it; what Desktop keeps for itself stays.
+    """
+    files = fill(template_files(case, source), source, values or {})
+    _make_room(case, folder)
+    for path, data in files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    return tuple(folder / path for path in files)
+
+
+def _make_room(case: UseCase, folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise WrongUse(f"{folder} is a file: give a folder that is empty or not there yet")
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    name = template_name(case)
+    own = (f"{name}.pbip", f"{name}.Report", f"{name}.SemanticModel", DATASET)
+    foreign = [p.name for p in found if p.name not in (*own, *_OF_OTHERS)]
+    if foreign or (found and not _is_ours(case, folder)):
+        what = f"{foreign[0]!r}, which is" if foreign else "files that are"
+        raise WrongUse(f"{folder} has {what} no part of {case.name}'s template: give an empty folder or a new one")
+    for path in found:
+        if path.name not in own:
+            continue
+        if path.is_dir():
+            for inside in path.iterdir():
+                if inside.name not in _OF_OTHERS:
+                    shutil.rmtree(inside) if inside.is_dir() else inside.unlink()
+        else:
+            path.unlink()
+    model = folder / f"{name}.SemanticModel"
+    if model.is_dir() and not any(model.iterdir()):
+        model.rmdir()
+
+
+def _is_ours(case: UseCase, folder: Path) -> bool:
+    """Its report has the identity of the use case's."""
+    platform = folder / f"{template_name(case)}.Report" / ".platform"
+    if not platform.is_file():
+        return all(p.name in _OF_OTHERS for p in folder.iterdir())
+    try:
+        return bool(json.loads(platform.read_bytes()) == json.loads(report_files(case, "push")[".platform"]))
+    except ValueError:
+        return False
+
+
+def main(arguments: list[str]) -> None:
+    from reporting.usecase import load_use_case
+
+    if len(arguments) != 3 or arguments[1] not in SOURCES:
+        raise SystemExit(f"give a use case, {choices(SOURCES)}, and a folder")
+    name, source, folder = arguments
+    written = write_template(load_use_case(name), next(s for s in SOURCES if s == source), Path(folder))
+    print(f"{len(written)} files in {folder}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,42 @@
+"""`slicer`: what filters the page, and the slider of the cut-off."""
+
+from __future__ import annotations
+
+from dashboards import theme
+from dashboards.pbir import Json, colour, column, entry, equals, projection, sort
+from dashboards.visuals.container import of_data, on_card
+from dashboards.visuals.subject import Subject
+from reporting.derived import CUT_OFF_TABLE
+from reporting.measure_dax import PULSE
+from reporting.model import default_cut_off
+from reporting.pages import CutOffSlider, Slicer, TimeRange
+
+
+def of_dimension(subject: Subject, block: Slicer) -> Json:
+    title = block.title or subject.dimension(block.dimension)
+    field = subject.label(block.dimension)
+    objects = {"data": [entry(mode="Dropdown")]}
+    return _slicer(field, title, objects, f"Choose {title.lower()}: filters the page", sort(field, "Ascending"))
+
+
+def of_time(block: TimeRange) -> Json:
+    title = block.title or "Time (UTC)"
+    objects = {"data": [entry(mode="Between")]}
+    return _slicer(column(PULSE, "bucket"), title, objects, "From when to when the page looks")
+
+
+def of_cut_off(subject: Subject, block: CutOffSlider) -> Json:
+    start = default_cut_off(subject.case)
+    objects = {
+        "data": [entry(mode="Single", numericStart=float(start))],
+        "general": [entry(filter=equals(CUT_OFF_TABLE, "order", start))],
+        "slider": [entry(show=True, color=colour(theme.ACCENT))],
+    }
+    said = f"Cut-off in percent: from this score on the model says {subject.case.model.positive}"
+    return _slicer(column(CUT_OFF_TABLE, "order"), block.title or "Cut-off", objects, said)
+
+
+def _slicer(field: Json, title: str, objects: Json, said: str, order: Json | None = None) -> Json:
+    """Its own header is off: the title of the card says what it is."""
+    values = {"Values": [{**projection(field, title), "active": True}]}
+    return of_data("slicer", values, {**objects, "header": [entry(show=False)]}, on_card(title, said), order)
