@@ -156,3 +156,20 @@ def equals(table: str, name: str, value: int) -> Json:
             "Where": [{"Condition": {"Comparison": comparison}}],
         }
     }
+
+
+def above_zero(field: Json, of: str) -> Json:
+    """A filter of the visual named `of`: groups for which the measure is 0 or blank are left out."""
+    ((_, inside),) = field.items()
+    source = {"Measure": {"Expression": {"SourceRef": {"Source": "t"}}, "Property": inside["Property"]}}
+    comparison = {"ComparisonKind": 1, "Left": source, "Right": literal(0)["expr"]}
+    return {
+        "name": stable_name(of, "above zero", str(inside["Property"])),
+        "field": field,
+        "type": "Advanced",
+        "filter": {
+            "Version": 2,
+            "From": [{"Name": "t", "Entity": inside["Expression"]["SourceRef"]["Entity"], "Type": 0}],
+            "Where": [{"Condition": {"Comparison": comparison}}],
+        },
+    }

@@ -21,6 +21,8 @@ Who reads these files (the preview does) may rely on this:
   first. *Exceptions*: `tableEx`, sorted by severity.
 - *Chart.* `clusteredColumnChart`, `barChart` (`clusteredBarChart` for several measures) or `lineChart` over a label,
   in the label's own order.
+- Rankings and charts by a dimension leave out the values that never occurred: a filter of the visual (`Advanced`,
+  a measure above 0).
 - *ConfusionMatrix.* `cardVisual`, four measures in two rows of two: tp, fp, fn, tn.
 - *Slicers.* `slicer`, `data.mode` Dropdown, Between (`Pulse`.`bucket`) or Single (the cut-off; `general.filter` has
   the one at the start). A page's `visualInteractions` keep the slider off charts by cut-off (NoFilter).
@@ -36,12 +38,13 @@ import uuid
 
 from dashboards.layout import MARGIN, Box, Layout, lay_out
 from dashboards.mobile import phone_boxes
-from dashboards.pbir import SCHEMAS, Json, as_bytes, colour, column, entry, stable_name
+from dashboards.pbir import SCHEMAS, Json, above_zero, as_bytes, colour, column, entry, measure, stable_name
 from dashboards.placeholders import NO_ID, WORKSPACE
 from dashboards.theme import PAGE as GROUND
 from dashboards.theme import theme
 from dashboards.visuals import BACK_HEIGHT, BACK_WIDTH, Drawn, Subject, back_button, draw, page_name
 from reporting.derived import CUT_OFF
+from reporting.measure_dax import PULSE
 from reporting.model import Source, dimension_of, pages_of
 from reporting.pages import Header, Page
 from reporting.powerbi.dataset import dataset_name
@@ -151,6 +154,8 @@ def _page(subject: Subject, page: Page, source: Source, *, phone: bool) -> dict[
             "position": _position(one.box, order),
             "visual": one.visual,
         }
+        if one.met:
+            files[f"{place}/visual.json"]["filterConfig"] = {"filters": [above_zero(measure(PULSE, one.met), visual)]}
         if one.key in boxes:
             files[f"{place}/mobile.json"] = {
                 "$schema": SCHEMAS["mobile"],

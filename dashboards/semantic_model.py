@@ -24,6 +24,7 @@ from reporting.powerbi.dataset import (
     SPOTLIGHT,
     TAKEN_NAMES,
     WRITTEN_BY_GOLD,
+    column_format,
     data_type,
     dimension_columns,
     fact_columns,
@@ -37,7 +38,6 @@ WITH_PREDICTIONS: tuple[Source, ...] = ("databricks", "directlake")
 
 _SCHEMAS = "https://developer.microsoft.com/json-schemas/fabric"
 _TAGS = uuid.uuid5(uuid.NAMESPACE_URL, "https://livegold/semantic-model")
-_FORMATS = {"int64": "0", "dateTime": "yyyy-MM-dd HH:mm:ss", "decimal": "#,0.00##", "double": "#,0.0###"}
 _DESCRIPTIONS = {
     PULSE: "Partial sums of predictions by time bucket and dimension values: what all measures are made of",
     SPOTLIGHT: "Single predictions worth seeing",
@@ -174,7 +174,7 @@ class _Made:
             tag=self.tag("column", table, column.name),
             description=column.description,
             hidden=not visible,
-            format=_FORMATS.get(kind, ""),
+            format=column_format(column),
             sort_by="order" if column.name == "label" else "",
         )
 

@@ -52,7 +52,7 @@ def name_of(name: str) -> str:
 
 def value_of(text: str) -> str:
     """A text as the value of a property: in double quotes where it would be read as something else."""
-    plain = text == text.strip() and not text.startswith('"') and not text.endswith('"')
+    plain = text == text.strip() and not (text.startswith('"') and text.endswith('"'))
     return text if plain else '"' + text.replace('"', '""') + '"'
 
 
@@ -73,7 +73,7 @@ def _indented(lines: Iterable[str], by: int = 1) -> Iterator[str]:
 
 
 def _described(description: str) -> Iterator[str]:
-    return (f"/// {line}".rstrip() for line in description.splitlines())
+    return (f"/// {line}" for line in description.splitlines())
 
 
 def _block(expression: str) -> Iterator[str]:

@@ -47,7 +47,10 @@ BAND_TABLE = "Score Band"
 
 @dataclass(frozen=True)
 class Ratio:
-    """`of` / (`to` * `factor`): with Last(3) by Last(15) and 0.2, how the last minutes compare with those before."""
+    """`of` / (`to` * `factor`): with Last(3) by Last(15) and 0.2, how the last minutes compare with those before.
+
+    It is `most` at the most, where that is given: a window that has just begun to fill says nothing of more than usual.
+    """
 
     name: str
     of: str
@@ -55,26 +58,39 @@ class Ratio:
     factor: float = 1.0
     format: str = "0.0%"
     description: str = ""
+    most: float | None = None
 
     def dax(self, push: bool) -> str:
         divided = f"DIVIDE(CONVERT(__of, DOUBLE), CONVERT(__to, DOUBLE) * {_number(self.factor)})"
         # In variables, because pbix-mcp 0.9.149 takes a comma in the name of a measure for the end of an argument.
-        named = f"VAR __of = [{self.of}]\nVAR __to = [{self.to}]\nRETURN\n"
-        return f"{named}    IF(ISBLANK(__of) || ISBLANK(__to), BLANK(), {divided})"
+        named = f"VAR __of = [{self.of}]\nVAR __to = [{self.to}]\n"
+        ratio = f"IF(ISBLANK(__of) || ISBLANK(__to), BLANK(), {divided})"
+        if self.most is None:
+            return f"{named}RETURN\n    {ratio}"
+        most = _number(self.most)
+        # Blank is 0 where it is compared.
+        return (
+            f"{named}VAR __ratio = {ratio}\nRETURN\n    IF(__ratio > {most} && NOT ISBLANK(__ratio), {most}, __ratio)"
+        )
 
     def value(self, values: Mapping[str, Any]) -> float | None:
         of, to = values[self.of], values[self.to]
         if of is None or to is None or float(to) * self.factor == 0:
             return None
-        return float(of) / (float(to) * self.factor)
+        ratio = float(of) / (float(to) * self.factor)
+        return ratio if self.most is None else min(ratio, self.most)
 
 
 @dataclass(frozen=True)
 class Closed:
-    """`of`, a measure by bucket, but for the newest bucket of all, which is blank: it still fills."""
+    """`of`, a measure by bucket, but for the newest bucket of all, which is blank: it still fills.
+
+    With `buckets`, the buckets before the last so many closed ones are blank too: a trend that reaches so far back.
+    """
 
     of: str
     format: str = ""
+    buckets: int | None = None
 
     @property
     def name(self) -> str:
@@ -82,7 +98,8 @@ class Closed:
 
     @property
     def description(self) -> str:
-        return f"{self.of}, without the newest bucket, which is still open"
+        reach = "" if self.buckets is None else f", over the {self.buckets} buckets before it"
+        return f"{self.of}, without the newest bucket, which is still open{reach}"
 
     def dax(self, push: bool) -> str:
         highest = f"MAX({PULSE}[{BUCKET_NO}])"
@@ -90,18 +107,21 @@ class Closed:
         # Of the time context alone: a point at which a dimension's value has no row is as open as the others of it.
         here = f"VAR __here = CALCULATE({highest}, ALLEXCEPT({PULSE}, {PULSE}[{BUCKET}], {PULSE}[{BUCKET_NO}]))"
         value = f"VAR __value = [{self.of}]"
-        return f"{newest}\n{here}\n{value}\nRETURN\n    IF(__here < __newest && NOT ISBLANK(__here), __value)"
+        shown = "__here < __newest && NOT ISBLANK(__here)"
+        if self.buckets is not None:
+            shown += f" && __here >= __newest - {self.buckets}"
+        return f"{newest}\n{here}\n{value}\nRETURN\n    IF({shown}, __value)"
 
-    def value(self, values: Mapping[str, Any], is_newest: bool) -> Value:
-        """`is_newest`: the newest bucket in the context is the newest there is."""
-        return None if is_newest else values[self.of]
+    def value(self, values: Mapping[str, Any], behind: int) -> Value:
+        """`behind`: how many buckets the newest of the context is before the newest there is."""
+        return values[self.of] if 0 < behind <= (self.buckets or behind) else None
 
 
 @dataclass(frozen=True)
 class AtCutOff:
     """An expression over CountIf of tp, fp, tn and fn, as it would be if the model said yes from the cut-off on.
 
-    Exact for cut-offs at the edges of score bands. Only outcomes that are known count.
+    Exact for cut-offs at the edges of score bands; at 100 percent it never says yes. Only known outcomes count.
     """
 
     name: str
@@ -133,8 +153,9 @@ class AtCutOff:
             assert isinstance(aggregate, CountIf)
             left, right, side = sides[aggregate.column]
             band = f"KEEPFILTERS('{BAND_TABLE}'[order] * 10 {side} __cut)"
-            total = f"SUM({table}[{left}]) + SUM({table}[{right}]) + 0"
-            named[aggregate] = f"CALCULATE({total}, {', '.join([*of_all, band])})"
+            total = f"SUM({table}[{left}]) + SUM({table}[{right}])"
+            # 0 is added outside: for pbix-mcp 0.9.149 CALCULATE is blank where no band is left, whatever is in it.
+            named[aggregate] = f"CALCULATE({total}, {', '.join([*of_all, band])}) + 0"
         return "\n".join([*lines, *arithmetic_dax(self.expression, named)])
 
     def value(self, bands: Mapping[int, Mapping[str, int]], cut_off: int) -> Value:

@@ -75,7 +75,8 @@ def derived_measures(case: UseCase, *, sample: bool = False) -> tuple[Derived, .
     formats = formats_of(case)
     trends = [b for page in pages_of(case) for b in page.blocks if isinstance(b, Trend)]
     in_trends = dict.fromkeys(m for t in trends for m in (*t.measures, *(t.expected or ())))
-    made += [Closed(name, formats[name]) for name in in_trends]
+    reach = None if case.trend_minutes is None else case.trend_minutes * 60 // case.bucket_seconds
+    made += [Closed(name, formats[name], reach) for name in in_trends]
     for state in case.states:
         made += [StateText(state), StateColour(state)]
     stale = max(STALE_SECONDS, STALE_BUCKETS * case.bucket_seconds)

@@ -169,7 +169,10 @@ class Spotlight:
 
 @dataclass(frozen=True, kw_only=True)
 class UseCase:
-    """One business question. See the module's docstring; times are seconds unless the name says otherwise."""
+    """One business question. See the module's docstring; times are seconds unless the name says otherwise.
+
+    `trend_minutes` is how far back the trends of a report reach from the newest bucket; None is all there is.
+    """
 
     name: str
     question: str
@@ -185,6 +188,7 @@ class UseCase:
     cut_offs: tuple[AtCutOff, ...] = ()
     states: tuple[State, ...] = ()
     pages: tuple[Page, ...] = ()
+    trend_minutes: int | None = None
     event_id: str | None = None
     time_zone: str = "UTC"
     derived: tuple[Derived, ...] = ()
@@ -314,6 +318,9 @@ class _Validation:
                 self.fail(what, f"is {getattr(case, what)}: give 1 or more")
         if 86_400 % case.bucket_seconds:
             self.fail("bucket_seconds", f"is {case.bucket_seconds}: give a divisor of a day (86400)")
+        if case.trend_minutes is not None and (case.trend_minutes < 1 or case.trend_minutes * 60 % case.bucket_seconds):
+            wanted = f"1 or more that are a multiple of the bucket's {case.bucket_seconds} seconds, or None for all"
+            self.fail("trend_minutes", f"is {case.trend_minutes}: give {wanted}")
         try:
             date.fromisoformat(case.earliest)
         except ValueError:

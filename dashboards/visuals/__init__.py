@@ -20,6 +20,7 @@ from dashboards.visuals.header import BACK_HEIGHT, BACK_WIDTH, back, header
 from dashboards.visuals.slicers import of_cut_off, of_dimension, of_time
 from dashboards.visuals.subject import Subject, page_name
 from dashboards.visuals.tables import exceptions, ranking
+from reporting.derived import CUT_OFF
 from reporting.pages import (
     Block,
     Chart,
@@ -43,7 +44,8 @@ __all__ = ["BACK_HEIGHT", "BACK_WIDTH", "Drawn", "Subject", "back_button", "draw
 class Drawn:
     """A visual where it goes.
 
-    `part` is what it is on the page, `key` tells it from the others of its page, `over` is the dimension of a chart.
+    `part` is what it is on the page, `key` tells it from the others of its page, `over` is the dimension of a chart,
+    `met` the measure that is above 0 for what it shows.
     """
 
     part: str
@@ -51,6 +53,7 @@ class Drawn:
     box: Box
     visual: Json
     over: str = ""
+    met: str = ""
 
 
 def draw(subject: Subject, page: Page, placed: Sequence[Placed]) -> list[Drawn]:
@@ -67,7 +70,10 @@ def draw(subject: Subject, page: Page, placed: Sequence[Placed]) -> list[Drawn]:
             drawn += [Drawn(part, f"{key} {part}", box, visual) for part, box, visual in parts]
         else:
             over = block.dimension if isinstance(block, Chart) else ""
-            drawn.append(Drawn(type(block).__name__, key, one.box, _visual(subject, block, one.box), over))
+            met = ""
+            if isinstance(block, Chart | Ranking) and block.dimension != CUT_OFF:
+                met = subject.met(block.measures)
+            drawn.append(Drawn(type(block).__name__, key, one.box, _visual(subject, block, one.box), over, met))
     return drawn
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from dashboards.pbir import Json, column, entry, stable_name
 from reporting.derived import CUT_OFF, AtCutOff, Ratio
-from reporting.measures import Measure
+from reporting.measures import Count, Measure, Rejected, SoFar
 from reporting.model import formats_of, pages_of, slicing_tables
 from reporting.pages import Page, State
 from reporting.usecase import UseCase
@@ -34,6 +34,19 @@ class Subject:
     @cached_property
     def _formats(self) -> Mapping[str, str]:
         return formats_of(self.case)
+
+    def met(self, measures: Sequence[str]) -> str:
+        """The measure that is above 0 for the values of a dimension that occurred at all: others are left out.
+
+        Empty where none counts all events, and where one of `measures` counts what has no dimension.
+        """
+        own = {m.name: m for m in self.case.measures}
+        for ratio in self.case.ratios:
+            own[ratio.name] = own[ratio.of]
+        if any(isinstance(a, Rejected) for name in measures if name in own for a in own[name].aggregates):
+            return ""
+        counts = [m.name for m in self.case.measures if m.expression == Count() and isinstance(m.scope, SoFar)]
+        return counts[0] if counts else ""
 
     def is_share(self, measure: str) -> bool:
         return self._formats[measure].endswith("%")

@@ -41,6 +41,8 @@ _DATA_TYPES = {
     "timestamp": "DateTime",
 }
 _FORMATS = {"Int64": "0", "DateTime": "yyyy-MM-dd HH:mm:ss", "Decimal": "#,0.00##", "Double": "#,0.0###"}
+# What every use case has is shown as what it is.
+_FORMATS_BY_NAME = {"score": "0.0%", "severity": "#,0.0"}
 _DECIMAL = re.compile(r"decimal\(\d+,\d+\)")
 
 Json = dict[str, Any]
@@ -54,6 +56,11 @@ def dataset_name(case: UseCase) -> str:
 def data_type(spark_type: str) -> str:
     """The dataset's data type for a Spark SQL type."""
     return "Decimal" if _DECIMAL.fullmatch(spark_type) else _DATA_TYPES[spark_type]
+
+
+def column_format(column: Column) -> str:
+    """The format string of a column, empty for texts and booleans."""
+    return _FORMATS_BY_NAME.get(column.name) or _FORMATS.get(data_type(column.type), "")
 
 
 def totals_columns(case: UseCase) -> tuple[Column, ...]:
@@ -121,8 +128,8 @@ def _dimension_table(name: str) -> Json:
 def _column(column: Column, *, hidden: bool) -> Json:
     kind = data_type(column.type)
     made: Json = {"name": column.name, "dataType": kind, "summarizeBy": "none", "isHidden": hidden}
-    if kind in _FORMATS:
-        made["formatString"] = _FORMATS[kind]
+    if shown := column_format(column):
+        made["formatString"] = shown
     return made
 
 

@@ -59,12 +59,15 @@ class RowMaker:
         return sorted(rows.values(), key=lambda r: r["bucket_no"])
 
     def silent_buckets(self, rows: Sequence[Row], newest: int | None) -> list[Row]:
-        """Rows of zeros for the buckets between the newest seen so far and the newest here in which nothing came."""
-        if newest is None or not rows:
+        """Rows of zeros for the buckets between the newest seen so far and the newest here in which nothing came.
+
+        At the very first they begin with the oldest here: late events come with gaps between them.
+        """
+        if not rows:
             return []
         here = {row["bucket_no"] for row in rows}
         last = max(here)
-        first = max(newest + 1, last - MOST_SILENT_BUCKETS)
+        first = max(min(here) if newest is None else newest + 1, last - MOST_SILENT_BUCKETS)
         return [_zeros(self._case, number) for number in range(first, last) if number not in here]
 
     def pulse(self, rows: Iterable[Row], counts: Counter[str]) -> list[Row]:

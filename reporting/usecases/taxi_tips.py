@@ -142,9 +142,11 @@ USECASE = UseCase(
         Dimension("payment", "payment", ("credit card", "cash", "no charge", "dispute"), description="how it was paid"),
     ),
     bucket_seconds=10,
+    trend_minutes=15,
     measures=(
         Measure("Trips", Count(), format="#,0", description="trips scored so far"),
         Measure("Trips, last 15 min", Count(), Last(15), "#,0"),
+        Measure("Trips, last 30 min", Count(), Last(30), "#,0"),
         Measure("Trips, last 2 min", Count(), Last(2), "#,0"),
         Measure("Trips a minute", 6 * Count(), ByBucket(), "#,0", "trips of the bucket, times its length in minutes"),
         Measure("Generous expected", CountIf("predicted"), format="#,0", description="trips the model calls generous"),
@@ -185,9 +187,11 @@ USECASE = UseCase(
         Ratio(
             "Pace",
             "Trips, last 2 min",
-            "Trips, last 15 min",
-            2 / 15,
-            description="trips of the last 2 minutes beside those of the last 15: 100% is as usual",
+            "Trips, last 30 min",
+            2 / 30,
+            format="0%",
+            description="trips of the last 2 minutes beside those of the last 30: 100% is as usual, or more",
+            most=1.0,
         ),
     ),
     cut_offs=(
@@ -211,7 +215,7 @@ USECASE = UseCase(
                     (
                         Tile("Trips", "Trips, last 2 min", width=3, title="Trips scored so far"),
                         Tile("Accuracy, last 2 min", "Baseline, last 2 min", width=3),
-                        Tile("Pace", width=3, title="Pace, last 2 min beside last 15"),
+                        Tile("Pace", width=3, title="Pace, last 2 min beside last 30"),
                         Tile("Rejected, last 2 min", width=3, title="Events rejected, last 2 min"),
                     ),
                     1.3,

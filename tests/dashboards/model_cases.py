@@ -353,7 +353,14 @@ def use_cases(draw: st.DrawFn) -> UseCase:
     measures = draw(_measures(parts, cells))
     own = [m.name for m in measures]
     ratios = tuple(
-        Ratio(f"Ratio {n}", draw(st.sampled_from(own)), draw(st.sampled_from(own)), factor, draw(_formats))
+        Ratio(
+            f"Ratio {n}",
+            draw(st.sampled_from(own)),
+            draw(st.sampled_from(own)),
+            factor,
+            draw(_formats),
+            most=draw(st.sampled_from((None, 1.0, -2.5))),
+        )
         for n, factor in enumerate(draw(st.lists(st.sampled_from((1.0, 0.2, -3.0, 1e-05)), max_size=2)))
     )
     cut_offs = draw(_cut_offs()) if cells and draw(st.sampled_from((True, True, False))) else ()
@@ -390,6 +397,7 @@ def use_cases(draw: st.DrawFn) -> UseCase:
         ),
         dimensions=dimensions,
         bucket_seconds=parts.bucket_seconds,
+        trend_minutes=draw(st.sampled_from((None, max(1, parts.bucket_seconds // 60), 4 * parts.bucket_seconds))),
         measures=measures,
         ratios=ratios,
         cut_offs=cut_offs,
@@ -403,13 +411,19 @@ def use_cases(draw: st.DrawFn) -> UseCase:
 
 # ---- predictions -----------------------------------------------------------------------------------------------------
 
-BUCKETS = 8
 _FIRST_DAY = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp())
 
 
 def first_bucket(case: UseCase) -> int:
     """Number of the first bucket that predictions of `prediction_rows` are in."""
     return _FIRST_DAY // case.bucket_seconds
+
+
+def bucket_numbers(case: UseCase) -> list[int]:
+    """Buckets that predictions are in: next to each other, and on both sides of the edges of every window."""
+    windows = {m.scope.buckets(case.bucket_seconds) for m in case.measures if isinstance(m.scope, Last)}
+    near = {w + n for w in windows for n in (-1, 0, 1)}
+    return [first_bucket(case) + n for n in sorted({0, 1, 2, *near})]
 
 
 def values_of(case: UseCase) -> dict[str, tuple[str, ...]]:
@@ -422,7 +436,7 @@ def values_of(case: UseCase) -> dict[str, tuple[str, ...]]:
 
 
 def prediction_rows(case: UseCase) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Rows of gold's predictions with the columns that measures can read, in up to BUCKETS buckets.
+    """Rows of gold's predictions with the columns that measures can read, in `bucket_numbers`.
 
     Doubles are whole quarters and scores whole sixty-fourths: sums of them are exact in any order.
     """
@@ -431,7 +445,7 @@ def prediction_rows(case: UseCase) -> st.SearchStrategy[list[dict[str, Any]]]:
 
 @st.composite
 def _prediction(draw: st.DrawFn, case: UseCase) -> dict[str, Any]:
-    bucket_no = first_bucket(case) + draw(st.integers(0, BUCKETS - 1))
+    bucket_no = draw(st.sampled_from(bucket_numbers(case)))
     score = draw(st.integers(0, 63)) / 64
     outcome = draw(st.sampled_from((None, True, False, True, False)))
     predicted = score >= case.model.threshold
