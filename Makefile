@@ -13,13 +13,13 @@ setup: .venv/ready
 	  { echo "livegold: $(PYTHON) is `$(PYTHON) -V 2>&1 | head -1`: install Python 3.11 or later, or give make PYTHON=..."; exit 2; }
 	@echo "setting up .venv (once, a few minutes)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,models,local]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,models,local,preview]'
 	@$(BIN)/python -m streams.archive
 	@touch $@
 
 .venv/ready-for-tests: .venv/ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	  -e '.[spark,models,local,test,templates,lint]'
+	  -e '.[spark,models,local,preview,pictures,test,templates,lint]'
 	@$(BIN)/python -m dashboards.checks.tools
 	@touch $@
 

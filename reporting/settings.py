@@ -158,7 +158,7 @@ def load(environment: Mapping[str, str] | None = None, file: Path | None = None,
     file = Path(environment.get("LIVEGOLD_CONFIG", "livegold.toml")) if file is None else file
     from_file = _read(file) if file.exists() else {}
     overrides = {key.replace("__", "."): value for key, value in changed.items()}
-    known = {s.variable for s in SETTINGS} | {"LIVEGOLD_CONFIG", "LIVEGOLD_SHARED"}
+    known = {s.variable for s in SETTINGS} | {"LIVEGOLD_CONFIG", "LIVEGOLD_SHARED", "LIVEGOLD_SCHEMAS"}
     for variable in environment:
         if variable.startswith("LIVEGOLD_") and variable not in known:
             raise SettingsError(f"environment variable {variable} is no setting: {_nearest(variable, known)}")

@@ -7,6 +7,7 @@ broker's time of the event, and when Power BI accepted the rows.
 
 from __future__ import annotations
 
+import inspect
 import json
 import time
 from collections.abc import Mapping
@@ -99,8 +100,10 @@ class Follower:
             return {f.name: None for f in self._case.fields}
         now = datetime.now(UTC)
         seed = time.time_ns() % 1_000_000 if seed is None else seed
-        # The first that is a valid JSON object with all required fields: generators make bad ones on purpose.
-        for _, value in self._case.generator(seed, now, None, now=lambda: now):
+        # Generators make bad, late and repeated events on purpose; those that can are asked for none.
+        known = inspect.signature(self._case.generator).parameters
+        clean = {name: 0.0 for name in ("dirty", "late", "repeated") if name in known}
+        for _, value in self._case.generator(seed, now, None, now=lambda: now, **clean):
             try:
                 fields = json.loads(value)
             except ValueError:

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from reporting.cli.requirements import LOCAL, require
+from reporting.cli.requirements import LOCAL, PAGE, PICTURES, require
 from reporting.cli.saying import say
 from reporting.settings import load
 
@@ -102,3 +102,38 @@ def outage(use_case: str, events: int, seconds: float, pairs: int) -> None:
         median, least, most = found.rate(there=there)
         click.echo(f"Power BI {name}: gold takes {median:,.0f} events a second ({least:,.0f} to {most:,.0f})")
     click.echo(f"delivered in the end: {found.delivered:,} events, as gold has; {found.failures} failed calls")
+
+
+@bench.command()
+@click.argument("use_case", default="taxi_tips")
+@click.option(
+    "--stored",
+    default=200_000,
+    show_default=True,
+    type=click.IntRange(0),
+    help="rows of Pulse, and of Totals, to begin with",
+)
+@click.option("--rounds", default=60, show_default=True, type=click.IntRange(5), help="of two POSTs, 1.1 s each")
+def preview(use_case: str, stored: int, rounds: int) -> None:
+    """How soon the live preview shows what was stored, at 50 rows a second, with little and with much there."""
+    require(LOCAL, PAGE, PICTURES)
+    from rich.console import Console
+    from rich.table import Table
+
+    from dashboards.preview.bench import bench_preview
+    from reporting.usecase import load_use_case
+
+    found = bench_preview(load_use_case(use_case), stored, rounds, say)
+    table = Table(title="from stored row to changed tile, milliseconds")
+    for column in ("rows stored", "rows a second", "rounds", "never shown", "median", "95 of 100", "longest"):
+        table.add_column(column, justify="right")
+    for delays in found:
+        figures = (delays.median, delays.p95, delays.longest)
+        table.add_row(
+            f"{delays.stored:,}",
+            f"{delays.rows_a_second:.0f}",
+            f"{delays.rounds}",
+            f"{delays.missed}",
+            *(f"{figure:,.0f}" for figure in figures),
+        )
+    Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)

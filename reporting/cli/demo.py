@@ -1,6 +1,6 @@
 """`livegold demo`: everything on this machine, told as one story by a process that starts no Spark itself.
 
-1. The broker, the local Power BI service and the training start side by side.
+1. The broker, the local Power BI service with the live preview, and the training start side by side.
 2. The pipeline starts, and with its first batch awaited, the publisher: the minutes count from the first event.
 3. At the end, or on Ctrl-C, the publisher ends; what it published goes through to the last row; the pipeline ends.
 4. Everything is counted anew and shown; service and broker end.
@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reporting.cli.requirements import LOCAL, MODELS, SPARK, require
+from reporting.cli.browser import PREVIEW_SAYS, open_page
+from reporting.cli.requirements import LOCAL, MODELS, PAGE, SPARK, require
 from reporting.errors import CheckFailed, LivegoldError, WrongUse, choices
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ START_SECONDS = 900.0
 """The first start of all fetches Kafka's and Delta's jars, over whatever network there is."""
 
 BROKER, SERVICE, MODEL, PIPELINE, PUBLISHER = "Kafka broker", "Power BI service", "model", "pipeline", "first event"
+PREVIEW = "live preview"
 GOES_THROUGH = "ending: what was published goes through"
 
 
@@ -48,11 +50,11 @@ GOES_THROUGH = "ending: what was published goes through"
 )
 @click.option("--switch", default="stream", show_default=True, help="stream (realtime is not there yet).")
 @click.option("--keep-times", is_flag=True, help="Leave a file's times as they are instead of replaying it as now.")
-@click.option("--no-open", is_flag=True, help="Open no browser (nothing opens one yet).")
+@click.option("--no-open", is_flag=True, help="Open no browser.")
 def demo(
     usecase: str, file: Path | None, minutes: float, rate: float, switch: str, keep_times: bool, no_open: bool
 ) -> None:
-    """Runs everything on this machine and shows it live: broker, Power BI service, model, streams.
+    """Runs everything on this machine and shows it live: broker, Power BI service, model, streams, the report.
 
     Ends after --minutes, or cleanly at Ctrl-C (at once at the second), with a summary that accounts for every event.
     """
@@ -68,7 +70,7 @@ def demo(
         raise WrongUse("--keep-times is for a file: give --events, or leave it out")
     if file is None and (case.generator is None or case.history is None):
         raise WrongUse(f"use case {case.name} makes up no events: give a file with --events")
-    require(SPARK, MODELS, LOCAL)
+    require(SPARK, MODELS, LOCAL, PAGE)
     settings = all_settings.load()
     from streams.java import check_java
 
@@ -82,7 +84,7 @@ def demo(
     from reporting.cli.demo_home import DemoHome
     from streams.processes import stop_on_signals
 
-    plan = _Plan(usecase, case, file, minutes, rate, expected, keep_times)
+    plan = _Plan(usecase, case, file, minutes, rate, expected, keep_times, not no_open)
     home = DemoHome(settings, case, file)
     with home.locked(), stop_on_signals() as stop:
         _Demo(plan, home, stop).run()
@@ -99,6 +101,7 @@ class _Plan:
     rate: float
     expected: int | None
     keep_times: bool
+    opens: bool
 
 
 class _Demo:
@@ -163,11 +166,23 @@ class _Demo:
                 given = endpoint.settings() | {"powerbi__client_secret": client_secret(home.path)}
                 stage.environment.update({_variable(k.replace("__", ".")): v for k, v in given.items()})
                 self._picture.end(SERVICE, endpoint.api)
+            if PREVIEW not in self._picture.steps and not (self._open(BROKER) or self._open(SERVICE)):
+                # It follows events through the broker too, so it waits for both.
+                stage.start("preview", self._plan.usecase, "--no-open")
+                self._picture.begin(PREVIEW)
+            if PREVIEW in self._picture.steps and self._open(PREVIEW) and (page := self._page()):
+                self._picture.end(PREVIEW, page)
             if self._open(MODEL) and (kept is not None or stage.done("train")):
                 self._model_is_ready(kept)
-            return not any(self._open(step) for step in (BROKER, SERVICE, MODEL))
+            steps = (BROKER, SERVICE, MODEL, PREVIEW)
+            return not any(step not in self._picture.steps or self._open(step) for step in steps)
 
         return self._wait(ready, "broker", "powerbi")
+
+    def _page(self) -> str:
+        """The address of the preview, once it has one."""
+        said = self._stage.last_word("preview")
+        return said.removeprefix(PREVIEW_SAYS) if said.startswith(PREVIEW_SAYS) else ""
 
     def _model_is_ready(self, kept: Any) -> None:
         if kept is None:
@@ -192,7 +207,7 @@ class _Demo:
         settings = all_settings.load(stage.environment)
         self._settings = settings
         self._seen = Watch(settings, self._case)
-        stage.start("run", self._plan.usecase, "--switch", "stream", "--sink", "powerbi")
+        stage.start("run", self._plan.usecase, "--switch", "stream", "--sink", "powerbi", "--warm-up")
         picture.begin(PIPELINE)
         if not self._wait(lambda: self._seen.status().get("state") == "running", "broker", "powerbi", "run"):
             return False
@@ -210,6 +225,9 @@ class _Demo:
         # After Ctrl-C too there may be an event on its way: from here on everything is counted.
         self._wait(arrived, "broker", "powerbi", "run")
         picture.end(PUBLISHER)
+        picture.page = picture.steps[PREVIEW].note
+        if self._plan.opens:
+            open_page(picture.page)
         picture.first_event = time.monotonic()
         return True
 
@@ -236,7 +254,8 @@ class _Demo:
                 self._problems.append(str(error))
         with self._ending("ending: everything is counted"):
             self._count()
-        with self._ending("ending: service and broker"):
+        with self._ending("ending: preview, service and broker"):
+            stage.stop("preview")
             stage.stop("powerbi")
             stage.stop("broker")
 
@@ -269,12 +288,17 @@ class _Demo:
         self._problems += found.problems
         if not found.ok and not found.problems:
             self._problems.append("reconcile found a difference")
-        acknowledged = self._acknowledged()
+        acknowledged, others = self._acknowledged(), 0
+        if acknowledged is not None and found.hub is not None and acknowledged < found.hub:
+            # The page that follows one event publishes too, and so may anybody.
+            others = found.hub - acknowledged
+            acknowledged = found.hub
         if acknowledged is not None and acknowledged != found.hub:
             self._problems.append(f"the publisher counted {acknowledged:,} events, the hub holds {found.hub or 0:,}")
         self._picture.sink = self._seen.sink()
         quality, judged = self._newest()
-        self._end = Summary(self._picture, found, acknowledged, quality, judged, tuple(self._problems), self._home.path)
+        problems = tuple(self._problems)
+        self._end = Summary(self._picture, found, acknowledged, others, quality, judged, problems, self._home.path)
 
     def _acknowledged(self) -> int | None:
         try:

@@ -47,6 +47,7 @@ class Picture:
     minutes: float
     steps: dict[str, Step] = field(default_factory=dict)
     first_event: float | None = None
+    page: str = ""
     stopping: bool = False
     counting: bool = False
     published: int = 0
@@ -145,7 +146,7 @@ def _head(picture: Picture) -> RenderableType:
     if picture.first_event is not None:
         clock = f"{_minutes(picture.elapsed)} of {_minutes(picture.minutes * 60)} · Ctrl-C ends it"
     table.add_row(Text.assemble(("livegold demo", TITLE), f" · {picture.case}"), Text(clock, QUIET))
-    table.add_row(Text(picture.question, "italic"), "")
+    table.add_row(Text(picture.question, "italic"), Text(picture.page, "cyan"))
     return table
 
 
@@ -223,11 +224,15 @@ def _minutes(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Summary:
-    """All that a demo ends with. `found` is a Reconciliation; `judged` names what `quality` is over."""
+    """All that a demo ends with. `found` is a Reconciliation; `judged` names what `quality` is over.
+
+    `others` of the events that were acknowledged were published by somebody else.
+    """
 
     picture: Picture
     found: Any
     acknowledged: int | None
+    others: int
     quality: Quality | None
     judged: str
     problems: tuple[str, ...]
@@ -242,12 +247,15 @@ def summary(end: Summary) -> RenderableType:
         Text(""),
         view.equation(end.found, end.acknowledged),
     ]
+    if end.others:
+        parts.append(Text(f"of these, {end.others:,} were published besides the demo's own", QUIET))
     if end.found.reasons:
         parts += [Text(""), view.reasons(end.found)]
     parts += [Text(""), _quality(end), Text(""), _delivered(picture.sink)]
     parts += [Text(""), *(Text(f"{CROSS} {problem}", BAD) for problem in end.problems)] if end.problems else []
     parts += [Text(""), Text(f"Everything is in {end.home}; to look at it:", QUIET)]
-    parts.append(Text(f"  LIVEGOLD_HOME={end.home} livegold status", QUIET))
+    for command in (f"preview {end.picture.case} --rows gold", "status"):
+        parts.append(Text(f"  LIVEGOLD_HOME={end.home} livegold {command}", QUIET))
     return Group(*parts)
 
 

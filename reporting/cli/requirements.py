@@ -10,6 +10,9 @@ SPARK = {"pyspark": "spark", "delta": "spark"}
 MODELS = {"mlflow": "models"}
 LOCAL = {"uvicorn": "local", "starlette": "local", "cryptography": "local"}
 
+PAGE = {"nicegui": "preview"}
+PICTURES = {"selenium": "pictures"}
+
 
 def require(*groups: dict[str, str]) -> None:
     """Raises WrongUse, with the extras to install, when a module of `groups` (module -> extra) is missing."""

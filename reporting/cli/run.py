@@ -16,7 +16,10 @@ from reporting.errors import WrongUse
 @click.option("--switch", required=True, help="batch: to the end of what is there; stream: until Ctrl-C.")
 @click.option("--from", "source", type=click.Choice(["hub", "raw"]), default="hub", show_default=True)
 @click.option("--sink", "sinks", multiple=True, help="powerbi or eventstream; may be given several times.")
-def run(usecase: str, switch: str, source: str, sinks: tuple[str, ...]) -> None:
+@click.option(
+    "--warm-up", is_flag=True, help="Let made-up events through first, into nowhere: the first batch is quick."
+)
+def run(usecase: str, switch: str, source: str, sinks: tuple[str, ...], warm_up: bool) -> None:
     """Runs the pipeline: hub to raw and gold, gold to the sinks."""
     from reporting import settings as all_settings
     from reporting.cli.sinks import check_names, make_sinks
@@ -46,6 +49,12 @@ def run(usecase: str, switch: str, source: str, sinks: tuple[str, ...]) -> None:
         with stop_on_signals(stop):
             started = time.monotonic()
             pipeline = Pipeline(spark, case, settings, made)
+            if warm_up and not stop.is_set():
+                from streams.warmup import warm_up as first_run
+
+                say("made-up events warm it up")
+                first_run(spark, case, settings)
+                started = time.monotonic()
             if not stop.is_set():
                 say(f"the queries of {case.name} start, switch {switch}")
                 pipeline.run(switch, stop)

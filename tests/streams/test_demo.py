@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from dashboards.preview.browser import Browser
+
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 
 PATIENCE_SECONDS = 420.0
@@ -111,15 +113,45 @@ def test_a_demo_accounts_for_every_event_and_leaves_no_process(home: Path) -> No
     assert_no_secret_is_anywhere(home, output)
 
 
-def test_ctrl_c_ends_a_demo_cleanly_with_everything_published_counted(home: Path) -> None:
-    process = demo(home, "--rate", "100", "--minutes", "10")
+def shown(browser: Browser) -> str:
+    """The number in the tile of the trips, as it is on the page; empty before there is one."""
+    found = browser.run(
+        "const tile = [...document.querySelectorAll('[data-visual]')].find(e => e.innerText.includes('Trips scored'));"
+        "return tile?.querySelector('.lg-value')?.textContent"
+    )
+    return str(found) if found not in (None, "", "0") else ""
+
+
+def follow_one(browser: Browser, page: str) -> list[str]:
+    """Publishes the event that the page makes up; what is said of its steps once it is in the tile."""
+    browser.open(f"{page}/follow")
+    browser.wait("a made-up trip", lambda: browser.run("return document.querySelector('.lf-field input')?.value"))
+    publish = "//button[contains(., 'Publish this trip')]"
+    browser.driver.find_element("xpath", publish).click()
+    done = "return [...document.querySelectorAll('.lf-done')].map(e => e.innerText)"
+    browser.wait("all six steps", lambda: len(browser.run(done)) == 6, PATIENCE_SECONDS)
+    return list(browser.run(done))
+
+
+def test_the_page_moves_and_ctrl_c_ends_a_demo_cleanly_with_everything_published_counted(home: Path) -> None:
+    process = demo(home, "--rate", "100", "--minutes", "20")
     before = read_until(process, "scored ")
     assert "kept from the demo before" in before
+    (page,) = re.findall(r"live preview: (http://\S+)", before)
+    with Browser() as browser:
+        browser.open(page)
+        first = browser.wait("a first number", lambda: shown(browser), PATIENCE_SECONDS)
+        browser.wait("another number", lambda: shown(browser) not in ("", first), PATIENCE_SECONDS)
+        steps = follow_one(browser, page)
+        assert "with probability" in steps[2]
+        assert "rows of batch" in steps[4]
+        browser.check()
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, output
     published, raw, gold, quarantine, repeats = numbers(output)
     assert published == raw == gold + quarantine + repeats
+    assert "of these, 1 were published besides the demo's own" in output
     assert none_left_behind(home)
 
 

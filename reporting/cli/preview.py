@@ -1,0 +1,70 @@
+"""`livegold preview`: the template of a use case in the browser, live. The page itself is dashboards/preview."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reporting.cli.browser import PREVIEW_SAYS, open_page
+from reporting.cli.requirements import PAGE, require
+
+PICTURES = {"selenium": "pictures"}
+
+
+@click.command()
+@click.argument("usecase")
+@click.option(
+    "--template",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of a template (<name>.Report); by default the one the use case makes.",
+)
+@click.option(
+    "--rows",
+    type=click.Choice(["service", "gold"]),
+    default="service",
+    show_default=True,
+    help="Rows the local Power BI service stored, or those of gold.",
+)
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="0 is a free one.")
+@click.option("--no-open", is_flag=True, help="Open no browser.")
+@click.option(
+    "--png",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write a picture of each page, on desktop and phone, and end.",
+)
+def preview(usecase: str, template: Path | None, rows: str, port: int, no_open: bool, png: Path | None) -> None:
+    """The report of USECASE as a web page on this machine, with rows as they arrive, until Ctrl-C."""
+    require(PAGE)
+    from reporting import settings
+    from reporting.usecase import load_use_case
+
+    case = load_use_case(usecase)
+    if png is not None:
+        require(PICTURES)
+        from dashboards.preview.pictures import take_pictures
+
+        for file in take_pictures(settings.load(), usecase, png, template=template, rows=rows):
+            click.echo(str(file))
+        return
+    from dashboards.preview.server import run_preview
+    from streams.follow import Follower
+
+    given = settings.load()
+
+    def ready(address: str) -> None:
+        click.echo(f"{PREVIEW_SAYS}{address}")
+        if not no_open:
+            open_page(address)
+
+    run_preview(
+        given,
+        case,
+        follows=Follower(case, given) if given["hub.kind"] != "folder" and rows == "service" else None,
+        template=template,
+        rows="gold" if rows == "gold" else "service",
+        port=port,
+        ready=ready,
+    )
