@@ -76,7 +76,9 @@ def font(
     if family:
         css += _family(str(family))
     if keep_colour:
-        css += f"color:{colour(tint, visual, values, default[1])};"
+        # A text that no case of a Choice is equal to has the colour of the others.
+        usual = colour(visual.look(thing, names[2]), visual, values, default[1])
+        css += f"color:{colour(tint, visual, values, usual)};"
     if visual.look(thing, "bold", of=of) is True:
         css += "font-weight:700;"
     if visual.look(thing, "italic", of=of) is True:
