@@ -329,7 +329,10 @@ USECASE = UseCase(
         ),
         Page(
             "Trips",
-            (Row((Tile("Trips a minute", width=6), Tile("Mean fare", width=6))), Row((Tile("Accuracy"),))),
+            (
+                Row((Tile("Trips, last 2 min", width=6), Tile("Mean fare", width=6))),
+                Row((Tile("Accuracy, last 2 min"),)),
+            ),
             kind="tooltip",
         ),
     ),

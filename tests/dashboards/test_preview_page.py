@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import random
 import shutil
 from collections.abc import Iterator
@@ -99,20 +100,37 @@ class Run:
         """Waits until the page shows what the engine says; what that is."""
         expected = self.expected(visual, filters)
         chart = "Chart" in visual.kind
+        if chart:
+            # Measures that only filter or colour come after those of a chart, which has no place for them.
+            expected = [row[: 1 + len(visual.of("Y"))] for row in expected]
 
         def same() -> bool:
             shown = self.shown(visual)
-            return bool(shown) and (_charted(expected) if chart else expected) == shown
+            return bool(shown) and _same(shown, _charted(expected) if chart else expected)
 
         try:
             self.browser.wait("the values", same, SECONDS)
         except CheckFailed:
+            # For what pytest says of it; doubles may differ in their last digit.
             assert self.shown(visual) == (_charted(expected) if chart else expected)
         return expected
 
 
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value.isoformat(timespec="milliseconds") + "Z"
+
+
+def _same(shown: list[list[Any]], expected: list[list[Any]]) -> bool:
+    """Equal, but for the last digits of doubles: their sums depend on the order of the rows."""
+
+    def one(left: Any, right: Any) -> bool:
+        if isinstance(left, float) or isinstance(right, float):
+            return None not in (left, right) and math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
+        return bool(left == right)
+
+    return len(shown) == len(expected) and all(
+        len(a) == len(b) and all(map(one, a, b)) for a, b in zip(shown, expected, strict=True)
+    )
 
 
 def _charted(rows: list[list[Any]]) -> list[list[Any]]:
