@@ -337,7 +337,7 @@ def test_a_repeat_with_other_blanks_is_told_by_the_pipelines_own_parser(made: Ma
 @pytest.mark.spark
 def test_what_is_missing_is_told_apart_from_repeats(made: Made, spark: SparkSession) -> None:
     made.predictions = [p for p in made.predictions if p["offset"] not in (1, 2)]
-    made.pulse = [*pulse_of(made.predictions), rejected(BAD)]
+    made.pulse = pulse_of(made.predictions)
     made.quarantine = []
     found = made.compare(spark_factory=lambda: spark)
     assert found.repeats == 0
