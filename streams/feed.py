@@ -6,6 +6,7 @@ slow one holds neither gold nor the others.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from pyspark.sql import functions as F
 
 from reporting.lake import Lake
 from reporting.sinks.base import FeedBatch
+from reporting.sql import open_table
 from reporting.usecase import UseCase
 
 
@@ -49,14 +51,27 @@ class Feed:
         self._write(FeedBatch(batch_id, pulse, spotlight, dict(self._dimensions), feed))
 
     def _refresh_dimensions(self, pulse: pa.Table) -> None:
+        wanted = []
         for dimension in self._case.all_dimensions:
             used = pc.unique(pulse.column(dimension.name))
             known = self._dimensions.get(dimension.name)
             if known is None or not pc.all(pc.is_in(used, value_set=known.column("key").combine_chunks())).as_py():
-                path = self._lake.dimension(dimension.name)
-                self._dimensions[dimension.name] = (
-                    self._spark.read.format("delta").load(path).toArrow().sort_by("order")
-                )
+                wanted.append(dimension.name)
+        if wanted:
+            self._dimensions |= self._read(wanted)
+
+    def _read(self, wanted: list[str]) -> dict[str, pa.Table]:
+        """The values of dimensions in order. Beside a busy batch of gold a query of Spark's takes seconds."""
+        if "://" not in self._lake.root:
+            return {name: open_table(self._lake.dimension(name)).to_pyarrow_table().sort_by("order") for name in wanted}
+        tables = [
+            self._spark.read.format("delta").load(self._lake.dimension(name)).withColumn("dimension", F.lit(name))
+            for name in wanted
+        ]
+        found = functools.reduce(DataFrame.unionByName, tables).toArrow().sort_by("order")
+        return {
+            name: found.filter(pc.equal(found.column("dimension"), name)).drop_columns(["dimension"]) for name in wanted
+        }
 
 
 def _rows_of(column: pa.ChunkedArray) -> pa.Table:
