@@ -43,10 +43,9 @@ from dashboards.placeholders import NO_ID, WORKSPACE
 from dashboards.theme import PAGE as GROUND
 from dashboards.theme import theme
 from dashboards.visuals import BACK_HEIGHT, BACK_WIDTH, Drawn, Subject, back_button, draw, page_name
-from reporting.derived import CUT_OFF
 from reporting.measure_dax import PULSE
-from reporting.model import Source, dimension_of, pages_of
-from reporting.pages import Header, Page
+from reporting.model import Source, dimension_of, pages_of, template_name
+from reporting.pages import CUT_OFF, Header, Page
 from reporting.powerbi.dataset import dataset_name
 from reporting.usecase import UseCase
 
@@ -60,11 +59,6 @@ _BASE_THEME = "CY24SU10"
 _VERSIONS = {"visual": "1.8.97", "report": "2.0.97", "page": "1.3.97"}
 HIDDEN = "HiddenInViewMode"
 _IDENTITIES = uuid.UUID("9d3b0f5e-6d0c-5f1b-9a42-6c1f3d1b7e55")
-
-
-def template_name(case: UseCase) -> str:
-    """`taxi_tips` is `Taxi Tips`."""
-    return case.name.replace("_", " ").title()
 
 
 def report_files(case: UseCase, source: Source) -> dict[str, bytes]:

@@ -7,11 +7,11 @@ the dataset `reporting.powerbi.dataset.push_dataset`.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections import Counter
 from collections.abc import Iterable
 
+from dashboards.pbir import as_bytes
 from dashboards.sample_rows import SAMPLE_NOTE, SampleRows, sample_rows
 from dashboards.sources import Wanted, fixed_rows, partition, shared_expressions
 from dashboards.tabular import ModelColumn, ModelTable, Relationship, SemanticModel, TableMeasure
@@ -19,16 +19,16 @@ from dashboards.tmdl import tmdl_files
 from reporting.derived import CUT_OFF_TABLE
 from reporting.errors import SpecificationError, WrongUse, choices
 from reporting.measure_dax import PULSE
-from reporting.model import SOURCES, Source, cut_off_rows, model_measures
+from reporting.model import SOURCES, Source, cut_off_rows, model_measures, template_name
 from reporting.powerbi.dataset import (
     SPOTLIGHT,
-    TAKEN_NAMES,
     WRITTEN_BY_GOLD,
     column_format,
     data_type,
     dimension_columns,
     fact_columns,
     push_dataset,
+    refuse_taken_tables,
 )
 from reporting.usecase import Column, Dimension, UseCase
 
@@ -58,7 +58,7 @@ def semantic_model_files(case: UseCase, source: Source) -> dict[str, bytes]:
         "metadata": {"type": "SemanticModel", "displayName": model.name},
         "config": {"version": "2.0", "logicalId": str(_tag(case, source, "model"))},
     }
-    files = {".platform": _json(platform), "definition.pbism": _json(definition | {"settings": {}})}
+    files = {".platform": as_bytes(platform), "definition.pbism": as_bytes(definition | {"settings": {}})}
     files |= {f"definition/{path}": text.encode() for path, text in tmdl_files(model).items()}
     return dict(sorted(files.items()))
 
@@ -72,11 +72,6 @@ def fields(case: UseCase, source: Source) -> dict[str, set[str]]:
     return {t.name: {c.name for c in t.columns} | {m.name for m in t.measures} for t in model.tables}
 
 
-def model_name(case: UseCase) -> str:
-    """`taxi_tips` is `Taxi Tips`."""
-    return case.name.replace("_", " ").title()
-
-
 def semantic_model(case: UseCase, source: Source, rows: SampleRows | None = None) -> SemanticModel:
     """The model as data. `rows` are those of a sample, if others than `sample_rows` makes."""
     if source not in SOURCES or source == "push":
@@ -87,7 +82,7 @@ def semantic_model(case: UseCase, source: Source, rows: SampleRows | None = None
     _check(case, tables)
     facts = [t.name for t in tables if t.name in (PULSE, SPOTLIGHT, PREDICTIONS)]
     return SemanticModel(
-        name=model_name(case),
+        name=template_name(case),
         tables=tables,
         relationships=tuple(
             Relationship(f"{fact} {d.name}", fact, d.name, d.table, "key")
@@ -196,17 +191,10 @@ def _tag(case: UseCase, source: Source, *what: str) -> str:
     return str(uuid.uuid5(_TAGS, "\n".join((case.name, source, *what))))
 
 
-def _json(content: object) -> bytes:
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
-
-
 def _check(case: UseCase, tables: Iterable[ModelTable]) -> None:
     """Power BI ignores case, and a measure's name is its own in the whole model."""
     place = f"use case {case.name}: semantic model"
-    for dimension in case.all_dimensions:
-        if dimension.table.lower() in {t.lower() for t in TAKEN_NAMES}:
-            fault = f"dimension {dimension.name!r} would make a table named {dimension.table!r}, which is taken"
-            raise SpecificationError(f"{place}: {fault}: give the dimension another name")
+    refuse_taken_tables(case, place)
     groups: list[tuple[str, list[str]]] = [("table", [t.name for t in tables])]
     groups += [(f"name in table {t.name}", [c.name for c in t.columns] + [m.name for m in t.measures]) for t in tables]
     for what, names in groups:

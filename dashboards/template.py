@@ -15,9 +15,9 @@ from pathlib import Path
 from dashboards.checks.template import DATASET
 from dashboards.pbir import SCHEMAS, as_bytes
 from dashboards.placeholders import fill
-from dashboards.report import report_files, template_name
+from dashboards.report import report_files
 from reporting.errors import WrongUse, choices
-from reporting.model import SOURCES, Source
+from reporting.model import SOURCES, Source, template_name
 from reporting.powerbi.dataset import push_dataset
 from reporting.usecase import UseCase
 

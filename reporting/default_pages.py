@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reporting.measures import ByBucket, Last
 from reporting.pages import (
+    CUT_OFF,
     Block,
     Chart,
     CutOffSlider,
@@ -51,5 +52,5 @@ def default_pages(case: UseCase) -> tuple[Page, ...]:
         cut = [m.name for m in case.cut_offs]
         tiles_of_cut = tuple(Tile(name, width=2) for name in cut[:4])
         rows.append(Row((CutOffSlider(width=12 - 2 * len(tiles_of_cut)), *tiles_of_cut), 1.2))
-        rows.append(Row((Chart("cut_off", tuple(cut[:MOST_LINES]), "line"),), 1.8))
+        rows.append(Row((Chart(CUT_OFF, tuple(cut[:MOST_LINES]), "line"),), 1.8))
     return (live, Page("Model", tuple(rows)))

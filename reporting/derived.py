@@ -29,6 +29,7 @@ from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS, arithmetic
 from reporting.measure_python import compute
 from reporting.measures import Aggregate, CountIf, Expression, Value
 from reporting.pages import State
+from reporting.usecase import CELLS
 
 SHAPES = ("●", "◆", "▼")
 """Good, to be watched, bad."""
@@ -36,9 +37,7 @@ NO_DATA = "○ no data"
 STATE_COLOURS = ("#0B6A0B", "#8A5A00", "#B10E1C")
 """Good, to be watched, bad: each 4.5:1 or more on white and on the theme's page background."""
 NO_COLOUR = "#5C5C5C"
-CELLS = ("tp", "fp", "tn", "fn")
 
-CUT_OFF = "cut_off"
 CUT_OFF_TABLE = "Cut Off"
 """A table related to none: the cut-offs that can be chosen, in percent (`order`), with key and label."""
 CUT_OFFS = tuple(range(0, 101, 10))

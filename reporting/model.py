@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reporting.derived import (
-    CUT_OFF,
     CUT_OFF_TABLE,
     CUT_OFFS,
     AtCutOff,
@@ -24,7 +23,7 @@ from reporting.derived import (
 )
 from reporting.measure_dax import dax_for_delta, dax_for_push
 from reporting.measures import ByBucket, Last, Measure
-from reporting.pages import Page, Trend
+from reporting.pages import CUT_OFF, Page, Trend
 from reporting.usecase import Dimension, UseCase
 
 Source = Literal["push", "databricks", "directlake", "delta", "sample"]
@@ -45,6 +44,11 @@ class ModelMeasure:
     format: str
     description: str
     folder: str
+
+
+def template_name(case: UseCase) -> str:
+    """What people call the model and the report: `taxi_tips` is `Taxi Tips`."""
+    return case.name.replace("_", " ").title()
 
 
 def model_measures(case: UseCase, source: Source) -> tuple[ModelMeasure, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reporting.errors import SpecificationError, choices
+from reporting.errors import choices
 from reporting.measures import CountIf, SoFar
 from reporting.pages import (
     COLUMNS,
+    CUT_OFF,
     Block,
     Chart,
     ConfusionMatrix,
@@ -19,9 +20,8 @@ from reporting.pages import (
     Tile,
     Trend,
 )
-from reporting.usecase import WRITTEN, UseCase
+from reporting.usecase import CELLS, WRITTEN, Refusals, UseCase
 
-CELLS = ("tp", "fp", "tn", "fn")
 MOST_PAGES = 20
 
 
@@ -30,9 +30,9 @@ def check_report(case: UseCase) -> None:
     _Checks(case).run()
 
 
-class _Checks:
+class _Checks(Refusals):
     def __init__(self, case: UseCase) -> None:
-        self.case = case
+        super().__init__(case)
         self.dimensions = [d.name for d in case.all_dimensions]
         self.numbers = [
             *(m.name for m in case.measures),
@@ -94,7 +94,7 @@ class _Checks:
                 (*block.measures, *(block.expected or ())), in_time, f"{place} measure by bucket or of a window"
             )
         elif isinstance(block, Ranking | Chart):
-            valid = [*self.dimensions, *(["cut_off"] if isinstance(block, Chart) and self.case.cut_offs else [])]
+            valid = [*self.dimensions, *([CUT_OFF] if isinstance(block, Chart) and self.case.cut_offs else [])]
             self.one_of(block.dimension, valid, f"{place} dimension")
             self.all_of(block.measures, self.numbers, place)
         elif isinstance(block, Slicer):
@@ -122,15 +122,7 @@ class _Checks:
             if values.count(value) > 1:
                 self.fail(place, f"has {value!r} twice: show each once")
 
-    def one_of(self, value: str, valid: Iterable[str], place: str) -> None:
-        valid = list(valid)
-        if value not in valid:
-            self.fail(place, f"is {value!r}: give {choices(valid)}")
-
     def unique(self, names: list[str], what: str) -> None:
         for name in names:
             if names.count(name) > 1:
                 self.fail(f"{what} {name!r}", "is there twice: give each its own")
-
-    def fail(self, place: str, problem: str) -> None:
-        raise SpecificationError(f"use case {self.case.name}: {place} {problem}")

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 COLUMNS = 12
 """Columns of the grid; the blocks of a row fill them."""
+CUT_OFF = "cut_off"
+"""What a chart is by that shows every cut-off: no dimension of predictions."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,6 +50,8 @@ RESERVED = (
     ("partition", "int", "partition of the topic"),
     ("offset", "bigint", "offset in the partition"),
 )
+CELLS = ("tp", "fp", "tn", "fn")
+"""Columns of the confusion matrix's cells."""
 SCORED = (
     ("score", "double", "probability of the positive outcome, 0 to 1"),
     ("predicted", "boolean", "the model says the positive outcome will come"),
@@ -303,11 +305,23 @@ def columns_of(sql: str, place: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(c.name for c in tree.find_all(exp.Column)))
 
 
-class _Validation:
-    """Goes through a use case once, in the order its parts may refer to each other."""
+class Refusals:
+    """How a use case is refused: in one line with the place, the value and the valid choices."""
 
     def __init__(self, case: UseCase) -> None:
         self.case = case
+
+    def fail(self, place: str, problem: str) -> None:
+        raise SpecificationError(f"use case {self.case.name}: {place} {problem}")
+
+    def one_of(self, value: str, valid: Iterable[str], place: str) -> None:
+        valid = list(valid)
+        if value not in valid:
+            self.fail(place, f"is {value!r}: give {choices(valid)}")
+
+
+class _Validation(Refusals):
+    """Goes through a use case once, in the order its parts may refer to each other."""
 
     def run(self) -> None:
         case = self.case
@@ -345,17 +359,9 @@ class _Validation:
             self.fail("spotlight limit", f"is {case.spotlight.limit}: give 1 to 10000")
         self.the_measures(rows)
 
-    def fail(self, place: str, problem: str) -> None:
-        raise SpecificationError(f"use case {self.case.name}: {place} {problem}")
-
     def name(self, name: str, place: str) -> None:
         if not _NAME.fullmatch(name):
             self.fail(place, f"is named {name!r}: give lower-case letters, digits and _, a letter first")
-
-    def one_of(self, value: str, valid: Iterable[str], place: str) -> None:
-        valid = list(valid)
-        if value not in valid:
-            self.fail(place, f"is {value!r}: give {choices(valid)}")
 
     def unique(self, names: list[str], what: str) -> None:
         for name in names:

@@ -74,6 +74,7 @@ class Followed:
     steps: dict[str, Step] = field(default_factory=dict)
     ended: str = ""
     _batch: tuple[str, int] | None = None
+    _tick: int | None = None
 
     @property
     def done(self) -> bool:
@@ -151,7 +152,7 @@ class Follower:
         """Finds out what more is done. `shown_tick` is the newest complete tick of Totals that the page shows."""
         for step in (self._raw, self._gold, self._accepted):
             step(event)
-        tick = self._tick(event)
+        tick = event._tick
         if TILE not in event.steps and ACCEPTED in event.steps and tick is not None and (shown_tick or 0) >= tick:
             event.steps[TILE] = Step(TILE, time.time(), f"tick {tick} of Totals is complete and shown")
         return event.said()
@@ -221,17 +222,10 @@ class Follower:
             fed = journal.fed(*event._batch)
             if fed is None:
                 return
-            rows, waiting, at = journal.accepted_of(fed[0])
+            number, event._tick = fed
+            rows, waiting, at = journal.accepted_of(number)
         if rows and not waiting:
-            event.steps[ACCEPTED] = Step(ACCEPTED, at, f"{rows:,} rows of batch {fed[0]}, this event's sums among them")
-
-    def _tick(self, event: Followed) -> int | None:
-        journal = None if event._batch is None else self._journal()
-        if journal is None or event._batch is None:
-            return None
-        with journal:
-            fed = journal.fed(*event._batch)
-        return None if fed is None else fed[1]
+            event.steps[ACCEPTED] = Step(ACCEPTED, at, f"{rows:,} rows of batch {number}, this event's sums among them")
 
     def _journal(self) -> Journal | None:
         try:

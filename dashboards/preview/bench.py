@@ -20,16 +20,14 @@ from typing import Any
 from dashboards.preview.browser import Browser
 from dashboards.preview.pictures import serving
 from dashboards.preview.server import template_of
-from reporting.derived import CUT_OFF
 from reporting.errors import CheckFailed, WrongUse
 from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS
 from reporting.measures import Count, SoFar
 from reporting.model import cut_off_rows, slicing_tables
-from reporting.powerbi.auth import TokenProvider
-from reporting.powerbi.client import PowerBIClient
+from reporting.pages import CUT_OFF
 from reporting.powerbi.dataset import LEFT_OUT, fact_columns, push_dataset
-from reporting.powerbi.http import Session
 from reporting.powerbi.limits import MAX_ROWS_BASIC_FIFO, MAX_ROWS_PER_POST
+from reporting.service.local_client import client_of
 from reporting.service.server import LocalService
 from reporting.settings import load
 from reporting.usecase import SCORE_BANDS, UseCase
@@ -91,11 +89,8 @@ class _Pushed:
     """The push dataset in a service of its own, and rows for it whose counts of events are known."""
 
     def __init__(self, case: UseCase, service: LocalService) -> None:
-        at = service.endpoint
-        session = Session(at.ca)
-        tokens = TokenProvider(at.authority, at.tenant, at.client_id, service.secret, session)
         self._case = case
-        self._client = PowerBIClient(at.api, at.workspace, tokens, session)
+        self._client = client_of(service)
         self._dataset = self._client.create_dataset(push_dataset(case), "basicFIFO").id
         values: dict[str, tuple[str, ...]] = {d.name: d.values or ("1", "2") for d in case.all_dimensions}
         values["score_band"] = SCORE_BANDS

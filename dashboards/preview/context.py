@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from dashboards.preview.pbir import Condition, Page, Visual, conditions_of, value_of
 from dashboards.preview.questions import Field, Filters, UnknownField, Vocabulary
 from dashboards.preview.tables import Label
-from reporting.derived import CUT_OFF
 from reporting.measure_context import BUCKET
 from reporting.measure_dax import PULSE
+from reporting.pages import CUT_OFF
 
 BUCKET_FIELD = Field(PULSE, BUCKET)
 

@@ -33,7 +33,6 @@ from dashboards.preview.tables import NUMBER, TICK_NOW, Label, Tables
 from reporting.derived import (
     BAND_TABLE,
     CELLS,
-    CUT_OFF,
     AtCutOff,
     Closed,
     Freshness,
@@ -48,6 +47,7 @@ from reporting.measure_python import compute
 from reporting.measure_sql import sql_over_pulse, sql_over_push
 from reporting.measures import ByBucket, CountIf, Last, Measure, SoFar, Value, distinct_aggregates
 from reporting.model import default_cut_off
+from reporting.pages import CUT_OFF
 from reporting.powerbi.dataset import LEFT_OUT, LEFT_OUT_MEASURE, SPOTLIGHT
 from reporting.usecase import UseCase
 

@@ -174,6 +174,7 @@ class Tab:
         self._seen: tuple[Any, ...] = ()
         self._changes = 0
         self._tips: dict[str, Board] = {}
+        self._abouts: dict[str, ui.label] = {}
         self._news = asyncio.Event()
         self.board: Board
 
@@ -312,7 +313,6 @@ class Tab:
         with ui.element("div").classes("lg-float") as made:
             made.props["data-page"] = page.name
             made.style(f"width:{page.width:g}px;height:{page.height + 26:g}px")
-            self._abouts = getattr(self, "_abouts", {})
             self._abouts[page.name] = ui.label("").classes("lg-about")
             with ui.element("div").classes("lg-inside").style(f"width:{page.width:g}px;height:{page.height:g}px"):
                 self._tips[page.name] = Board(self, page, Chosen(page))

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlencode
 
 from dashboards.preview.browser import Browser
@@ -97,7 +98,7 @@ def serving(settings: Settings, usecase: str, template: Path | None = None, rows
                 process.wait()
 
 
-def _address(process: subprocess.Popen[str], errors: object) -> str:
+def _address(process: subprocess.Popen[str], errors: IO[str]) -> str:
     assert process.stdout is not None
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
@@ -107,6 +108,6 @@ def _address(process: subprocess.Popen[str], errors: object) -> str:
             return found[1]
         if not line and process.poll() is not None:
             break
-    errors.seek(0)  # type: ignore[attr-defined]
-    said = errors.read().strip().splitlines()  # type: ignore[attr-defined]
+    errors.seek(0)
+    said = errors.read().strip().splitlines()
     raise CheckFailed(f"the preview did not start: {said[-1] if said else 'it said nothing'}")

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from reporting.derived import CUT_OFF, CUT_OFF_TABLE, Derived
+from reporting.derived import CUT_OFF_TABLE, Derived
 from reporting.errors import SpecificationError
 from reporting.measure_context import TIME_COLUMNS
 from reporting.measure_dax import PULSE
 from reporting.measures import Measure
 from reporting.model import ModelMeasure, model_measures, slicing_tables
+from reporting.pages import CUT_OFF
 from reporting.powerbi.dataset import LEFT_OUT_MEASURE, SPOTLIGHT, push_dataset
 from reporting.usecase import UseCase
 

@@ -12,8 +12,8 @@ from dashboards.preview.drawing.style import font
 from dashboards.preview.engine import Engine
 from dashboards.preview.pbir import Visual
 from dashboards.preview.questions import Filters
-from reporting.derived import CUT_OFF
 from reporting.model import default_cut_off
+from reporting.pages import CUT_OFF
 
 Choose = Callable[[str, Filters], None]
 

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS
 from reporting.model import cut_off_rows, slicing_tables
+from reporting.pages import CUT_OFF
 from reporting.powerbi.dataset import SPOTLIGHT, data_type, dimension_columns, fact_columns
 from reporting.usecase import Column, UseCase
 
@@ -106,7 +107,7 @@ class Tables:
             self.labels = {name: () for name in slicing_tables(self.case)}
             if self.over_gold and self.case.cut_offs:
                 rows = [Label(str(r["key"]), str(r["label"]), int(r["order"])) for r in cut_off_rows()]
-                self.labels["cut_off"] = tuple(rows)
+                self.labels[CUT_OFF] = tuple(rows)
             self._met = {d.name: set() for d in self.case.all_dimensions}
             self.newest = None
             self._changed = set(self.names)

@@ -20,8 +20,8 @@ from dashboards.visuals.header import BACK_HEIGHT, BACK_WIDTH, back, header
 from dashboards.visuals.slicers import of_cut_off, of_dimension, of_time
 from dashboards.visuals.subject import Subject, page_name
 from dashboards.visuals.tables import exceptions, ranking
-from reporting.derived import CUT_OFF
 from reporting.pages import (
+    CUT_OFF,
     Block,
     Chart,
     ConfusionMatrix,

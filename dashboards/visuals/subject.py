@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from dashboards.pbir import Json, column, entry, stable_name
-from reporting.derived import CUT_OFF, AtCutOff, Ratio
+from reporting.derived import AtCutOff, Ratio
 from reporting.measures import Count, Measure, Rejected, SoFar
 from reporting.model import formats_of, pages_of, slicing_tables
-from reporting.pages import Page, State
+from reporting.pages import CUT_OFF, Page, State
 from reporting.usecase import UseCase
 
 

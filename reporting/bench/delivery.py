@@ -26,11 +26,10 @@ from reporting.bench.wire import CountingSession
 from reporting.errors import CheckFailed
 from reporting.measure_dax import PULSE
 from reporting.measures import Count
-from reporting.powerbi.auth import TokenProvider
-from reporting.powerbi.client import PowerBIClient
 from reporting.powerbi.dataset import SPOTLIGHT
 from reporting.powerbi.http import Session
 from reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_BASIC_FIFO, MAX_ROWS_PER_HOUR
+from reporting.service.local_client import client_of
 from reporting.service.server import LocalService
 from reporting.sinks.base import FeedBatch
 from reporting.sinks.powerbi import PowerBISink
@@ -120,13 +119,6 @@ class Delivered:
         for check in self.checks:
             if not check.passed:
                 raise CheckFailed(f"{self.case}: {check.name}: wanted {check.wanted}, found {check.found}")
-
-
-def client_of(service: LocalService, session: Session) -> PowerBIClient:
-    """A client of the local service with its real tokens."""
-    at = service.endpoint
-    tokens = TokenProvider(at.authority, at.tenant, at.client_id, service.secret, session)
-    return PowerBIClient(at.api, at.workspace, tokens, session)
 
 
 class Delivery:

@@ -7,9 +7,7 @@ from pathlib import Path
 import click
 
 from reporting.cli.browser import PREVIEW_SAYS, open_page
-from reporting.cli.requirements import PAGE, require
-
-PICTURES = {"selenium": "pictures"}
+from reporting.cli.requirements import PAGE, PICTURES, require
 
 
 @click.command()

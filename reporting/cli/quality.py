@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-CELLS = ("tp", "fp", "tn", "fn")
+from reporting.usecase import CELLS
+
 NEWEST_SHARE = 0.2  # as in training
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from reporting.derived import CUT_OFF_TABLE
 from reporting.errors import SpecificationError
 from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS, dax_of_tick
-from reporting.model import ModelMeasure, model_measures, slicing_tables
+from reporting.model import ModelMeasure, model_measures, slicing_tables, template_name
 from reporting.powerbi.limits import (
     MAX_COLUMNS_PER_TABLE,
     MAX_RELATIONSHIPS,
@@ -50,7 +50,7 @@ Json = dict[str, Any]
 
 def dataset_name(case: UseCase) -> str:
     """`taxi_tips` is `Taxi Tips Push`."""
-    return f"{case.name.replace('_', ' ').title()} Push"
+    return f"{template_name(case)} Push"
 
 
 def data_type(spark_type: str) -> str:
@@ -151,12 +151,18 @@ def _left_out() -> Json:
     }
 
 
-def _check(case: UseCase, definition: Json) -> None:
-    place = f"use case {case.name}: push dataset"
+def refuse_taken_tables(case: UseCase, place: str, also: Iterable[str] = ()) -> None:
+    """SpecificationError for a dimension whose table has a name of another table, or (in lower case) one of `also`."""
+    taken = {t.lower() for t in TAKEN_NAMES} | set(also)
     for dimension in case.all_dimensions:
-        if dimension.table.lower() in {t.lower() for t in TAKEN_NAMES} | set(RESERVED_TABLE_NAMES):
+        if dimension.table.lower() in taken:
             fault = f"dimension {dimension.name!r} would make a table named {dimension.table!r}, which is taken"
             raise SpecificationError(f"{place}: {fault}: give the dimension another name")
+
+
+def _check(case: UseCase, definition: Json) -> None:
+    place = f"use case {case.name}: push dataset"
+    refuse_taken_tables(case, place, RESERVED_TABLE_NAMES)
     tables = definition["tables"]
     _at_most(len(tables), MAX_TABLES, f"{place} has", "tables: have fewer dimensions")
     _unique((t["name"] for t in tables), f"{place}: table")

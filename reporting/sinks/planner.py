@@ -98,9 +98,7 @@ class Planner:
         """Which batches of gold are in this one, and in which tick: what tells where a single event has got to."""
         if not {"query_id", "batch_id"} <= set(batch.pulse.column_names):
             return
-        (tick,) = db.execute(
-            "select coalesce(max(cast(value as integer)), 0) from meta where key = ?", (TICK,)
-        ).fetchone()
+        tick = _newest_tick(db)
         pairs = (
             batch.pulse.select(["query_id", "batch_id"]).group_by(["query_id", "batch_id"]).aggregate([]).to_pylist()
         )
@@ -123,10 +121,15 @@ class Planner:
             db.executemany(kept, [row[1:8] for row in left])
 
     def _tick(self, db: sqlite3.Connection, batch: int, base: int, counts: Counter[str]) -> list[Parcel]:
-        (before,) = db.execute(
-            "select coalesce(max(cast(value as integer)), 0) from meta where key = ?", (TICK,)
-        ).fetchone()
+        before = _newest_tick(db)
         put_meta(db, {TICK: before + 1})
         left_out = self._journal.counts().get(THINNED, 0) + counts[THINNED]
         rows = self._totals.rows(before + 1, left_out, counts)
         return parcels(batch, TOTALS, rows, base)
+
+
+def _newest_tick(db: sqlite3.Connection) -> int:
+    (newest,) = db.execute(
+        "select coalesce(max(cast(value as integer)), 0) from meta where key = ?", (TICK,)
+    ).fetchone()
+    return int(newest)

@@ -16,11 +16,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reporting.derived import CUT_OFF
 from reporting.errors import SpecificationError
 from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS
 from reporting.measures import add
 from reporting.model import cut_off_rows
+from reporting.pages import CUT_OFF
 from reporting.powerbi.dataset import LEFT_OUT, SPOTLIGHT, data_type, dimension_columns, fact_columns
 from reporting.powerbi.limits import DECIMAL_DIGITS, DECIMAL_SCALE, INT64_LEAST, INT64_MOST
 from reporting.sinks.values import DOUBLE_MOST, NULLED, converter

@@ -22,10 +22,8 @@ from dashboards.preview.questions import Question
 from dashboards.preview.tables import Tables
 from dashboards.template import template_files
 from reporting.measure_python import partial_rows
-from reporting.powerbi.auth import TokenProvider
-from reporting.powerbi.client import PowerBIClient
 from reporting.powerbi.dataset import dataset_name
-from reporting.powerbi.http import Session
+from reporting.service.local_client import client_of
 from reporting.service.server import LocalService
 from reporting.sinks.base import FeedBatch
 from reporting.sinks.powerbi import PowerBISink
@@ -174,12 +172,8 @@ class LiveService:
 
     def __enter__(self) -> LiveService:
         self.service.__enter__()
-        at = self.service.endpoint
-        session = Session(at.ca)
-        tokens = TokenProvider(at.authority, at.tenant, at.client_id, self.service.secret, session)
-        self._client = PowerBIClient(at.api, at.workspace, tokens, session)
-        client = PowerBIClient(at.api, at.workspace, tokens, Session(at.ca))
-        self.sink = PowerBISink(self.case, client, self.home / "sinks" / self.case.name / "powerbi")
+        self._client = client_of(self.service)
+        self.sink = PowerBISink(self.case, client_of(self.service), self.home / "sinks" / self.case.name / "powerbi")
         self.sink.open()
         return self
 

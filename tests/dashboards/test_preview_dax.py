@@ -17,7 +17,8 @@ from dashboards.preview.engine import Engine
 from dashboards.preview.questions import Answer, Field, Filters, Question
 from model_cases import prediction_rows, use_cases
 from preview_cases import CASE, questions_of, tables_of
-from reporting.derived import CUT_OFF, Freshness
+from reporting.derived import Freshness
+from reporting.pages import CUT_OFF
 from reporting.usecase import UseCase
 
 NOW = dt.datetime(2026, 3, 1, 12, 30)

@@ -23,10 +23,10 @@ from dashboards.preview.questions import Answer, Field, Filters, Order, Question
 from dashboards.preview.tables import Tables
 from preview_cases import CASE, arrow_rows, gold_batch, predictions, questions_of, tables_of
 from reporting import settings as all_settings
-from reporting.derived import CUT_OFF
 from reporting.lake import Lake
 from reporting.measure_context import Among
 from reporting.measure_python import evaluate
+from reporting.pages import CUT_OFF
 from reporting.sinks.rows import RowMaker, Totals
 from reporting.usecase import UseCase
 

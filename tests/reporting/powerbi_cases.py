@@ -14,9 +14,9 @@ import requests
 
 from reporting.errors import ServiceUnavailable
 from reporting.measures import ByBucket, Count, CountIf, Last, Max, Measure, Sum, mean
-from reporting.powerbi.auth import TokenProvider
 from reporting.powerbi.client import PowerBIClient
 from reporting.powerbi.http import Session
+from reporting.service.local_client import client_of
 from reporting.service.server import LocalService
 from reporting.service.stored_rows import StoredRows
 from reporting.sinks.base import FeedBatch
@@ -140,13 +140,6 @@ def batch(
         dimensions,
         feed,
     )
-
-
-def client_of(service: LocalService, session: Session | None = None) -> PowerBIClient:
-    at = service.endpoint
-    session = session or Session(at.ca)
-    tokens = TokenProvider(at.authority, at.tenant, at.client_id, service.secret, session)
-    return PowerBIClient(at.api, at.workspace, tokens, session)
 
 
 def sink_of(service: LocalService, state: Path, time: Time, client: PowerBIClient | None = None) -> PowerBISink:

@@ -1,0 +1,16 @@
+"""A client of a local service that runs in this process, with its real tokens."""
+
+from __future__ import annotations
+
+from reporting.powerbi.auth import TokenProvider
+from reporting.powerbi.client import PowerBIClient
+from reporting.powerbi.http import Session
+from reporting.service.server import LocalService
+
+
+def client_of(service: LocalService, session: Session | None = None) -> PowerBIClient:
+    """Over `session`, or over one of its own that trusts the service's certificate."""
+    at = service.endpoint
+    session = session or Session(at.ca)
+    tokens = TokenProvider(at.authority, at.tenant, at.client_id, service.secret, session)
+    return PowerBIClient(at.api, at.workspace, tokens, session)
