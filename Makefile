@@ -14,13 +14,13 @@ setup: .venv/ready
 	@echo "setting up .venv (once, a few minutes)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,models,local,preview]'
-	@$(BIN)/python -m streams.archive
+	@$(BIN)/python -m livegold.streams.local.archive
 	@touch $@
 
 .venv/ready-for-tests: .venv/ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 	  -e '.[spark,models,local,preview,pictures,test,templates,lint]'
-	@$(BIN)/python -m dashboards.checks.tools
+	@$(BIN)/python -m livegold.dashboards.checks.tools
 	@touch $@
 
 demo: .venv/ready

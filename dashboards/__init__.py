@@ -1,1 +1,1 @@
-"""Report templates derived from a use case. Nothing is derived yet; the push dataset is in `reporting.powerbi`."""
+"""Report templates derived from a use case: semantic model, report, theme, checks, and the live preview."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reporting.pages import (
+from livegold.reporting.specification import (
     COLUMNS,
     Block,
     ConfusionMatrix,
@@ -54,8 +54,8 @@ _CANVASES = {
 _LEAST: Mapping[type[Block], int] = {Header: 72, Slicer: 72, TimeRange: 72, CutOffSlider: 88, Tile: 96}
 # Columns from which on a header is one line; below, its parts stand one upon the other.
 _WIDE_HEADER = 5
-_LEAST_OF_OTHERS = 120
-_LEAST_OF_TOOLTIP = 56
+_MIN_OF_OTHERS = 120
+_MIN_OF_TOOLTIP = 56
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ def _edge(canvas: Canvas, column: int) -> int:
 
 def _least(block: Block, page: Page) -> int:
     if page.kind == "tooltip":
-        return _LEAST_OF_TOOLTIP
+        return _MIN_OF_TOOLTIP
     if isinstance(block, Header) and block.width < _WIDE_HEADER:
         return 2 * _LEAST[Header]
-    return 152 if isinstance(block, ConfusionMatrix) else _LEAST.get(type(block), _LEAST_OF_OTHERS)
+    return 152 if isinstance(block, ConfusionMatrix) else _LEAST.get(type(block), _MIN_OF_OTHERS)
 
 
 def _shares(wanted: Sequence[float], least: Sequence[int], total: int) -> list[int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboards.layout import Box
-from dashboards.visuals import Drawn
+from livegold.dashboards.layout import Box
+from livegold.dashboards.visuals import Drawn
 
 WIDTH = 324
 """Of the phone's canvas in Power BI, in its own pixels."""

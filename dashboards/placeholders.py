@@ -10,8 +10,8 @@ import json
 import re
 from collections.abc import Mapping
 
-from reporting.errors import WrongUse, choices
-from reporting.model import Source
+from livegold.reporting.errors import WrongUse, choices
+from livegold.reporting.semantic import Source
 
 WORKSPACE = "WORKSPACE"
 NO_ID = "00000000-0000-0000-0000-000000000000"

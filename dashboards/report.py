@@ -36,18 +36,17 @@ from __future__ import annotations
 
 import uuid
 
-from dashboards.layout import MARGIN, Box, Layout, lay_out
-from dashboards.mobile import phone_boxes
-from dashboards.pbir import SCHEMAS, Json, above_zero, as_bytes, colour, column, entry, measure, stable_name
-from dashboards.placeholders import NO_ID, WORKSPACE
-from dashboards.theme import PAGE as GROUND
-from dashboards.theme import theme
-from dashboards.visuals import BACK_HEIGHT, BACK_WIDTH, Drawn, Subject, back_button, draw, page_name
-from reporting.measure_dax import PULSE
-from reporting.model import Source, dimension_of, pages_of, template_name
-from reporting.pages import CUT_OFF, Header, Page
-from reporting.powerbi.dataset import dataset_name
-from reporting.usecase import UseCase
+from livegold.dashboards.layout import MARGIN, Box, Layout, lay_out
+from livegold.dashboards.mobile import phone_boxes
+from livegold.dashboards.pbir import SCHEMAS, Json, above_zero, as_bytes, colour, column, entry, measure, stable_name
+from livegold.dashboards.placeholders import NO_ID, WORKSPACE
+from livegold.dashboards.theme import PAGE as GROUND
+from livegold.dashboards.theme import theme
+from livegold.dashboards.visuals import BACK_HEIGHT, BACK_WIDTH, Drawn, Subject, back_button, draw, page_name
+from livegold.reporting.powerbi.dataset import dataset_name
+from livegold.reporting.schema import CUT_OFF, PULSE
+from livegold.reporting.semantic import Source, dimension_of, pages_of, template_name
+from livegold.reporting.specification import Header, Page, UseCase
 
 REFRESHED: tuple[Source, ...] = ("push", "databricks")
 """Sources whose pages Power BI refreshes by itself: push and DirectQuery. Import and Direct Lake have other ways."""

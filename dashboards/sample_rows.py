@@ -1,9 +1,9 @@
 """Rows for a template that opens populated: made up, but made and scored as livegold makes and scores events.
 
-Events come from the use case's own generator, or are drawn at random by their fields' types. They are cleansed, judged
-and summed by the use case's SQL, in DuckDB, and scored by a logistic regression that was fitted on older events. So
-that there is something to see, in the last third another model scores, which was fitted on few events, and in the last
-sixth most events of one value of the first dimension are missing. The same use case gives the same rows.
+Events come from the use case's own generator, or are drawn at random by their fields' types. They are cleansed,
+validated and summed by the use case's SQL, in DuckDB, and scored by a logistic regression that was fitted on older
+events. So that there is something to see, in the last third another model scores, which was fitted on few events, and
+in the last sixth most events of one value of the first dimension are missing. The same use case gives the same rows.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dashboards.spark_sql import MACROS, for_duckdb
-from reporting.errors import SpecificationError
-from reporting.usecase import OTHER, SCORE_BANDS, UNKNOWN, Dimension, Field, UseCase
+from livegold.dashboards.spark_sql import MACROS, for_duckdb
+from livegold.reporting.errors import SpecificationError
+from livegold.reporting.schema import LAST_ORDER, OTHER, SCORE_BANDS, UNKNOWN
+from livegold.reporting.specification import Dimension, Field, UseCase
 
 SAMPLE_NOTE = (
     "These rows are made up: half an hour of events that never were, scored by a real model. In the last third a model "
@@ -36,14 +37,13 @@ SAMPLE_NOTE = (
 
 START = datetime(2026, 5, 4, 17, 0, tzinfo=UTC)
 SPAN_SECONDS = 1_800
-LEAST_BUCKETS = 30
+MIN_BUCKETS = 30
 EVENTS = 3_600
 OLDER_EVENTS = 6_000
 FEW_EVENTS = 20
 """What the second model is fitted on."""
-MOST_SPOTLIGHT = 300
+MAX_SPOTLIGHT = 300
 MISSING_SHARE = 0.85
-LAST_ORDER = {OTHER: 1_000_000, UNKNOWN: 1_000_001}
 """As gold orders the two values that livegold adds."""
 _SEED = 20_260_504
 _RANDOM_REJECTED = 0.02
@@ -77,7 +77,7 @@ class _Sample:
     def __init__(self, case: UseCase, events: int) -> None:
         self.case = case
         self.events = events
-        self.seconds = max(SPAN_SECONDS, LEAST_BUCKETS * case.bucket_seconds)
+        self.seconds = max(SPAN_SECONDS, MIN_BUCKETS * case.bucket_seconds)
         self.zone = ZoneInfo(case.time_zone)
 
     def rows(self) -> SampleRows:
@@ -155,11 +155,11 @@ class _Sample:
             table = self._with(db, table, name, feature.sql, "double", f"feature {feature.name}")
         passed = [f"coalesce({_sql(c.sql)}, true)" for c in case.checks]
         passed += [f'"feature_{f.name}" IS NOT NULL AND NOT isnan("feature_{f.name}")' for f in case.model.features]
-        judged = self._query(db, table, f"*, {' AND '.join(passed)} AS sample_ok", "checks")
-        good = judged.column("sample_ok").to_pylist()
-        arrivals = judged.column("arrival").to_pylist()
+        validated = self._query(db, table, f"*, {' AND '.join(passed)} AS sample_ok", "checks")
+        good = validated.column("sample_ok").to_pylist()
+        arrivals = validated.column("arrival").to_pylist()
         rejected += [at.replace(tzinfo=UTC) for at, ok in zip(arrivals, good, strict=True) if not ok]
-        return judged.filter(judged.column("sample_ok")).drop_columns(["sample_ok"]), rejected
+        return validated.filter(validated.column("sample_ok")).drop_columns(["sample_ok"]), rejected
 
     def _read(self, value: bytes) -> Row | None:
         """The fields of an event, None for one that gold would refuse."""
@@ -277,11 +277,11 @@ class _Sample:
         frequent = [v for v, _ in Counter(v for v in values if v not in LAST_ORDER).most_common(2)]
         if len(frequent) < 2:
             return table
-        dice = random.Random(_SEED)
+        rng = random.Random(_SEED)
         begin = (START + timedelta(seconds=self.seconds * 5 / 6)).replace(tzinfo=None)
         times = table.column("event_time").to_pylist()
         kept = [
-            at < begin or value != frequent[1] or dice.random() > MISSING_SHARE
+            at < begin or value != frequent[1] or rng.random() > MISSING_SHARE
             for at, value in zip(times, values, strict=True)
         ]
         return table.filter(pa.array(kept, pa.bool_()))
@@ -323,7 +323,7 @@ class _Sample:
         where = _sql(self.case.spotlight.where)
         columns = ", ".join(f'"{c.name}"' for c in self.case.spotlight_columns)
         order = "severity DESC NULLS LAST, event_time DESC, event_id"
-        query = f"SELECT {columns} FROM predictions WHERE {where} ORDER BY {order} LIMIT {MOST_SPOTLIGHT}"
+        query = f"SELECT {columns} FROM predictions WHERE {where} ORDER BY {order} LIMIT {MAX_SPOTLIGHT}"
         with self._place("spotlight where"):
             rows = _rows(db.execute(query))
         return tuple({name: _rounded(value) for name, value in row.items()} for row in rows)
@@ -360,11 +360,11 @@ class _Sample:
 
 def _drawn(case: UseCase, seed: int, start: datetime, rate: float, count: int) -> Iterator[Event]:
     """Events of a use case that has no generator: each field by its type, times a little before the event's own."""
-    dice = random.Random(f"{case.name} {seed}")
+    rng = random.Random(f"{case.name} {seed}")
     zone = ZoneInfo(case.time_zone)
     declared = {d.column: d.values for d in case.dimensions if d.values}
     for number in range(count):
-        if dice.random() < _RANDOM_REJECTED:
+        if rng.random() < _RANDOM_REJECTED:
             yield None, b"not an event"
             continue
         at = start + timedelta(seconds=number / rate)
@@ -373,24 +373,24 @@ def _drawn(case: UseCase, seed: int, start: datetime, rate: float, count: int) -
             if field.name == case.event_id:
                 event[field.name] = f"{seed}-{number}"
             elif field.type == "timestamp":
-                before = 0 if field.name == case.event_time else dice.randrange(60, 1_800)
+                before = 0 if field.name == case.event_time else rng.randrange(60, 1_800)
                 event[field.name] = (
                     (at - timedelta(seconds=before)).astimezone(zone).replace(tzinfo=None).isoformat(" ")
                 )
-            elif field.required or dice.random() >= _UNKNOWN_SHARE:
-                event[field.name] = _drawn_value(dice, field, declared.get(field.name))
+            elif field.required or rng.random() >= _UNKNOWN_SHARE:
+                event[field.name] = _drawn_value(rng, field, declared.get(field.name))
         yield None, json.dumps(event).encode()
 
 
-def _drawn_value(dice: random.Random, field: Field, values: Sequence[str] | None) -> Any:
+def _drawn_value(rng: random.Random, field: Field, values: Sequence[str] | None) -> Any:
     if field.type == "string":
         words = values or _WORDS
-        return words[min(int(dice.expovariate(0.5)), len(words) - 1)]
+        return words[min(int(rng.expovariate(0.5)), len(words) - 1)]
     if field.type == "boolean":
-        return dice.random() < 0.4
+        return rng.random() < 0.4
     if field.type == "int":
-        return dice.randrange(0, 10)
-    size = dice.lognormvariate(2, 0.7)
+        return rng.randrange(0, 10)
+    size = rng.lognormvariate(2, 0.7)
     if field.type == "double":
         return round(size, 2)
     digits, scale = _digits(field.type)

@@ -2,7 +2,7 @@
 
 Derived from the use case, as the push dataset is; the same use case and source give the same bytes. Where rows come
 from is `sources`, how TMDL is written is `tmdl`. A push template has no model of its own: its report is connected to
-the dataset `reporting.powerbi.dataset.push_dataset`.
+the dataset `livegold.reporting.powerbi.dataset.push_dataset`.
 """
 
 from __future__ import annotations
@@ -11,18 +11,13 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable
 
-from dashboards.pbir import as_bytes
-from dashboards.sample_rows import SAMPLE_NOTE, SampleRows, sample_rows
-from dashboards.sources import Wanted, fixed_rows, partition, shared_expressions
-from dashboards.tabular import ModelColumn, ModelTable, Relationship, SemanticModel, TableMeasure
-from dashboards.tmdl import tmdl_files
-from reporting.derived import CUT_OFF_TABLE
-from reporting.errors import SpecificationError, WrongUse, choices
-from reporting.measure_dax import PULSE
-from reporting.model import SOURCES, Source, cut_off_rows, model_measures, template_name
-from reporting.powerbi.dataset import (
-    SPOTLIGHT,
-    WRITTEN_BY_GOLD,
+from livegold.dashboards.pbir import as_bytes
+from livegold.dashboards.sample_rows import SAMPLE_NOTE, SampleRows, sample_rows
+from livegold.dashboards.sources import Wanted, fixed_rows, partition, shared_expressions
+from livegold.dashboards.tabular import ModelColumn, ModelTable, Relationship, SemanticModel, TableMeasure
+from livegold.dashboards.tmdl import tmdl_files
+from livegold.reporting.errors import SpecificationError, WrongUse, choices
+from livegold.reporting.powerbi.dataset import (
     column_format,
     data_type,
     dimension_columns,
@@ -30,9 +25,10 @@ from reporting.powerbi.dataset import (
     push_dataset,
     refuse_taken_tables,
 )
-from reporting.usecase import Column, Dimension, UseCase
+from livegold.reporting.schema import CUT_OFF_TABLE, PREDICTIONS, PULSE, SPOTLIGHT, WRITTEN_BY_GOLD
+from livegold.reporting.semantic import SOURCES, Source, cut_off_rows, model_measures, template_name
+from livegold.reporting.specification import Column, Dimension, UseCase
 
-PREDICTIONS = "Predictions"
 WITH_PREDICTIONS: tuple[Source, ...] = ("databricks", "directlake")
 """Sources that leave the rows where they are: a copy of every prediction would be too large."""
 

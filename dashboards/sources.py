@@ -19,16 +19,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from dashboards.deflate import deflate_base64
-from dashboards.tabular import (
+from livegold.dashboards.deflate import deflate_base64
+from livegold.dashboards.tabular import (
     CalculatedPartition,
     EntityPartition,
     MPartition,
     Partition,
     SharedExpression,
 )
-from reporting.model import Source
-from reporting.usecase import UseCase
+from livegold.reporting.semantic import Source
+from livegold.reporting.specification import UseCase
 
 ONE_LAKE = "OneLake"
 GOLD = "Gold"

@@ -1,7 +1,7 @@
 """A whole template: the project file, the report and the model it needs, as files and in a folder. Not for its parts.
 
 For `push` there is no semantic model in it: the report is connected to the push dataset in the service, whose
-definition is beside it in `dataset.json`. `python -m dashboards.template USECASE SOURCE FOLDER` writes one.
+definition is beside it in `dataset.json`. `python -m livegold.dashboards.template USECASE SOURCE FOLDER` writes one.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from dashboards.checks.template import DATASET
-from dashboards.pbir import SCHEMAS, as_bytes
-from dashboards.placeholders import fill
-from dashboards.report import report_files
-from reporting.errors import WrongUse, choices
-from reporting.model import SOURCES, Source, template_name
-from reporting.powerbi.dataset import push_dataset
-from reporting.usecase import UseCase
+from livegold.dashboards.checks.template import DATASET
+from livegold.dashboards.pbir import SCHEMAS, as_bytes
+from livegold.dashboards.placeholders import fill
+from livegold.dashboards.report import report_files
+from livegold.reporting.errors import WrongUse, choices
+from livegold.reporting.powerbi.dataset import push_dataset
+from livegold.reporting.semantic import SOURCES, Source, template_name
+from livegold.reporting.specification import UseCase
 
 # What Power BI Desktop and git put beside a template; nothing of it is touched.
 _OF_OTHERS = (".gitignore", ".gitattributes", ".pbi")
@@ -38,7 +38,7 @@ def template_files(case: UseCase, source: Source) -> dict[str, bytes]:
     files = {f"{name}.pbip": as_bytes(pbip), **{f"{name}.Report/{path}": data for path, data in report.items()}}
     if source == "push":
         return {**files, DATASET: as_bytes(push_dataset(case))}
-    from dashboards.semantic_model import semantic_model_files
+    from livegold.dashboards.semantic_model import semantic_model_files
 
     model = semantic_model_files(case, source)
     return {**files, **{f"{name}.SemanticModel/{path}": data for path, data in model.items()}}
@@ -97,7 +97,7 @@ def _is_ours(case: UseCase, folder: Path) -> bool:
 
 
 def main(arguments: list[str]) -> None:
-    from reporting.usecase import load_use_case
+    from livegold.reporting.specification import load_use_case
 
     if len(arguments) != 3 or arguments[1] not in SOURCES:
         raise SystemExit(f"give a use case, {choices(SOURCES)}, and a folder")

@@ -11,7 +11,7 @@ import hashlib
 import json
 from typing import Any
 
-from reporting.derived import NO_COLOUR, STATE_COLOURS
+from livegold.reporting.semantic import NO_COLOUR, STATE_COLOURS
 
 PAGE = "#EEF2F7"
 CARD = "#FFFFFF"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from textwrap import dedent
 
-from dashboards.tabular import (
+from livegold.dashboards.tabular import (
     CalculatedPartition,
     EntityPartition,
     ModelColumn,

@@ -1,7 +1,7 @@
-"""Events as they arrived, parsed and judged: valid, or not with every reason. Not for writing, repeats or scores.
+"""Events as they arrived, parsed and validated: valid, or not with every reason. Not for writing, duplicates or scores.
 
-An event is judged in one typed parse, which is what a million rows can afford; the reasons are worked out in a second,
-slower pass over the bad rows alone. What a JSON parser lets through silently is caught here:
+An event is validated in one typed parse, which is what a million rows can afford; the reasons are worked out in a
+second, slower pass over the bad rows alone. What a JSON parser lets through silently is caught here:
 
 - text after the object: the value is parsed as the member of a larger object, after which a second member must follow;
 - bytes that are not UTF-8, an empty value, a key that occurs twice, an object where a text is wanted, infinity;
@@ -16,10 +16,8 @@ import operator
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from reporting.usecase import REPLAY_TIME, Field, UseCase
-
-SOURCE = ("topic", "partition", "offset", "arrival")
-"""Where an event came from; `raw_events` has these, `key` and `value` (bytes)."""
+from livegold.reporting.schema import REPLAY_TIME
+from livegold.reporting.specification import Field, UseCase
 
 # The member after the event in the larger object. An event that holds this very text is refused, so nobody can fake it.
 SENTINEL = "livegold_end_of_event"
@@ -36,14 +34,14 @@ def raw_events(kafka: DataFrame) -> DataFrame:
 
 
 class Cleanser:
-    """Parses and judges the events of one use case."""
+    """Parses and validates the events of one use case."""
 
     def __init__(self, case: UseCase) -> None:
         self.case = case
         self.fields = (*case.fields, Field(REPLAY_TIME, "timestamp"))
         self.times = [f.name for f in self.fields if f.type == "timestamp"]
 
-    def judged(self, events: DataFrame) -> DataFrame:
+    def validated(self, events: DataFrame) -> DataFrame:
         """SOURCE, `key`, `value`, the event's columns, features (`feature_<name>`), event_id, event_time and `ok`.
 
         One row for each row of `events` (see `raw_events`). In rows that are not `ok` the columns hold what could be
@@ -62,24 +60,24 @@ class Cleanser:
 
     def reasons(self, bad: DataFrame) -> DataFrame:
         """`bad` (rows with SOURCE, key and value) with `reasons`, an array of texts that is never empty."""
-        judged = self._read(bad)
+        validated = self._read(bad)
         # The texts of the fields, whatever their type, to show what could not be read.
         text = F.col("value").cast("string")
-        judged = judged.withColumn("_texts", F.from_json(text, "map<string,string>"))
+        validated = validated.withColumn("_texts", F.from_json(text, "map<string,string>"))
         readable = F.coalesce(self._is_object(), F.lit(False))
         found = F.when(readable, F.array_compact(F.array(*self._reasons_of_fields()))).otherwise(
             F.array(self._reason_of_bytes())
         )
         # A column of its own first: written into the next expression it would be worked out twice.
-        judged = judged.withColumn("_found", found)
+        validated = validated.withColumn("_found", found)
         unknown = F.array(F.lit("event cannot be read"))
         reasons = F.when(F.size("_found") > 0, F.col("_found")).otherwise(unknown)
-        return judged.select(*bad.columns, reasons.alias("reasons"))
+        return validated.select(*bad.columns, reasons.alias("reasons"))
 
     # ---- the typed parse -------------------------------------------------------------------------------------------
 
     def _read(self, events: DataFrame) -> DataFrame:
-        """Everything an event is judged by: fields, times, id, derived columns and features."""
+        """Everything an event is validated by: fields, times, id, derived columns and features."""
         case = self.case
         return (
             self._typed(events)
@@ -129,7 +127,7 @@ class Cleanser:
             frame = frame.withColumn(derived.name, F.expr(derived.sql).cast(derived.type))
         return frame
 
-    # ---- judging ---------------------------------------------------------------------------------------------------
+    # ---- validating --------------------------------------------------------------------------------------------------
 
     def _is_object(self) -> Column:
         return (
@@ -250,7 +248,7 @@ class Cleanser:
 
     def _fields_of(self, sql: str) -> list[str]:
         """The fields an expression is computed from, through derived columns."""
-        from reporting.usecase import columns_of
+        from livegold.reporting.specification import columns_of
 
         derived = {d.name: d.sql for d in self.case.derived}
         found: list[str] = []

@@ -19,22 +19,16 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from reporting.errors import LivegoldError, WrongUse, choices
-from reporting.filelock import taken
-from reporting.lake import Lake
-from reporting.settings import Settings
-from reporting.sinks.base import Sink
-from reporting.status import StatusFile
-from reporting.usecase import UseCase
-from streams.checkpoints import forget, query_of
-from streams.feed import Feed
-from streams.gold import GoldWriter
-from streams.hub import Hub
-from streams.models import CHECK_SECONDS, Registry
-from streams.raw import write_raw
-from streams.score import Scorer
-from streams.source import hub_stream, positioned
-from streams.tables import create_tables
+from livegold.reporting.errors import LivegoldError, WrongUse, choices
+from livegold.reporting.home import StatusFile, acquire_lock
+from livegold.reporting.lake import Lake
+from livegold.reporting.settings import Settings
+from livegold.reporting.sinks.base import Sink
+from livegold.reporting.specification import UseCase
+from livegold.streams.feeds import Feed, forget, query_of
+from livegold.streams.gold import GoldWriter, create_tables, write_raw
+from livegold.streams.hub import Hub, hub_stream, positioned
+from livegold.streams.models import CHECK_SECONDS, Registry, Scorer
 
 SWITCHES = ("batch", "stream")
 STATUS_SECONDS = 1.0
@@ -64,7 +58,7 @@ class _Running:
 class Pipeline:
     """The queries of one use case on one Spark session.
 
-    `sinks` are not opened yet; the pipeline opens each in its feed's first batch and closes all. `reached` is called
+    `sinks` are not opened yet; the pipeline opens each in its feed's first batch and closes all. `on_step` is called
     with the name of each step of gold (see GoldWriter).
     """
 
@@ -74,7 +68,7 @@ class Pipeline:
         case: UseCase,
         settings: Settings,
         sinks: Mapping[str, Sink],
-        reached: Callable[[str], None] = lambda step: None,
+        on_step: Callable[[str], None] = lambda step: None,
     ) -> None:
         self.case = case
         self.lake = Lake.of(settings, case.name)
@@ -83,7 +77,7 @@ class Pipeline:
         self._hub = Hub.of(settings, case.name)
         self._sinks = dict(sinks)
         self._champion = _Champion(Registry(settings), case)
-        self._gold = GoldWriter(spark, case, self.lake, self._champion, reached)
+        self._gold = GoldWriter(spark, case, self.lake, self._champion, on_step)
         self._running: list[_Running] = []
         self._errors: dict[str, BaseException] = {}
         self._status = StatusFile(settings.home, case.name)
@@ -315,4 +309,4 @@ def _first_line(error: BaseException) -> str:
 def _only_one(home: Path, case: str) -> IO[str]:
     """Two runs of a use case on one home would write the same batches: the second is refused."""
     refusal = f"use case {case} runs already with LIVEGOLD_HOME {home}: stop that run, or give another home"
-    return taken(home / "status" / f"{case}.lock", WrongUse(refusal))
+    return acquire_lock(home / "status" / f"{case}.lock", WrongUse(refusal))

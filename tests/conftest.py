@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from streams.broker import Broker
+    from livegold.streams.local.broker import Broker
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def connection_string() -> str:
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory, connection_string: str) -> Iterator[Broker]:
     """A real Kafka for the whole session; `servers` is open, `sasl_servers` wants user and password."""
-    from streams.broker import Broker
+    from livegold.streams.local.broker import Broker
 
     with Broker(tmp_path_factory.mktemp("broker"), sasl={"$ConnectionString": connection_string}) as running:
         yield running

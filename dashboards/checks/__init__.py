@@ -3,7 +3,7 @@
 Not for whether the numbers are right: that DAX equals SQL is tested with the measures.
 """
 
-from dashboards.checks.finding import Finding
-from dashboards.checks.run import check, check_all
+from livegold.dashboards.checks.finding import Finding
+from livegold.dashboards.checks.run import check, check_all
 
 __all__ = ["Finding", "check", "check_all"]

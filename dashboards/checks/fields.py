@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dashboards.checks.finding import Finding, Problem, findings, not_run
-from dashboards.checks.model import Model, Table
-from dashboards.checks.template import DATASET, Template, Visual
-from reporting.errors import choices
+from livegold.dashboards.checks.finding import Finding, Problem, findings, not_run
+from livegold.dashboards.checks.model import Model, Table
+from livegold.dashboards.checks.template import DATASET, Template, Visual
+from livegold.reporting.errors import choices
 
 CHECK = "fields"
 # A SourceRef with this schema names what reportExtensions.json adds, not what the model has.

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from dashboards.checks.finding import Finding, Problem, findings
-from dashboards.checks.template import Json, Page, Template, Visual, literal
+from livegold.dashboards.checks.finding import Finding, Problem, findings
+from livegold.dashboards.checks.template import Json, Page, Template, Visual, literal
 
 CHECK = "layout"
 # Kinds of visuals that show no data: one that lies below (by z) may be a background of what is above it.

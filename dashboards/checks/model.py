@@ -32,7 +32,7 @@ class Model:
 
     @classmethod
     def of_parser(cls, loaded: dict[str, Any]) -> Model:
-        """From what `dashboards.checks.tom` prints for one model."""
+        """From what `livegold.dashboards.checks.tom` prints for one model."""
         tables = {
             name: Table(
                 frozenset(table["columns"]),

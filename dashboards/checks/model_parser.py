@@ -1,6 +1,6 @@
 """Microsoft's model parser loads the TMDL of templates. Not for looking at M or DAX, nor for .NET.
 
-The parser runs in a process of its own, `dashboards.checks.tom`; one start serves many templates.
+The parser runs in a process of its own, `livegold.dashboards.checks.tom`; one start serves many templates.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dashboards.checks.finding import Finding, Problem, findings, not_run, one_line
-from dashboards.checks.model import Model
-from dashboards.checks.template import Template
-from dashboards.checks.toolbox import Tools
+from livegold.dashboards.checks.finding import Finding, Problem, findings, not_run, one_line
+from livegold.dashboards.checks.model import Model
+from livegold.dashboards.checks.template import Template
+from livegold.dashboards.checks.toolbox import Tools
 
 CHECK = "model parser"
-PARSER = "dashboards.checks.tom"
+PARSER = "livegold.dashboards.checks.tom"
 # A cold start of .NET on a busy machine; a model of this size loads in milliseconds.
 _SECONDS = 300
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from dashboards.checks.finding import Finding, Problem, findings
-from dashboards.checks.template import Json, Template
+from livegold.dashboards.checks.finding import Finding, Problem, findings
+from livegold.dashboards.checks.template import Json, Template
 
 CHECK = "names"
 # Names of pages, visuals and bookmarks (learn.microsoft.com/power-bi/developer/projects/projects-report).

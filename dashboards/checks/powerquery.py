@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from dashboards.checks import node
-from dashboards.checks.finding import Finding, Problem, findings, not_run
-from dashboards.checks.model import Model
-from dashboards.checks.template import Template
-from dashboards.checks.toolbox import Tools
+from livegold.dashboards.checks import node
+from livegold.dashboards.checks.finding import Finding, Problem, findings, not_run
+from livegold.dashboards.checks.model import Model
+from livegold.dashboards.checks.template import Template
+from livegold.dashboards.checks.toolbox import Tools
 
 CHECK = "power query"
 _PACKAGE = "@microsoft/powerquery-parser"

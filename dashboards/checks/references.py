@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dashboards.checks.finding import Finding, Problem, findings
-from dashboards.checks.template import Json, Page, Template, Visual, literal
-from reporting.errors import choices
+from livegold.dashboards.checks.finding import Finding, Problem, findings
+from livegold.dashboards.checks.template import Json, Page, Template, Visual, literal
+from livegold.reporting.errors import choices
 
 CHECK = "references"
 # Properties of a visual's link, and of its tooltip, whose value is the name of a page.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dashboards.checks import fields, layout, model_parser, names, powerquery, references, validator
-from dashboards.checks.finding import Finding
-from dashboards.checks.schemas import check as _schemas
-from dashboards.checks.template import Template
-from dashboards.checks.toolbox import Tools
+from livegold.dashboards.checks import fields, layout, model_parser, names, powerquery, references, validator
+from livegold.dashboards.checks.finding import Finding
+from livegold.dashboards.checks.schemas import check as _schemas
+from livegold.dashboards.checks.template import Template
+from livegold.dashboards.checks.toolbox import Tools
 
 
 def check(folder: Path, *, schemas: Path | None = None, tools: Tools | None = None) -> list[Finding]:

@@ -14,9 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dashboards.checks.finding import Finding, Problem, findings, not_run
-from dashboards.checks.template import DATASET, Template
-from reporting.errors import choices
+from livegold.dashboards.checks.finding import Finding, Problem, findings, not_run
+from livegold.dashboards.checks.template import DATASET, Template
+from livegold.reporting.errors import choices
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator  # type: ignore[import-untyped]

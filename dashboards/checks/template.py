@@ -1,4 +1,4 @@
-"""A template on disk as the checks read it. Not for writing one, and not for judging one."""
+"""A template on disk as the checks read it. Not for writing one, and not for checking one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dashboards.checks.finding import Problem
-from reporting.errors import WrongUse
+from livegold.dashboards.checks.finding import Problem
+from livegold.reporting.errors import WrongUse
 
 # The push dataset's definition, in the REST API's JSON, beside a report that has no model of its own.
 DATASET = "dataset.json"

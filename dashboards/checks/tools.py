@@ -1,4 +1,5 @@
-"""Installs Microsoft's own tools that check a template: `python -m dashboards.checks.tools`. Not for running them.
+"""Installs Microsoft's own tools that check a template: `python -m livegold.dashboards.checks.tools`. Not for running
+them.
 
 They go into livegold's cache folder, never into an environment and never into what livegold ships: the model parser's
 libraries may be installed, not redistributed.
@@ -13,8 +14,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from dashboards.checks.toolbox import NODE_PACKAGES, PYTHON_PACKAGES, PYTHON_PACKAGES_ALONE, Tools
-from reporting.errors import LivegoldError, WrongUse
+from livegold.dashboards.checks.toolbox import NODE_PACKAGES, PYTHON_PACKAGES, PYTHON_PACKAGES_ALONE, Tools
+from livegold.reporting.errors import LivegoldError, WrongUse
 
 _INSTALL_SECONDS = 900
 
@@ -73,7 +74,7 @@ def main() -> int:
     try:
         install(tools)
     except LivegoldError as error:
-        print(f"dashboards.checks.tools: {error}", file=sys.stderr)
+        print(f"livegold.dashboards.checks.tools: {error}", file=sys.stderr)
         return error.exit_code
     print(f"the tools that check templates are in {tools.folder}")
     return 0

@@ -1,6 +1,6 @@
 """Microsoft's report validator: roles, formatting objects and properties, layout, theme. Not for fields of the model.
 
-It is run without its schemas, which it would fetch: `dashboards.checks.schemas` does that part offline.
+It is run without its schemas, which it would fetch: `livegold.dashboards.checks.schemas` does that part offline.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from dashboards.checks import node
-from dashboards.checks.finding import Finding, Problem, findings, not_run
-from dashboards.checks.template import Template
-from dashboards.checks.toolbox import Tools
+from livegold.dashboards.checks import node
+from livegold.dashboards.checks.finding import Finding, Problem, findings, not_run
+from livegold.dashboards.checks.template import Template
+from livegold.dashboards.checks.toolbox import Tools
 
 CHECK = "report validator"
 _PACKAGE = "@microsoft/powerbi-report-authoring-cli"

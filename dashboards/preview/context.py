@@ -6,12 +6,10 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from dashboards.preview.pbir import Condition, Page, Visual, conditions_of, value_of
-from dashboards.preview.questions import Field, Filters, UnknownField, Vocabulary
-from dashboards.preview.tables import Label
-from reporting.measure_context import BUCKET
-from reporting.measure_dax import PULSE
-from reporting.pages import CUT_OFF
+from livegold.dashboards.preview.pbir import Condition, Page, Visual, conditions_of, value_of
+from livegold.dashboards.preview.questions import Field, Filters, UnknownField, Vocabulary
+from livegold.dashboards.preview.tables import Label
+from livegold.reporting.schema import BUCKET, CUT_OFF, PULSE
 
 BUCKET_FIELD = Field(PULSE, BUCKET)
 

@@ -3,7 +3,8 @@
 - A group is shown when some measure of the visual is not blank for it. Groups are the labels of a dimension (all of
   them, whether anything happened or not), the buckets of Pulse, the cut-offs.
 - A dimension's filter narrows Pulse, Totals and Spotlight; one of time narrows Pulse alone.
-- The measures of a use case go through `measure_sql`; what is made of them goes through `reporting.derived`.
+- The measures of a use case go through `measure_sql`; what is made of them goes through
+`livegold.reporting.semantic.derived`.
 
 Pulse is added up by bucket and dimension first, once for all measures, and the measures are asked over that.
 """
@@ -19,7 +20,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from dashboards.preview.questions import (
+from livegold.dashboards.preview.questions import (
     Answer,
     Field,
     Filters,
@@ -29,27 +30,45 @@ from dashboards.preview.questions import (
     Vocabulary,
     is_cut_off,
 )
-from dashboards.preview.tables import NUMBER, TICK_NOW, Label, Tables
-from reporting.derived import (
+from livegold.dashboards.preview.tables import NUMBER, TICK_NOW, Label, Tables
+from livegold.reporting.measures import (
+    AllTime,
+    Among,
+    Between,
+    ByBucket,
+    CountIf,
+    Filter,
+    Measure,
+    TrailingWindow,
+    Value,
+    compute,
+    distinct_aggregates,
+    sql_over_pulse,
+    sql_over_push,
+)
+from livegold.reporting.schema import (
     BAND_TABLE,
-    CELLS,
+    BUCKET,
+    BUCKET_NO,
+    COMPLETE_TICK,
+    CUT_OFF,
+    LEFT_OUT,
+    LEFT_OUT_MEASURE,
+    PULSE,
+    SPOTLIGHT,
+    TICK,
+)
+from livegold.reporting.semantic import (
     AtCutOff,
-    Closed,
+    CompleteBuckets,
     Freshness,
     LastUpdate,
     Ratio,
     StateColour,
     StateText,
+    default_cut_off,
 )
-from reporting.measure_context import BUCKET, BUCKET_NO, Among, Between, Filter
-from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK
-from reporting.measure_python import compute
-from reporting.measure_sql import sql_over_pulse, sql_over_push
-from reporting.measures import ByBucket, CountIf, Last, Measure, SoFar, Value, distinct_aggregates
-from reporting.model import default_cut_off
-from reporting.pages import CUT_OFF
-from reporting.powerbi.dataset import LEFT_OUT, LEFT_OUT_MEASURE, SPOTLIGHT
-from reporting.usecase import UseCase
+from livegold.reporting.specification import CELLS, UseCase
 
 BAND = "score_band"
 IN = "livegold_in"
@@ -361,13 +380,13 @@ class Engine:
         """The bucket from which on Pulse is read; None for all of it."""
         if shape.by_time or any(isinstance(m.scope, ByBucket) for m in measures):
             return None
-        if self.tables.over_gold and any(isinstance(m.scope, SoFar) for m in measures):
+        if self.tables.over_gold and any(isinstance(m.scope, AllTime) for m in measures):
             return None
         newest = self.newest_in(scope)
         if newest is None:
             return None
         return newest - max(
-            [m.scope.buckets(self.case.bucket_seconds) for m in measures if isinstance(m.scope, Last)] or [0]
+            [m.scope.buckets(self.case.bucket_seconds) for m in measures if isinstance(m.scope, TrailingWindow)] or [0]
         )
 
     def _sources(
@@ -488,7 +507,7 @@ class _Asked:
         of = engine.vocabulary.of(name)
         if isinstance(of, Measure):
             return self._own(of, group)
-        if isinstance(of, Closed):
+        if isinstance(of, CompleteBuckets):
             return of.value({of.of: self.value(of.of, group)}, self._behind(group))
         if isinstance(of, AtCutOff):
             return self._at_cut_off(of, group)
@@ -563,7 +582,7 @@ def _parts(of: Any) -> tuple[str, ...]:
     """Names of the measures that a derived one is made of."""
     if isinstance(of, Ratio):
         return (of.of, of.to)
-    if isinstance(of, Closed):
+    if isinstance(of, CompleteBuckets):
         return (of.of,)
     if isinstance(of, StateText | StateColour):
         return (of.state.measure,)

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from dashboards.preview.service_rows import Source
-from dashboards.preview.tables import Tables
+from livegold.dashboards.preview.service_rows import Source
+from livegold.dashboards.preview.tables import Tables
 
 QUIET_SECONDS = 15.0
 """Rows that stay away for so long are worth a word."""

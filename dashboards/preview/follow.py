@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from nicegui import background_tasks, run, ui
 
-from reporting.errors import LivegoldError
-from reporting.usecase import UseCase
+from livegold.reporting.errors import LivegoldError
+from livegold.reporting.specification import UseCase
 
 ASSETS = Path(__file__).parent / "assets"
 LOOK_SECONDS = 0.3

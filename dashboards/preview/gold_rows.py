@@ -14,15 +14,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dashboards.preview.service_rows import Source
-from dashboards.preview.tables import Tables
-from reporting.errors import LivegoldError, NotFound
-from reporting.lake import Lake
-from reporting.measure_dax import PULSE
-from reporting.powerbi.dataset import SPOTLIGHT
-from reporting.settings import Settings
-from reporting.sql import arrow_dataset, open_table
-from reporting.usecase import UNKNOWN
+from livegold.dashboards.preview.service_rows import Source
+from livegold.dashboards.preview.tables import Tables
+from livegold.reporting.errors import LivegoldError, NotFound
+from livegold.reporting.lake import Lake, arrow_dataset, open_table
+from livegold.reporting.schema import PULSE, SPOTLIGHT, UNKNOWN
+from livegold.reporting.settings import Settings
 
 LOOK_SECONDS = 0.25
 TROUBLE_SECONDS = 1.0

@@ -16,22 +16,22 @@ from typing import Any
 
 from nicegui import background_tasks, events, run, ui
 
-from dashboards.preview.context import Chosen, cut_off_at_start, drilled, filters_of
-from dashboards.preview.drawing import still
-from dashboards.preview.drawing.charts import point_of
-from dashboards.preview.drawing.grids import point_key
-from dashboards.preview.drawing.style import Values, frame, names_of, shown_rows, title
-from dashboards.preview.engine import Engine
-from dashboards.preview.feed import Feed
-from dashboards.preview.pbir import Page, Template, Visual
-from dashboards.preview.plan import Plan, conditions_of, plan_of
-from dashboards.preview.questions import Answer, Filters, UnknownField
-from dashboards.preview.slicers import make_slicer
+from livegold.dashboards.preview.context import Chosen, cut_off_at_start, drilled, filters_of
+from livegold.dashboards.preview.drawing import still
+from livegold.dashboards.preview.drawing.charts import point_of
+from livegold.dashboards.preview.drawing.grids import point_key
+from livegold.dashboards.preview.drawing.style import Values, frame, names_of, shown_rows, title
+from livegold.dashboards.preview.engine import Engine
+from livegold.dashboards.preview.feed import Feed
+from livegold.dashboards.preview.pbir import Page, Template, Visual
+from livegold.dashboards.preview.plan import Plan, conditions_of, plan_of
+from livegold.dashboards.preview.questions import Answer, Filters, UnknownField
+from livegold.dashboards.preview.slicers import make_slicer
 
 ASSETS = Path(__file__).parent / "assets"
 CLOCK_SECONDS = 1.0
 """How often a tab looks at the time: what is stale becomes so without rows."""
-MOST_DRILLS = 20
+MAX_DRILLS = 20
 _WEIGHTS = {"cardVisual": 0, "tableEx": 2}
 FIRST_VALUE = "*"
 """Stands for the first value of a dimension in the address of a page that is drilled through to."""
@@ -365,7 +365,7 @@ class Tab:
         ui.run_javascript(f"livegold.showMenu({float(event.args['x'])}, {float(event.args['y'])})")
 
     def _drill(self, target: Chosen) -> None:
-        self._back = [*self._back, (self.board.page, self.board.chosen)][-MOST_DRILLS:]
+        self._back = [*self._back, (self.board.page, self.board.chosen)][-MAX_DRILLS:]
         ui.run_javascript("livegold.closeMenu()")
         self.open(target.page, target)
 

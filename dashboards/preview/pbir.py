@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dashboards.preview.questions import Field, Order
-from reporting.errors import WrongUse
+from livegold.dashboards.preview.questions import Field, Order
+from livegold.reporting.errors import WrongUse
 
 Json = Mapping[str, Any]
 ABOVE = 1

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.preview.context import BUCKET_FIELD, filters_of
-from dashboards.preview.drawing.cards import card
-from dashboards.preview.drawing.charts import BARS, COLUMNS, LINES, chart
-from dashboards.preview.drawing.grids import table
-from dashboards.preview.drawing.style import beside
-from dashboards.preview.pbir import Visual
-from dashboards.preview.questions import Answer, Filters, Question, UnknownField, Vocabulary
-from dashboards.preview.tables import Label
+from livegold.dashboards.preview.context import BUCKET_FIELD, filters_of
+from livegold.dashboards.preview.drawing.cards import card
+from livegold.dashboards.preview.drawing.charts import BARS, COLUMNS, LINES, chart
+from livegold.dashboards.preview.drawing.grids import table
+from livegold.dashboards.preview.drawing.style import beside
+from livegold.dashboards.preview.pbir import Visual
+from livegold.dashboards.preview.questions import Answer, Filters, Question, UnknownField, Vocabulary
+from livegold.dashboards.preview.tables import Label
 
 CHARTS = (*LINES, *COLUMNS, *BARS)
 STILL = ("textbox", "actionButton", "pageNavigator", "shape", "basicShape")

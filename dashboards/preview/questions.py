@@ -7,15 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from reporting.derived import CUT_OFF_TABLE, Derived
-from reporting.errors import SpecificationError
-from reporting.measure_context import TIME_COLUMNS
-from reporting.measure_dax import PULSE
-from reporting.measures import Measure
-from reporting.model import ModelMeasure, model_measures, slicing_tables
-from reporting.pages import CUT_OFF
-from reporting.powerbi.dataset import LEFT_OUT_MEASURE, SPOTLIGHT, push_dataset
-from reporting.usecase import UseCase
+from livegold.reporting.errors import SpecificationError
+from livegold.reporting.measures import Measure
+from livegold.reporting.powerbi.dataset import push_dataset
+from livegold.reporting.schema import CUT_OFF, CUT_OFF_TABLE, LEFT_OUT_MEASURE, PULSE, SPOTLIGHT, TIME_COLUMNS
+from livegold.reporting.semantic import DerivedMeasure, ModelMeasure, model_measures, slicing_tables
+from livegold.reporting.specification import UseCase
 
 LABEL_COLUMNS = ("label", "key", "order")
 
@@ -157,7 +154,7 @@ class Vocabulary:
     def _format(self, asked: Field) -> str:
         return self._formats.get(Field(asked.entity, asked.property), "")
 
-    def of(self, name: str) -> Measure | Derived:
+    def of(self, name: str) -> Measure | DerivedMeasure:
         """The measure or derived measure of a name."""
         return self.measures[name].of
 

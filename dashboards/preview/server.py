@@ -13,19 +13,19 @@ import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
 
-from dashboards.preview.engine import Engine
-from dashboards.preview.feed import Feed
-from dashboards.preview.follow import FollowPage, Follows
-from dashboards.preview.gold_rows import GoldRows
-from dashboards.preview.page import Tab
-from dashboards.preview.pbir import Template, read_files, read_folder
-from dashboards.preview.service_rows import ServiceRows
-from dashboards.preview.tables import Tables
-from dashboards.template import template_files
-from reporting.errors import WrongUse
-from reporting.powerbi.dataset import dataset_name
-from reporting.settings import Settings
-from reporting.usecase import UseCase
+from livegold.dashboards.preview.engine import Engine
+from livegold.dashboards.preview.feed import Feed
+from livegold.dashboards.preview.follow import FollowPage, Follows
+from livegold.dashboards.preview.gold_rows import GoldRows
+from livegold.dashboards.preview.page import Tab
+from livegold.dashboards.preview.pbir import Template, read_files, read_folder
+from livegold.dashboards.preview.service_rows import ServiceRows
+from livegold.dashboards.preview.tables import Tables
+from livegold.dashboards.template import template_files
+from livegold.reporting.errors import WrongUse
+from livegold.reporting.powerbi.dataset import dataset_name
+from livegold.reporting.settings import Settings
+from livegold.reporting.specification import UseCase
 
 HOST = "127.0.0.1"
 RowsFrom = Literal["service", "gold"]

@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.json as pj
 import requests
 
-from dashboards.preview.tables import Tables
-from reporting.errors import LivegoldError, WrongUse
-from reporting.powerbi.http import Session
-from reporting.service.endpoint import read_endpoint
+from livegold.dashboards.preview.tables import Tables
+from livegold.reporting.errors import LivegoldError, WrongUse
+from livegold.reporting.home import read_endpoint
+from livegold.reporting.powerbi.http import Session
 
 ASK_SECONDS = 0.05
 GONE_SECONDS = 0.5

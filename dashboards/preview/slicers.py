@@ -7,13 +7,13 @@ from typing import Any
 
 from nicegui import ui
 
-from dashboards.preview.context import BUCKET_FIELD, Chosen, seconds, time_of
-from dashboards.preview.drawing.style import font
-from dashboards.preview.engine import Engine
-from dashboards.preview.pbir import Visual
-from dashboards.preview.questions import Filters
-from reporting.model import default_cut_off
-from reporting.pages import CUT_OFF
+from livegold.dashboards.preview.context import BUCKET_FIELD, Chosen, seconds, time_of
+from livegold.dashboards.preview.drawing.style import font
+from livegold.dashboards.preview.engine import Engine
+from livegold.dashboards.preview.pbir import Visual
+from livegold.dashboards.preview.questions import Filters
+from livegold.reporting.schema import CUT_OFF
+from livegold.reporting.semantic import default_cut_off
 
 Choose = Callable[[str, Filters], None]
 

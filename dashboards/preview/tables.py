@@ -15,11 +15,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS
-from reporting.model import cut_off_rows, slicing_tables
-from reporting.pages import CUT_OFF
-from reporting.powerbi.dataset import SPOTLIGHT, data_type, dimension_columns, fact_columns
-from reporting.usecase import Column, UseCase
+from livegold.reporting.powerbi.dataset import data_type, dimension_columns, fact_columns
+from livegold.reporting.schema import COMPLETE_TICK, CUT_OFF, PULSE, SPOTLIGHT, TICK, TOTALS
+from livegold.reporting.semantic import cut_off_rows, slicing_tables
+from livegold.reporting.specification import Column, UseCase
 
 NUMBER = "livegold_row"
 """Number of a row in the order rows came: those of a first-in-first-out table go by it."""

@@ -1,7 +1,7 @@
 """What each block of the vocabulary becomes: the `visual` object of a PBIR file, and its place. No files here.
 
-Which fields and objects a visual has is said in `dashboards.report`, which those who read the files rely on. A module
-for each kind of visual; `container` is what is around one, `subject` what they are about.
+Which fields and objects a visual has is said in `livegold.dashboards.report`, which those who read the files rely on. A
+module for each kind of visual; `container` is what is around one, `subject` what they are about.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.layout import Box, Placed
-from dashboards.pbir import Json, entry, literal
-from dashboards.visuals.cards import confusion_matrix, tile
-from dashboards.visuals.charts import chart, trend
-from dashboards.visuals.header import BACK_HEIGHT, BACK_WIDTH, back, header
-from dashboards.visuals.slicers import of_cut_off, of_dimension, of_time
-from dashboards.visuals.subject import Subject, page_name
-from dashboards.visuals.tables import exceptions, ranking
-from reporting.pages import (
-    CUT_OFF,
+from livegold.dashboards.layout import Box, Placed
+from livegold.dashboards.pbir import Json, entry, literal
+from livegold.dashboards.visuals.cards import confusion_matrix, tile
+from livegold.dashboards.visuals.charts import chart, trend
+from livegold.dashboards.visuals.header import BACK_HEIGHT, BACK_WIDTH, back, header
+from livegold.dashboards.visuals.slicers import of_cut_off, of_dimension, of_time
+from livegold.dashboards.visuals.subject import Subject, page_name
+from livegold.dashboards.visuals.tables import exceptions, ranking
+from livegold.reporting.schema import CUT_OFF
+from livegold.reporting.specification import (
     Block,
     Chart,
     ConfusionMatrix,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from dashboards import theme
-from dashboards.layout import Box
-from dashboards.pbir import (
+from livegold.dashboards import theme
+from livegold.dashboards.layout import Box
+from livegold.dashboards.pbir import (
     DEFAULT,
     EVERY_VALUE,
     Json,
@@ -20,11 +20,11 @@ from dashboards.pbir import (
     query_ref,
     stable_name,
 )
-from dashboards.visuals.container import of_data, on_card
-from dashboards.visuals.subject import Subject
-from reporting.derived import STATE_COLOURS, StateColour, StateText
-from reporting.measure_dax import PULSE
-from reporting.pages import ConfusionMatrix, Tile
+from livegold.dashboards.visuals.container import of_data, on_card
+from livegold.dashboards.visuals.subject import Subject
+from livegold.reporting.schema import PULSE
+from livegold.reporting.semantic import STATE_COLOURS, StateColour, StateText
+from livegold.reporting.specification import ConfusionMatrix, Tile
 
 
 def tile(subject: Subject, block: Tile, box: Box) -> Json:

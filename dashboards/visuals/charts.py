@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards import theme
-from dashboards.pbir import Json, colour, column, entry, measure, projection, query_ref, sort
-from dashboards.visuals.container import of_data, on_card
-from dashboards.visuals.subject import Subject, listed
-from reporting.derived import STATE_COLOURS, Closed
-from reporting.measure_dax import PULSE
-from reporting.pages import Chart, State, Trend
+from livegold.dashboards import theme
+from livegold.dashboards.pbir import Json, colour, column, entry, measure, projection, query_ref, sort
+from livegold.dashboards.visuals.container import of_data, on_card
+from livegold.dashboards.visuals.subject import Subject, listed
+from livegold.reporting.schema import PULSE
+from livegold.reporting.semantic import STATE_COLOURS, CompleteBuckets
+from livegold.reporting.specification import Chart, State, Trend
 
 
 def trend(subject: Subject, block: Trend) -> Json:
     bucket = column(PULSE, "bucket")
-    lines = [(m, measure(PULSE, Closed(m).name)) for m in block.measures]
-    band = [(m, measure(PULSE, Closed(m).name)) for m in block.expected or ()]
+    lines = [(m, measure(PULSE, CompleteBuckets(m).name)) for m in block.measures]
+    band = [(m, measure(PULSE, CompleteBuckets(m).name)) for m in block.expected or ()]
     title = block.title or f"{listed(block.measures)} over time"
     said = [f"Lines of {listed(block.measures)} by time"]
     styles = [entry(strokeWidth=3.0, showMarker=False)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dashboards import theme
-from dashboards.pbir import Json, colour, entry, roles
+from livegold.dashboards import theme
+from livegold.dashboards.pbir import Json, colour, entry, roles
 
 _CARD_PADDING = (8.0, 8.0, 12.0, 12.0)
 

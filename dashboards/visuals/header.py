@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboards import theme
-from dashboards.layout import Box
-from dashboards.pbir import (
+from livegold.dashboards import theme
+from livegold.dashboards.layout import Box
+from livegold.dashboards.pbir import (
     DEFAULT,
     Json,
     colour,
@@ -18,13 +18,12 @@ from dashboards.pbir import (
     projection,
     when_equal,
 )
-from dashboards.visuals.cards import bare, reference_labels
-from dashboards.visuals.container import of_data, on_band
-from dashboards.visuals.subject import Subject
-from reporting.derived import SHAPES, Freshness, LastUpdate
-from reporting.measure_dax import PULSE
-from reporting.model import dimension_of
-from reporting.pages import Header, Page
+from livegold.dashboards.visuals.cards import bare, reference_labels
+from livegold.dashboards.visuals.container import of_data, on_band
+from livegold.dashboards.visuals.subject import Subject
+from livegold.reporting.schema import PULSE
+from livegold.reporting.semantic import SHAPES, Freshness, LastUpdate, dimension_of
+from livegold.reporting.specification import Header, Page
 
 FRESHNESS_WIDTH = 280
 CHOSEN_WIDTH = 200
@@ -32,7 +31,7 @@ NAVIGATOR_WIDTH = 88
 """Of one page in the navigator."""
 BACK_WIDTH = 104
 BACK_HEIGHT = 40
-LEAST_TITLE = 232
+MIN_TITLE = 232
 
 Part = tuple[str, Box, Json]
 """What it is, where it goes, its `visual` object."""
@@ -43,14 +42,14 @@ def header(subject: Subject, page: Page, block: Header, box: Box) -> list[Part]:
     title = block.title or page.name
     if page.kind == "tooltip":
         return [("Header", box, _title(subject, title, page, small=True))]
-    if box.width < LEAST_TITLE + FRESHNESS_WIDTH:
+    if box.width < MIN_TITLE + FRESHNESS_WIDTH:
         half = box.height // 2
         below = Box(box.x, box.y + half, box.width, box.height - half)
         return [
             ("Header", Box(box.x, box.y, box.width, half), _title(subject, title, page, small=True)),
             ("Freshness", below, _freshness()),
         ]
-    free = box.width - LEAST_TITLE - FRESHNESS_WIDTH
+    free = box.width - MIN_TITLE - FRESHNESS_WIDTH
     before: list[tuple[str, int, Json]] = []
     after: list[tuple[str, int, Json]] = []
     ordinary = [p for p in subject.pages if p.kind == "page"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dashboards import theme
-from dashboards.pbir import Json, colour, column, entry, equals, projection, sort
-from dashboards.visuals.container import of_data, on_card
-from dashboards.visuals.subject import Subject
-from reporting.derived import CUT_OFF_TABLE
-from reporting.measure_dax import PULSE
-from reporting.model import default_cut_off
-from reporting.pages import CutOffSlider, Slicer, TimeRange
+from livegold.dashboards import theme
+from livegold.dashboards.pbir import Json, colour, column, entry, equals, projection, sort
+from livegold.dashboards.visuals.container import of_data, on_card
+from livegold.dashboards.visuals.subject import Subject
+from livegold.reporting.schema import CUT_OFF_TABLE, PULSE
+from livegold.reporting.semantic import default_cut_off
+from livegold.reporting.specification import CutOffSlider, Slicer, TimeRange
 
 
 def of_dimension(subject: Subject, block: Slicer) -> Json:

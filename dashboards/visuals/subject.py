@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from dashboards.pbir import Json, column, entry, stable_name
-from reporting.derived import AtCutOff, Ratio
-from reporting.measures import Count, Measure, Rejected, SoFar
-from reporting.model import formats_of, pages_of, slicing_tables
-from reporting.pages import CUT_OFF, Page, State
-from reporting.usecase import UseCase
+from livegold.dashboards.pbir import Json, column, entry, stable_name
+from livegold.reporting.measures import AllTime, Count, Measure, Rejected
+from livegold.reporting.schema import CUT_OFF
+from livegold.reporting.semantic import AtCutOff, Ratio, formats_of, pages_of, slicing_tables
+from livegold.reporting.specification import Page, State, UseCase
 
 
 class Subject:
@@ -45,7 +44,7 @@ class Subject:
             own[ratio.name] = own[ratio.of]
         if any(isinstance(a, Rejected) for name in measures if name in own for a in own[name].aggregates):
             return ""
-        counts = [m.name for m in self.case.measures if m.expression == Count() and isinstance(m.scope, SoFar)]
+        counts = [m.name for m in self.case.measures if m.expression == Count() and isinstance(m.scope, AllTime)]
         return counts[0] if counts else ""
 
     def is_share(self, measure: str) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dashboards.pbir import Json, colour_by, column, entry, in_table, measure, projection, sort
-from dashboards.visuals.container import of_data, on_card
-from dashboards.visuals.subject import Subject, listed, words
-from reporting.derived import StateColour, StateText
-from reporting.measure_dax import PULSE
-from reporting.pages import Exceptions, Ranking
-from reporting.powerbi.dataset import SPOTLIGHT
+from livegold.dashboards.pbir import Json, colour_by, column, entry, in_table, measure, projection, sort
+from livegold.dashboards.visuals.container import of_data, on_card
+from livegold.dashboards.visuals.subject import Subject, listed, words
+from livegold.reporting.schema import PULSE, SPOTLIGHT
+from livegold.reporting.semantic import StateColour, StateText
+from livegold.reporting.specification import Exceptions, Ranking
 
 SEVERITY = "severity"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reporting.measures import ByBucket, Count, CountIf, Last, Max, Measure, Min, Sum, mean, sqrt
-from reporting.usecase import Dimension, Feature, Field, Model, Spotlight, UseCase
+from livegold.reporting.measures import ByBucket, Count, CountIf, Max, Measure, Min, Sum, TrailingWindow, mean, sqrt
+from livegold.reporting.specification import Dimension, Feature, Field, Model, Spotlight, UseCase
 
 PARCELS = UseCase(
     name="bench_parcels",
@@ -29,19 +29,19 @@ PARCELS = UseCase(
     ),
     measures=(
         Measure("Parcels", Count()),
-        Measure("Parcels, last 30 min", Count(), Last(30)),
+        Measure("Parcels, last 30 min", Count(), TrailingWindow(30)),
         Measure("Parcels a bucket", Count(), ByBucket()),
         Measure("Revenue", Sum("price")),
-        Measure("Revenue, last 5 min", Sum("price"), Last(5)),
+        Measure("Revenue, last 5 min", Sum("price"), TrailingWindow(5)),
         Measure("Revenue a bucket", Sum("price"), ByBucket()),
         Measure("Twice the revenue, less parcels", 2 * Sum("price") - Count()),
         Measure("Dearest a bucket", Max("price"), ByBucket()),
-        Measure("Dearest, last 60 min", Max("price"), Last(60)),
-        Measure("Lightest, last 15 min", Min("weight"), Last(15)),
+        Measure("Dearest, last 60 min", Max("price"), TrailingWindow(60)),
+        Measure("Lightest, last 15 min", Min("weight"), TrailingWindow(15)),
         Measure("Mean weight", mean("weight")),
-        Measure("Mean weight, last 15 min", mean("weight"), Last(15)),
+        Measure("Mean weight, last 15 min", mean("weight"), TrailingWindow(15)),
         Measure("Units", Sum("units")),
-        Measure("Units a parcel, last 60 min", Sum("units") / Count(), Last(60)),
+        Measure("Units a parcel, last 60 min", Sum("units") / Count(), TrailingWindow(60)),
         Measure("Called late, share a bucket", CountIf("predicted") / Count(), ByBucket()),
         Measure("Late beyond chance", CountIf("tp") / sqrt(Count() * CountIf("predicted"))),
     ),

@@ -12,16 +12,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reporting.bench.dax import DaxAnswers
-from reporting.bench.gold import Answer, Gold
-from reporting.bench.stored import StoredAnswers
-from reporting.measure_context import BUCKET_NO, Among, Between, Filter
-from reporting.measure_python import compute
-from reporting.measures import DOUBLE_TOLERANCE, ByBucket, Last, Measure, SoFar
-from reporting.usecase import UseCase
+from livegold.reporting.bench.dax import DaxAnswers
+from livegold.reporting.bench.gold import Answer, Gold
+from livegold.reporting.bench.stored import StoredAnswers
+from livegold.reporting.measures import (
+    DOUBLE_TOLERANCE,
+    AllTime,
+    Among,
+    Between,
+    ByBucket,
+    Filter,
+    Measure,
+    TrailingWindow,
+    compute,
+)
+from livegold.reporting.schema import BUCKET_NO
+from livegold.reporting.specification import UseCase
 
 # An axis of three hours of minutes, and of half an hour for each value of a dimension: more points only repeat them.
-MOST_POINTS, MOST_POINTS_BY_VALUE = 180, 30
+MAX_POINTS, MAX_POINTS_BY_VALUE = 180, 30
 
 
 @dataclass
@@ -38,13 +47,13 @@ class Compared:
         self.differences += other.differences
 
 
-def random_filters(case: UseCase, values: dict[str, list[str]], number: int, dice: random.Random) -> list[list[Among]]:
+def random_filters(case: UseCase, values: dict[str, list[str]], number: int, rng: random.Random) -> list[list[Among]]:
     """No filter, then `number` of them over one or two dimensions, each among some of the values that occur."""
     found: list[list[Among]] = [[]]
     names = [d.name for d in case.all_dimensions]
     for _ in range(number):
-        chosen = dice.sample(names, dice.choice((1, 1, 2)))
-        found.append([Among(n, tuple(dice.sample(values[n], dice.randint(1, len(values[n]))))) for n in chosen])
+        chosen = rng.sample(names, rng.choice((1, 1, 2)))
+        found.append([Among(n, tuple(rng.sample(values[n], rng.randint(1, len(values[n]))))) for n in chosen])
     return found
 
 
@@ -58,14 +67,14 @@ class Comparison:
         self._whole_from = whole_from
         assert gold.newest is not None
         self._newest = gold.newest
-        self._so_far = [m for m in case.measures if isinstance(m.scope, SoFar)]
-        self._in_time = [m for m in case.measures if not isinstance(m.scope, SoFar)]
+        self._so_far = [m for m in case.measures if isinstance(m.scope, AllTime)]
+        self._in_time = [m for m in case.measures if not isinstance(m.scope, AllTime)]
 
-    def compare(self, filters: Iterable[Sequence[Among]], dice: random.Random) -> Compared:
+    def compare(self, filters: Iterable[Sequence[Among]], rng: random.Random) -> Compared:
         """All measures under each filter: as cards, by a dimension, and on an axis of time."""
         found = Compared()
         for where in filters:
-            dimension = dice.choice(self._case.all_dimensions).name
+            dimension = rng.choice(self._case.all_dimensions).name
             for by in ((), (dimension,)):
                 found.add(self._compare_so_far(by, where))
                 found.add(self._compare_cards(by, where))
@@ -110,7 +119,7 @@ class Comparison:
         """One point for each bucket that is whole, windows rolling along."""
         if not self._in_time or self._whole_from > self._newest:
             return Compared(not_held=len(self._in_time))
-        points = MOST_POINTS if len(by) == 1 else MOST_POINTS_BY_VALUE
+        points = MAX_POINTS if len(by) == 1 else MAX_POINTS_BY_VALUE
         first = max(self._whole_from, self._newest - points + 1)
         within: list[Filter] = [*where, Between(first, self._newest)]
         gold, here = self._gold.ask(self._in_time, by, within), self._stored.in_time(self._in_time, by, within)
@@ -123,7 +132,7 @@ class Comparison:
         return found
 
     def _is_held(self, measure: Measure, newest: int) -> bool:
-        if isinstance(measure.scope, Last):
+        if isinstance(measure.scope, TrailingWindow):
             return newest - measure.scope.buckets(self._case.bucket_seconds) + 1 >= self._whole_from
         assert isinstance(measure.scope, ByBucket)
         return newest >= self._whole_from

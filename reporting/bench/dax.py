@@ -14,10 +14,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from reporting.bench.gold import Answer
-from reporting.measure_context import BUCKET_NO, Among
-from reporting.measure_dax import PULSE, TOTALS
-from reporting.usecase import UseCase
+from livegold.reporting.bench.gold import Answer
+from livegold.reporting.measures import Among
+from livegold.reporting.schema import BUCKET_NO, PULSE, TOTALS
+from livegold.reporting.specification import UseCase
 
 
 def engine_is_here() -> bool:

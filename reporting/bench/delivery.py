@@ -1,7 +1,7 @@
 """Days of gold through the real powerbi sink into the real local service, in simulated time, and what came of it.
 
 What gold wrote while the sink was busy is one batch of the feed, as it is in a run: that is how a sink that must wait
-catches up. Prints nothing; `reporting.bench.shown` does.
+catches up. Prints nothing; `livegold.reporting.bench.shown` does.
 """
 
 from __future__ import annotations
@@ -15,25 +15,24 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from reporting.bench.clock import SimulatedClock
-from reporting.bench.comparison import Compared, Comparison, random_filters
-from reporting.bench.dax import DaxAnswers, engine_is_here
-from reporting.bench.demand import HOUR, Demand
-from reporting.bench.gold import Gold
-from reporting.bench.simulated import GoldBatch, Simulation
-from reporting.bench.stored import Stored, StoredAnswers
-from reporting.bench.wire import CountingSession
-from reporting.errors import CheckFailed
-from reporting.measure_dax import PULSE
-from reporting.measures import Count
-from reporting.powerbi.dataset import SPOTLIGHT
-from reporting.powerbi.http import Session
-from reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_BASIC_FIFO, MAX_ROWS_PER_HOUR
-from reporting.service.local_client import client_of
-from reporting.service.server import LocalService
-from reporting.sinks.base import FeedBatch
-from reporting.sinks.powerbi import PowerBISink
-from reporting.usecase import UseCase
+from livegold.reporting.bench.clock import SimulatedClock
+from livegold.reporting.bench.comparison import Compared, Comparison, random_filters
+from livegold.reporting.bench.dax import DaxAnswers, engine_is_here
+from livegold.reporting.bench.demand import HOUR, Demand
+from livegold.reporting.bench.gold import Gold
+from livegold.reporting.bench.simulated import GoldBatch, Simulation
+from livegold.reporting.bench.stored import Stored, StoredAnswers
+from livegold.reporting.bench.wire import CountingSession
+from livegold.reporting.errors import CheckFailed
+from livegold.reporting.measures import Count
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_BASIC_FIFO, MAX_ROWS_PER_HOUR
+from livegold.reporting.schema import PULSE, SPOTLIGHT
+from livegold.reporting.service.local_client import client_of
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.sinks.base import FeedBatch
+from livegold.reporting.sinks.powerbi import PowerBISink
+from livegold.reporting.specification import UseCase
 
 CHECKPOINTS = 6
 FILTERS = 4
@@ -152,7 +151,7 @@ class Delivery:
             folder / "sink",
             clock=clock,
             sleep=clock.sleep,
-            dice=random.Random(demand.seed),
+            rng=random.Random(demand.seed),
         )
         self._gold = Gold(case, folder / "gold")
         self._reading = Session(service.endpoint.ca)
@@ -191,7 +190,7 @@ class Delivery:
         self.compare(random.Random(0), 2 * self._filters)
         return self.outcome(time.monotonic() - begun)
 
-    def compare(self, dice: random.Random, filters: int) -> Checkpoint:
+    def compare(self, rng: random.Random, filters: int) -> Checkpoint:
         """The service's rows beside gold, now."""
         begun = time.monotonic()
         self._note_edge()
@@ -200,11 +199,11 @@ class Delivery:
         whole_from = self._whole_from(stored - held)
         pulse, totals = self.stored.pulse(), self.stored.totals()
         values = {d.name: self._gold.values(d.name) for d in self._case.all_dimensions}
-        contexts = random_filters(self._case, values, filters, dice)
+        contexts = random_filters(self._case, values, filters, rng)
         answers = StoredAnswers(self._case, pulse, totals)
         try:
             comparison = Comparison(self._case, self._gold, answers, whole_from)
-            compared = comparison.compare(contexts, dice)
+            compared = comparison.compare(contexts, rng)
         finally:
             answers.close()
         dax = None

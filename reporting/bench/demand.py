@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from reporting.errors import WrongUse
+from livegold.reporting.errors import WrongUse
 
 HOUR = 3_600.0
 # How late an event may come.
 LATEST_SECONDS = 2 * HOUR
-LEAST_HOURS = 0.5
+MIN_HOURS = 0.5
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Demand:
     seed: int = 2026
 
     def __post_init__(self) -> None:
-        if self.hours < LEAST_HOURS:
-            raise WrongUse(f"{self.hours} simulated hours are too few to meet anything: give {LEAST_HOURS} or more")
+        if self.hours < MIN_HOURS:
+            raise WrongUse(f"{self.hours} simulated hours are too few to meet anything: give {MIN_HOURS} or more")
         if not 1 <= self.batch_seconds <= 60:
             raise WrongUse(f"batches of {self.batch_seconds} seconds: give 1 to 60")
         if self.rate * self.batch_seconds < 1:

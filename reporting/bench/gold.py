@@ -11,11 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reporting.measure_context import Filter
-from reporting.measure_sql import sql_over_pulse
-from reporting.measures import Measure
-from reporting.powerbi.limits import INT64_LEAST, INT64_MOST
-from reporting.usecase import UseCase
+from livegold.reporting.measures import Filter, Measure, sql_over_pulse
+from livegold.reporting.sinks.values import INT64_MAX, INT64_MIN
+from livegold.reporting.specification import UseCase
 
 ROWS_A_FILE = 250_000
 Answer = list[dict[str, Any]]
@@ -102,7 +100,7 @@ class Gold:
             if column.type == "double":
                 made.append(f"case when isfinite({name}) then {name} end as {name}")
             elif column.type == "bigint":
-                made.append(f"case when {name} between {INT64_LEAST} and {INT64_MOST} then {name} end as {name}")
+                made.append(f"case when {name} between {INT64_MIN} and {INT64_MAX} then {name} end as {name}")
             else:
                 made.append(name)
         return ", ".join(made)

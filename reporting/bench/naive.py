@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import orjson
 
-from reporting.bench.clock import SimulatedClock
-from reporting.bench.wire import CountingSession
-from reporting.errors import LivegoldError, Throttled
-from reporting.powerbi.client import PowerBIClient
-from reporting.powerbi.limits import MAX_ROWS_PER_POST
+from livegold.reporting.bench.clock import SimulatedClock
+from livegold.reporting.bench.wire import CountingSession
+from livegold.reporting.errors import LivegoldError, Throttled
+from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.powerbi.limits import MAX_ROWS_PER_POST
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 TABLE = "Trips"

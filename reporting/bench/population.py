@@ -13,7 +13,8 @@ from itertools import product
 import numpy as np
 import pyarrow as pa
 
-from reporting.usecase import OTHER, UNKNOWN, Dimension, UseCase
+from livegold.reporting.schema import LAST_ORDER, OTHER, UNKNOWN
+from livegold.reporting.specification import Dimension, UseCase
 
 GROWN = 0.6
 # Values that a dimension with no room left is offered besides.
@@ -21,7 +22,6 @@ TOO_MANY = 5
 VERSIONS = 3
 VERSION, BAND = "model_version", "score_band"
 # As gold orders the two values that livegold adds.
-LAST_ORDER = {OTHER: 1_000_000, UNKNOWN: 1_000_001}
 
 
 @dataclass(frozen=True)

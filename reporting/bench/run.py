@@ -12,15 +12,15 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from reporting.bench.cases import PARCELS
-from reporting.bench.clock import SimulatedClock
-from reporting.bench.delivery import Delivered, Delivery, client_of
-from reporting.bench.demand import Demand
-from reporting.bench.naive import Naive, push_naively
-from reporting.bench.stored import Stored
-from reporting.bench.wire import CountingSession
-from reporting.service.server import LocalService
-from reporting.usecase import UseCase, load_use_case
+from livegold.reporting.bench.cases import PARCELS
+from livegold.reporting.bench.clock import SimulatedClock
+from livegold.reporting.bench.delivery import Delivered, Delivery, client_of
+from livegold.reporting.bench.demand import Demand
+from livegold.reporting.bench.naive import Naive, push_naively
+from livegold.reporting.bench.stored import Stored
+from livegold.reporting.bench.wire import CountingSession
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.specification import UseCase, load_use_case
 
 START = 1_772_323_200.0  # 2026-03-01, midnight in UTC
 AT_ONCE = 2

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from rich.console import Group
 from rich.table import Table
 
-from reporting.bench.delivery import Delivered
-from reporting.bench.naive import Naive
-from reporting.measure_dax import PULSE, TOTALS
-from reporting.powerbi.dataset import SPOTLIGHT
-from reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_PER_HOUR
+from livegold.reporting.bench.delivery import Delivered
+from livegold.reporting.bench.naive import Naive
+from livegold.reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_PER_HOUR
+from livegold.reporting.schema import PULSE, SPOTLIGHT, TOTALS
 
 
 def shown(delivered: Sequence[Delivered], naive: Naive | None) -> Group:

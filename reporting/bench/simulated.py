@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from reporting.bench.demand import LATEST_SECONDS, Demand, Spell
-from reporting.bench.population import Mixture, Population
-from reporting.measures import Aggregate, Count, CountIf, CountOf, Max, Min, Rejected
-from reporting.usecase import Column, UseCase
+from livegold.reporting.bench.demand import LATEST_SECONDS, Demand, Spell
+from livegold.reporting.bench.population import Mixture, Population
+from livegold.reporting.measures import Aggregate, Count, CountIf, CountOf, Max, Min, Rejected
+from livegold.reporting.specification import Column, UseCase
 
 # Every so many usual batches one has values that Power BI refuses or cuts.
 BAD_EVERY = 25

@@ -7,14 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from reporting.bench.gold import Answer, asked, connection
-from reporting.measure_context import Filter
-from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS
-from reporting.measures import Measure
-from reporting.powerbi.dataset import data_type, fact_columns
-from reporting.powerbi.http import Session
-from reporting.service.stored_rows import PAGE_ROWS, StoredRows
-from reporting.usecase import UseCase
+from livegold.reporting.bench.gold import Answer, asked, connection
+from livegold.reporting.measures import Filter, Measure
+from livegold.reporting.powerbi.dataset import data_type, fact_columns
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.schema import COMPLETE_TICK, PULSE, TICK, TOTALS
+from livegold.reporting.service.stored_rows import PAGE_ROWS, StoredRows
+from livegold.reporting.specification import UseCase
 
 _TYPES = {
     "String": pa.string(),

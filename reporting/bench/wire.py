@@ -8,10 +8,10 @@ from urllib.parse import unquote
 
 import requests
 
-from reporting.bench.clock import SimulatedClock
-from reporting.powerbi.http import Session
-from reporting.powerbi.limits import HOUR_SECONDS, MINUTE_SECONDS
-from reporting.sinks.values import CUT_MARK
+from livegold.reporting.bench.clock import SimulatedClock
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi.limits import HOUR_SECONDS, MINUTE_SECONDS
+from livegold.reporting.sinks.values import CUT_MARK
 
 # Simulated seconds that an answer takes.
 ANSWER_SECONDS = 0.1

@@ -1,4 +1,4 @@
-"""`livegold backfill`: refills a destination from gold. The feed is streams/feed.py, what it fills a sink."""
+"""`livegold backfill`: refills a destination from gold. The feed is streams/feeds/spark.py, what it fills a sink."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from reporting.cli.requirements import SPARK, require
-from reporting.cli.saying import say
-from reporting.errors import NotFound
-from reporting.sinks.base import Sink
+from livegold.reporting.cli.progress import say
+from livegold.reporting.cli.requirements import SPARK, require
+from livegold.reporting.errors import NotFound
+from livegold.reporting.sinks.base import Sink
 
 SHOW_SECONDS = 2.0
 
@@ -23,19 +23,18 @@ SHOW_SECONDS = 2.0
 @click.option("--restart", is_flag=True, help="Begin again instead of going on where a backfill was cut off.")
 def backfill(usecase: str, name: str, drop: bool, restart: bool) -> None:
     """Empties the dataset and fills it from gold, within what Power BI takes. Cut off, it goes on where it was."""
-    from reporting import settings as all_settings
-    from reporting.cli.sinks import check_names, make_sinks
-    from reporting.lake import Lake
-    from reporting.usecase import load_use_case
+    from livegold.reporting.cli.sinks import check_names, make_sinks
+    from livegold.reporting.lake import Lake
+    from livegold.reporting.settings import load as load_settings
+    from livegold.reporting.specification import load_use_case
 
     case = load_use_case(usecase)
     check_names([name])
     require(SPARK)
-    settings = all_settings.load()
+    settings = load_settings()
     sinks = make_sinks([name], settings, case)
-    from streams.processes import stop_on_signals
-    from streams.session import spark_session
-    from streams.switch import Pipeline
+    from livegold.streams.local import spark_session, stop_on_signals
+    from livegold.streams.switch import Pipeline
 
     begun = settings.home / "sinks" / case.name / f"backfill-{name}"
     with stop_on_signals() as stop:

@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from reporting.cli.requirements import LOCAL, PAGE, PICTURES, require
-from reporting.cli.saying import say
-from reporting.settings import load
+from livegold.reporting.cli.progress import say
+from livegold.reporting.cli.requirements import LOCAL, PAGE, PICTURES, require
+from livegold.reporting.settings import load
 
 DELIVERED = ("taxi_tips", "bench_parcels")
 # Of the tables in a file or a pipe.
@@ -29,8 +29,8 @@ def pipeline(use_case: str, events: int, runs: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from reporting.usecase import load_use_case
-    from streams.bench import bench_pipeline, ratio, summary
+    from livegold.reporting.bench.pipeline import bench_pipeline, ratio, summary
+    from livegold.reporting.specification import load_use_case
 
     console = Console()
     found = bench_pipeline(
@@ -74,9 +74,9 @@ def delivery(
     require(LOCAL)
     from rich.console import Console
 
-    from reporting.bench.demand import Demand
-    from reporting.bench.run import bench_delivery
-    from reporting.bench.shown import shown
+    from livegold.reporting.bench.demand import Demand
+    from livegold.reporting.bench.run import bench_delivery
+    from livegold.reporting.bench.shown import shown
 
     demand = Demand(hours=hours, rate=rate, batch_seconds=batch_seconds, late_share=late_share, seed=seed)
     folder = load().home / "bench-delivery"
@@ -94,8 +94,8 @@ def delivery(
 def outage(use_case: str, events: int, seconds: float, pairs: int) -> None:
     """Gold's rate with Power BI there and gone, in turn; exit code 1 when anything was not delivered in the end."""
     require(LOCAL)
-    from reporting.usecase import load_use_case
-    from streams.bench_outage import bench_outage
+    from livegold.reporting.bench.outage import bench_outage
+    from livegold.reporting.specification import load_use_case
 
     found = bench_outage(load_use_case(use_case), load(), events, seconds, pairs, say)
     for there, name in ((True, "there"), (False, "gone")):
@@ -120,8 +120,8 @@ def preview(use_case: str, stored: int, rounds: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from dashboards.preview.bench import bench_preview
-    from reporting.usecase import load_use_case
+    from livegold.reporting.bench.preview import bench_preview
+    from livegold.reporting.specification import load_use_case
 
     found = bench_preview(load_use_case(use_case), stored, rounds, say)
     table = Table(title="from stored row to changed tile, milliseconds")

@@ -1,10 +1,10 @@
-"""`livegold broker`: the local Kafka in the foreground. The broker itself is streams/broker.py."""
+"""`livegold broker`: the local Kafka in the foreground. The broker itself is streams/local/broker.py."""
 
 from __future__ import annotations
 
 import click
 
-from reporting.cli.requirements import SPARK, require
+from livegold.reporting.cli.requirements import SPARK, require
 
 # hub.servers points here by default.
 DEFAULT_PORT = 9092
@@ -18,7 +18,7 @@ DEFAULT_PORT = 9092
 def broker(port: int, topics: tuple[str, ...]) -> None:
     """Runs a local Kafka until Ctrl-C. What is published stays under LIVEGOLD_HOME."""
     require(SPARK)
-    from reporting import settings
-    from streams.broker import DEFAULT_PARTITIONS, serve
+    from livegold.reporting.settings import load as load_settings
+    from livegold.streams.local import DEFAULT_PARTITIONS, serve
 
-    serve(settings.load().home, port, dict.fromkeys(topics, DEFAULT_PARTITIONS), say=click.echo)
+    serve(load_settings().home, port, dict.fromkeys(topics, DEFAULT_PARTITIONS), say=click.echo)

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reporting.cli.browser import PREVIEW_SAYS, open_page
-from reporting.cli.requirements import LOCAL, MODELS, PAGE, SPARK, require
-from reporting.errors import CheckFailed, LivegoldError, WrongUse, choices
+from livegold.reporting.cli.browser import PREVIEW_SAYS, open_page
+from livegold.reporting.cli.requirements import LOCAL, MODELS, PAGE, SPARK, require
+from livegold.reporting.errors import CheckFailed, LivegoldError, WrongUse, choices
 
 if TYPE_CHECKING:
-    from reporting.cli.demo_home import DemoHome
-    from reporting.usecase import UseCase
+    from livegold.reporting.cli.demo_home import DemoHome
+    from livegold.reporting.specification import UseCase
 
 TICK_SECONDS = 0.25
 LOOK_SECONDS = 1.0
@@ -58,8 +58,8 @@ def demo(
 
     Ends after --minutes, or cleanly at Ctrl-C (at once at the second), with a summary that accounts for every event.
     """
-    from reporting import settings as all_settings
-    from reporting.usecase import load_use_case
+    from livegold.reporting.settings import load as load_settings
+    from livegold.reporting.specification import load_use_case
 
     case = load_use_case(usecase)
     if switch == "realtime":
@@ -71,18 +71,18 @@ def demo(
     if file is None and (case.generator is None or case.history is None):
         raise WrongUse(f"use case {case.name} makes up no events: give a file with --events")
     require(SPARK, MODELS, LOCAL, PAGE)
-    settings = all_settings.load()
-    from streams.java import check_java
+    settings = load_settings()
+    from livegold.streams.local import check_java
 
     check_java()
     expected = None
     if file is not None:
-        from streams.eventfiles import EventFile
+        from livegold.streams.hub import EventFile
 
         file = file.resolve()
         expected = EventFile(file, case).count
-    from reporting.cli.demo_home import DemoHome
-    from streams.processes import stop_on_signals
+    from livegold.reporting.cli.demo_home import DemoHome
+    from livegold.streams.local import stop_on_signals
 
     plan = _Plan(usecase, case, file, minutes, rate, expected, keep_times, not no_open)
     home = DemoHome(settings, case, file)
@@ -108,9 +108,9 @@ class _Demo:
     """One run; the numbers of the module's docstring are its methods, in order."""
 
     def __init__(self, plan: _Plan, home: DemoHome, stop: threading.Event) -> None:
-        from reporting.cli.demo_view import Picture, Screen
-        from reporting.cli.stage import Stage
-        from reporting.cli.view import console
+        from livegold.reporting.cli.demo_view import Picture, Screen
+        from livegold.reporting.cli.stage import Stage
+        from livegold.reporting.cli.view import console
 
         wiped = home.empty()
         notes = [f"Everything of this demo is in {home.path}" + (", emptied of the run before" if wiped else "")]
@@ -125,7 +125,7 @@ class _Demo:
         self._end: Any = None
 
     def run(self) -> None:
-        from reporting.cli.demo_view import summary
+        from livegold.reporting.cli.demo_view import summary
 
         with self._stage:
             with self._screen:
@@ -143,8 +143,8 @@ class _Demo:
 
     def _start(self) -> bool:
         """False when Ctrl-C came first."""
-        from reporting.service.endpoint import client_secret, read_endpoint
-        from streams.broker import running_servers
+        from livegold.reporting.home import client_secret, read_endpoint
+        from livegold.streams.local import running_servers
 
         home, stage = self._home, self._stage
         stage.start("broker", "--port", "0", "--topic", self._case.name)
@@ -200,11 +200,11 @@ class _Demo:
 
     def _stream_begins(self) -> bool:
         """False when Ctrl-C came before the first event."""
-        from reporting import settings as all_settings
-        from reporting.cli.watch import Watch
+        from livegold.reporting.cli.watch import Watch
+        from livegold.reporting.settings import load as load_settings
 
         stage, picture = self._stage, self._picture
-        settings = all_settings.load(stage.environment)
+        settings = load_settings(stage.environment)
         self._settings = settings
         self._seen = Watch(settings, self._case)
         stage.start("run", self._plan.usecase, "--switch", "stream", "--sink", "powerbi", "--warm-up")
@@ -281,8 +281,8 @@ class _Demo:
     # ---- 4. counted --------------------------------------------------------------------------------------------------
 
     def _count(self) -> None:
-        from reporting.cli.demo_view import Summary
-        from streams.reconcile import reconcile
+        from livegold.reporting.cli.demo_view import Summary
+        from livegold.streams.accounts import reconcile
 
         found = reconcile(self._case, self._settings)
         self._problems += found.problems
@@ -296,9 +296,9 @@ class _Demo:
         if acknowledged is not None and acknowledged != found.hub:
             self._problems.append(f"the publisher counted {acknowledged:,} events, the hub holds {found.hub or 0:,}")
         self._picture.sink = self._seen.sink()
-        quality, judged = self._newest()
+        quality, evaluated = self._newest()
         problems = tuple(self._problems)
-        self._end = Summary(self._picture, found, acknowledged, others, quality, judged, problems, self._home.path)
+        self._end = Summary(self._picture, found, acknowledged, others, quality, evaluated, problems, self._home.path)
 
     def _acknowledged(self) -> int | None:
         try:
@@ -308,7 +308,7 @@ class _Demo:
 
     def _newest(self) -> tuple[Any, str]:
         """A file's newest part is what the model has not seen of it; of made-up events it has seen none."""
-        from reporting.cli.quality import newest
+        from livegold.reporting.cli.quality import newest
 
         predictions = self._seen.lake.predictions
         model = self._picture.model
@@ -335,7 +335,7 @@ class _Demo:
     def _quality(self) -> Any:
         from deltalake.exceptions import DeltaError
 
-        from reporting.cli.quality import LiveQuality
+        from livegold.reporting.cli.quality import LiveQuality
 
         try:
             if not hasattr(self, "_live_quality"):
@@ -367,7 +367,7 @@ class _Demo:
     def _tell_steps(self) -> None:
         for step, process in ((MODEL, "train"), (PIPELINE, "run")):
             if step in self._picture.steps and self._open(step):
-                self._picture.steps[step].note = self._stage.said(process)
+                self._picture.steps[step].note = self._stage.progress_of(process)
 
     def _ending(self, name: str) -> Any:
         from contextlib import contextmanager
@@ -384,6 +384,6 @@ class _Demo:
 
 
 def _variable(key: str) -> str:
-    from reporting.cli.demo_home import VARIABLES
+    from livegold.reporting.cli.demo_home import VARIABLES
 
     return VARIABLES[key]

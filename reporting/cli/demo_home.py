@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from reporting.errors import WrongUse
-from reporting.filelock import taken
-from reporting.settings import SETTINGS, Settings
-from reporting.usecase import UseCase
-from streams.java import QUICK_START
+from livegold.reporting.errors import WrongUse
+from livegold.reporting.home import acquire_lock
+from livegold.reporting.settings import SETTINGS, Settings
+from livegold.reporting.specification import UseCase
+from livegold.streams.local import QUICK_START
 
 # What of a user's settings a demo goes by; everything else is the demo's own.
 _USERS = ("stream.", "spark.", "hub.batch_events")
@@ -45,7 +45,7 @@ class DemoHome:
         """Two demos of a use case would empty each other's home: the second is refused."""
         self.path.mkdir(parents=True, exist_ok=True)
         refusal = f"a demo of this use case runs already in {self.path}: end it, or set another LIVEGOLD_HOME"
-        with taken(self.path.with_suffix(".lock"), WrongUse(refusal)):
+        with acquire_lock(self.path.with_suffix(".lock"), WrongUse(refusal)):
             yield
 
     def empty(self) -> bool:

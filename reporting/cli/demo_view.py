@@ -16,9 +16,9 @@ from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.text import Text
 
-from reporting.cli import view
-from reporting.cli.quality import Quality
-from reporting.cli.view import BAD, CHECK, CROSS, GOOD, QUIET, TITLE
+from livegold.reporting.cli import view
+from livegold.reporting.cli.quality import Quality
+from livegold.reporting.cli.view import BAD, CHECK, CROSS, GOOD, QUIET, TITLE
 
 LINE_SECONDS = 5.0
 """Between two lines where there is no terminal."""
@@ -162,7 +162,7 @@ def _counts(picture: Picture) -> RenderableType:
     table.add_row("raw", view.count(raw), _left(picture.published - raw))
     table.add_row("through gold", view.count(events), _left(picture.published - events))
     table.add_row("  scored", view.count(gold.get("predictions", 0)), "")
-    for name in ("quarantined", "repeats", "late"):
+    for name in ("quarantined", "duplicates", "late"):
         n = gold.get(name, 0)
         of = f"{n / events:.1%}" if events else ""
         table.add_row(f"  {name}", view.count(n), Text(of + (" (scored too)" if name == "late" else ""), QUIET))
@@ -208,7 +208,7 @@ def line(picture: Picture) -> str:
     text = (
         f"{_minutes(picture.elapsed)} published {picture.published:,} ({picture.rate:,.0f}/s), raw {raw:,}, "
         f"scored {gold.get('predictions', 0):,}, quarantined {gold.get('quarantined', 0):,}, "
-        f"repeats {gold.get('repeats', 0):,}, late {gold.get('late', 0):,}"
+        f"duplicates {gold.get('duplicates', 0):,}, late {gold.get('late', 0):,}"
     )
     if "rows_limit" in sink:
         text += f", pushed {sink['rows_delivered']:,} rows"
@@ -224,7 +224,7 @@ def _minutes(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Summary:
-    """All that a demo ends with. `found` is a Reconciliation; `judged` names what `quality` is over.
+    """All that a demo ends with. `found` is a Reconciliation; `evaluated` names what `quality` is over.
 
     `others` of the events that were acknowledged were published by somebody else.
     """
@@ -234,7 +234,7 @@ class Summary:
     acknowledged: int | None
     others: int
     quality: Quality | None
-    judged: str
+    evaluated: str
     problems: tuple[str, ...]
     home: Path
 
@@ -269,13 +269,13 @@ def _quality(end: Summary) -> RenderableType:
     quality = end.quality
     if quality is not None and quality.known:
         own = {n: getattr(quality, n) for n in ("accuracy", "baseline", "precision", "recall", "f1")}
-        rows.append((f"live: {end.judged}", {"judged_on": quality.known, **own}))
+        rows.append((f"live: {end.evaluated}", {"evaluated_on": quality.known, **own}))
     elif quality is not None:
-        rows.append((f"live: {end.judged}, none came", {}))
+        rows.append((f"live: {end.evaluated}, none came", {}))
     for name, found in rows:
         table.add_row(
             name,
-            view.count(found.get("judged_on")),
+            view.count(found.get("evaluated_on")),
             *(view.share(found.get(n)) for n in ("accuracy", "baseline", "precision", "recall")),
             *("" if found.get(n) is None else f"{found[n]:.3f}" for n in ("f1", "auc")),
         )

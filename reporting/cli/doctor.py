@@ -1,4 +1,4 @@
-"""`livegold doctor`: shows what reporting/doctor and streams/doctor.py find. Checks nothing itself."""
+"""`livegold doctor`: shows what reporting/doctor and reporting/doctor/streams.py find. Checks nothing itself."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reporting.cli.saying import say
-from reporting.errors import CheckFailed, WrongUse
+from livegold.reporting.cli.progress import say
+from livegold.reporting.errors import CheckFailed, WrongUse
 
 if TYPE_CHECKING:
-    from reporting.doctor.findings import Finding
-    from reporting.doctor.powerbi import PowerBIChecks
-    from reporting.settings import Settings
-    from reporting.usecase import UseCase
+    from livegold.reporting.doctor.findings import Finding
+    from livegold.reporting.doctor.powerbi import PowerBIChecks
+    from livegold.reporting.settings import Settings
+    from livegold.reporting.specification import UseCase
 
 SHOWN = ("home", "lake", "hub.", "spark.", "mlflow.", "powerbi.", "eventstream.")
 
@@ -34,17 +34,17 @@ def doctor(usecase: str | None, probe: bool, out: Path | None, with_ids: bool, a
     With USECASE also its topic, model and dataset. Changes nothing, but for --probe, which makes datasets named
     `livegold probe ...` in the workspace, and deletes them.
     """
-    from reporting import settings as all_settings
-    from reporting.doctor.exchanges import RecordingSession
-    from reporting.doctor.findings import FAILED, OK, VERDICTS, settings_that_matter
-    from reporting.doctor.powerbi import PowerBIChecks
-    from reporting.powerbi.place import powerbi_settings
-    from reporting.usecase import load_use_case
+    from livegold.reporting.doctor.exchanges import RecordingSession
+    from livegold.reporting.doctor.findings import FAILED, OK, VERDICTS, settings_that_matter
+    from livegold.reporting.doctor.powerbi import PowerBIChecks
+    from livegold.reporting.powerbi.place import powerbi_settings
+    from livegold.reporting.settings import load as load_settings
+    from livegold.reporting.specification import load_use_case
 
     if not probe and (out or with_ids):
         raise WrongUse("--out and --with-ids are for the report of --probe: give --probe as well")
     case = load_use_case(usecase) if usecase else None
-    settings = powerbi_settings(all_settings.load())
+    settings = powerbi_settings(load_settings())
     matter = settings_that_matter(settings, SHOWN)
     if not as_json:
         for key, value in matter.items():
@@ -78,8 +78,8 @@ def doctor(usecase: str | None, probe: bool, out: Path | None, with_ids: bool, a
 
 
 def _all(settings: Settings, case: UseCase | None, powerbi: PowerBIChecks) -> Iterator[Finding]:
-    from reporting.doctor import eventstream, machine
-    from streams import doctor as streams_doctor
+    from livegold.reporting.doctor import eventstream, machine
+    from livegold.reporting.doctor import streams as streams_doctor
 
     yield from machine.python_version()
     yield from streams_doctor.java_version()
@@ -95,7 +95,7 @@ def _all(settings: Settings, case: UseCase | None, powerbi: PowerBIChecks) -> It
 
 
 def _line(finding: Finding) -> str:
-    from reporting.cli.redaction import redacted
+    from livegold.reporting.cli.redaction import redacted
 
     advice = f": {finding.advice}" if finding.advice else ""
     return redacted(f"{finding.verdict:<12}{finding.area} {finding.check}: {finding.found}{advice}")
@@ -103,9 +103,9 @@ def _line(finding: Finding) -> str:
 
 def _probed(settings: Settings, powerbi: PowerBIChecks, session: Any, with_ids: bool) -> dict[str, Any] | None:
     """The report, None where the checks say that nothing can be asked. SIGTERM deletes the datasets as Ctrl-C does."""
-    from reporting.doctor.exchanges import Redactor
-    from reporting.doctor.probe import Probe
-    from reporting.doctor.report import as_json
+    from livegold.reporting.doctor.exchanges import Redactor
+    from livegold.reporting.doctor.probe import Probe
+    from livegold.reporting.doctor.report import as_json
 
     if powerbi.client is None:
         return None
@@ -129,7 +129,7 @@ def _probed(settings: Settings, powerbi: PowerBIChecks, session: Any, with_ids: 
 
 
 def _write(report: dict[str, Any] | None, out: Path | None, as_json: bool) -> None:
-    from reporting.doctor.report import as_markdown
+    from livegold.reporting.doctor.report import as_markdown
 
     if report is None:
         return

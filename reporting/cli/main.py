@@ -17,8 +17,8 @@ from typing import NoReturn
 
 import click
 
-from reporting.cli.redaction import redacted
-from reporting.errors import LivegoldError
+from livegold.reporting.cli.redaction import redacted
+from livegold.reporting.errors import LivegoldError
 
 INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended (128 + SIGINT)."""
@@ -33,21 +33,27 @@ class _Entry:
 
 
 COMMANDS = {
-    "demo": _Entry("reporting.cli.demo", "Everything on this machine: broker, Power BI service, model, streams."),
-    "publish": _Entry("reporting.cli.publish", "Publishes a file, or the use case's generator, as events."),
-    "train": _Entry("reporting.cli.train", "Trains, judges on the newest part, registers, promotes if better."),
-    "run": _Entry("reporting.cli.run", "Runs the pipeline: batch or stream."),
-    "backfill": _Entry("reporting.cli.backfill", "Refills a dataset from gold, within what Power BI takes."),
-    "status": _Entry("reporting.cli.status", "Each query and sink: position, lag, rate, last error, budget."),
-    "reconcile": _Entry("reporting.cli.reconcile", "Compares hub, raw, gold, quarantine and delivered."),
-    "sql": _Entry("reporting.cli.sql", "SQL on the gold tables, without Spark."),
-    "report": _Entry("reporting.cli.report", "Writes the report template for Power BI Desktop, and checks it."),
-    "preview": _Entry("reporting.cli.preview", "The report in the browser, with rows as they arrive."),
-    "refresh": _Entry("reporting.cli.refresh", "Runs, watches and schedules refreshes of a dataset."),
-    "doctor": _Entry("reporting.cli.doctor", "Checks everything a run needs, and says what to do."),
-    "broker": _Entry("reporting.cli.broker", "Runs a local Kafka until Ctrl-C."),
-    "powerbi": _Entry("reporting.cli.powerbi", "Runs the local Power BI service until Ctrl-C."),
-    "bench": _Entry("reporting.cli.bench", "The benchmarks, beside plain Spark."),
+    "demo": _Entry(
+        "livegold.reporting.cli.demo", "Everything on this machine: broker, Power BI service, model, streams."
+    ),
+    "publish": _Entry("livegold.reporting.cli.publish", "Publishes a file, or the use case's generator, as events."),
+    "train": _Entry(
+        "livegold.reporting.cli.train", "Trains, evaluates on the newest part, registers, promotes if better."
+    ),
+    "run": _Entry("livegold.reporting.cli.run", "Runs the pipeline: batch or stream."),
+    "backfill": _Entry("livegold.reporting.cli.backfill", "Refills a dataset from gold, within what Power BI takes."),
+    "status": _Entry("livegold.reporting.cli.status", "Each query and sink: position, lag, rate, last error, budget."),
+    "reconcile": _Entry("livegold.reporting.cli.reconcile", "Compares hub, raw, gold, quarantine and delivered."),
+    "sql": _Entry("livegold.reporting.cli.sql", "SQL on the gold tables, without Spark."),
+    "report": _Entry(
+        "livegold.reporting.cli.report", "Writes the report template for Power BI Desktop, and checks it."
+    ),
+    "preview": _Entry("livegold.reporting.cli.preview", "The report in the browser, with rows as they arrive."),
+    "refresh": _Entry("livegold.reporting.cli.refresh", "Runs, watches and schedules refreshes of a dataset."),
+    "doctor": _Entry("livegold.reporting.cli.doctor", "Checks everything a run needs, and says what to do."),
+    "broker": _Entry("livegold.reporting.cli.broker", "Runs a local Kafka until Ctrl-C."),
+    "powerbi": _Entry("livegold.reporting.cli.powerbi", "Runs the local Power BI service until Ctrl-C."),
+    "bench": _Entry("livegold.reporting.cli.bench", "The benchmarks, beside plain Spark."),
 }
 
 
@@ -68,7 +74,7 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
-            from reporting.errors import choices
+            from livegold.reporting.errors import choices
 
             raise click.UsageError(f"no command {args[0]!r}: give {choices(self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)

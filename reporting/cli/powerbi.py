@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from reporting.cli.requirements import LOCAL, require
+from livegold.reporting.cli.requirements import LOCAL, require
 
-# As reporting.service.server has it, which is too heavy to import for a line of help.
+# As livegold.reporting.service.server has it, which is too heavy to import for a line of help.
 DEFAULT_PORT = 8643
 
 
@@ -24,7 +24,7 @@ DEFAULT_PORT = 8643
 def powerbi(port: int, http: bool, open_token: str | None, dedicated: bool) -> None:
     """Runs a server that behaves as the Power BI REST API does, until Ctrl-C."""
     require(LOCAL)
-    from reporting import settings
-    from reporting.service.server import serve
+    from livegold.reporting.service.server import serve
+    from livegold.reporting.settings import load as load_settings
 
-    serve(settings.load().home, port, http=http, open_token=open_token, dedicated=dedicated, say=click.echo)
+    serve(load_settings().home, port, http=http, open_token=open_token, dedicated=dedicated, say=click.echo)

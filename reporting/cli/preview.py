@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from reporting.cli.browser import PREVIEW_SAYS, open_page
-from reporting.cli.requirements import PAGE, PICTURES, require
+from livegold.reporting.cli.browser import PREVIEW_SAYS, open_page
+from livegold.reporting.cli.requirements import PAGE, PICTURES, require
 
 
 @click.command()
@@ -36,21 +36,21 @@ from reporting.cli.requirements import PAGE, PICTURES, require
 def preview(usecase: str, template: Path | None, rows: str, port: int, no_open: bool, png: Path | None) -> None:
     """The report of USECASE as a web page on this machine, with rows as they arrive, until Ctrl-C."""
     require(PAGE)
-    from reporting import settings
-    from reporting.usecase import load_use_case
+    from livegold.reporting.settings import load as load_settings
+    from livegold.reporting.specification import load_use_case
 
     case = load_use_case(usecase)
     if png is not None:
         require(PICTURES)
-        from dashboards.preview.pictures import take_pictures
+        from livegold.dashboards.preview.screenshots import take_pictures
 
-        for file in take_pictures(settings.load(), usecase, png, template=template, rows=rows):
+        for file in take_pictures(load_settings(), usecase, png, template=template, rows=rows):
             click.echo(str(file))
         return
-    from dashboards.preview.server import run_preview
-    from streams.follow import Follower
+    from livegold.dashboards.preview.server import run_preview
+    from livegold.streams.accounts import Follower
 
-    given = settings.load()
+    given = load_settings()
 
     def ready(address: str) -> None:
         click.echo(f"{PREVIEW_SAYS}{address}")

@@ -1,4 +1,4 @@
-"""`livegold publish`: a file or a generator into the hub, with progress. Publishing itself is streams/publisher.py."""
+"""`livegold publish`: a file or a generator into the hub, with progress. Publishing itself: streams/hub."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reporting.errors import WrongUse
+from livegold.reporting.errors import WrongUse
 
 if TYPE_CHECKING:
-    from reporting.usecase import UseCase
-    from streams.publisher import Event, Published
+    from livegold.reporting.specification import UseCase
+    from livegold.streams.hub import Event, Published
 
 ENDLESS_RATE = 200.0
 """Events a second of a generator that nobody ends: as fast as possible would fill the disk."""
@@ -48,20 +48,19 @@ def publish(
 
     A generator without --rate and --count publishes 200 events a second until Ctrl-C.
     """
-    from reporting import settings as all_settings
-    from reporting.usecase import load_use_case
+    from livegold.reporting.settings import load as load_settings
+    from livegold.reporting.specification import load_use_case
 
     case = load_use_case(usecase)
     if file is None and (loop or keep_times):
         raise WrongUse(f"--{'loop' if loop else 'keep-times'} is for a file: give --events, or leave it out")
     if file is None and rate is None and count is None:
         rate = ENDLESS_RATE
-    from streams.broker import DEFAULT_PARTITIONS
-    from streams.hub import Hub, ensure_topic
-    from streams.processes import stop_on_signals
-    from streams.publisher import publish as send
+    from livegold.streams.hub import Hub, ensure_topic
+    from livegold.streams.hub import publish as send
+    from livegold.streams.local import DEFAULT_PARTITIONS, stop_on_signals
 
-    settings = all_settings.load()
+    settings = load_settings()
     hub = Hub.of(settings, case.name)
     total, events = _from_file(case, file, rate, loop, keep_times) if file else (None, _generated(case, seed, rate))
     total = count if total is None else min(total, count) if count is not None else total
@@ -76,7 +75,7 @@ def publish(
 def _from_file(
     case: UseCase, path: Path, rate: float | None, loop: bool, keep_times: bool
 ) -> tuple[int | None, Iterator[Event]]:
-    from streams.eventfiles import EventFile, replay
+    from livegold.streams.hub import EventFile, replay
 
     file = EventFile(path, case)
     return None if loop else file.count, replay(file, rate=rate, loop=loop, keep_times=keep_times)
@@ -108,7 +107,7 @@ def _progress(entity: str, total: int | None) -> Iterator[Callable[[Published], 
 
         yield line
         return
-    from reporting.cli.view import publishing
+    from livegold.reporting.cli.view import publishing
 
     with publishing(entity, total) as bar:
         yield lambda done: bar(done.count, done.rate)

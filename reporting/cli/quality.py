@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reporting.usecase import CELLS
+from livegold.reporting.specification import CELLS
 
 NEWEST_SHARE = 0.2  # as in training
 
@@ -30,7 +30,7 @@ class Quality:
 
     @property
     def baseline(self) -> float | None:
-        """Accuracy of always saying the more frequent answer."""
+        """Accuracy of the majority-class baseline."""
         return max(self.tp + self.fn, self.fp + self.tn) / self.known if self.known else None
 
     @property

@@ -1,4 +1,4 @@
-"""`livegold reconcile`: shows what streams/reconcile.py finds. Not for finding it."""
+"""`livegold reconcile`: shows what streams/accounts/reconciliation.py finds. Not for finding it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 
 import click
 
-from reporting.errors import CheckFailed
+from livegold.reporting.errors import CheckFailed
 
 
 @click.command()
@@ -18,17 +18,17 @@ def reconcile(usecase: str, as_json: bool) -> None:
 
     Recounts from the broker's offsets and the tables on disk, never from counters.
     """
-    from reporting import settings
-    from reporting.usecase import load_use_case
-    from streams.reconcile import reconcile as compare
+    from livegold.reporting.settings import load as load_settings
+    from livegold.reporting.specification import load_use_case
+    from livegold.streams.accounts import reconcile as compare
 
     case = load_use_case(usecase)
-    found = compare(case, settings.load())
+    found = compare(case, load_settings())
     if as_json:
         plain = {**dataclasses.asdict(found), "use_case": case.name, "ok": found.ok}
         click.echo(json.dumps(plain, indent=1, default=str))
     else:
-        from reporting.cli.view import console, reconciliation
+        from livegold.reporting.cli.view import console, reconciliation
 
         console().print(reconciliation(found))
     if not found.ok:

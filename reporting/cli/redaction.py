@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from reporting.settings import SETTINGS
+from livegold.reporting.settings import SETTINGS
 
 HIDDEN = "***"
 _KEY = re.compile(r"SharedAccessKey=([^;\s]+)")

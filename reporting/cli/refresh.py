@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reporting.errors import LivegoldError, NotFound, WrongUse
+from livegold.reporting.errors import LivegoldError, NotFound, WrongUse
 
 if TYPE_CHECKING:
-    from reporting.powerbi.client import Dataset
-    from reporting.powerbi.refresh import Refresh, Refreshes
-    from reporting.powerbi.schedule import Schedule
+    from livegold.reporting.powerbi.client import Dataset
+    from livegold.reporting.powerbi.refresh import Refresh, Refreshes
+    from livegold.reporting.powerbi.schedule import Schedule
 
-# As reporting.powerbi.refresh and .limits have them, which are too heavy to import for a line of help.
+# As livegold.reporting.powerbi.refresh and .limits have them, which are too heavy to import for a line of help.
 TYPES = ("Full", "ClearValues", "Calculate", "DataOnly", "Automatic", "Defragment")
 LONGEST_WAIT_SECONDS = 24 * 3_600
 DEFAULT_TOP = 10
-MOST_TOP = 500
+MAX_TOP = 500
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 
@@ -55,9 +55,9 @@ def run_refresh(dataset: str, tables: str | None, kind: str | None, wait: bool, 
 
     Dedicated capacity takes enhanced refreshes, shared capacity only plain ones of the whole dataset.
     """
-    from reporting.cli.saying import say
-    from reporting.powerbi.refresh import Enhanced, RefreshObject
-    from reporting.powerbi.refresh_run import RefreshRun, check_outcome
+    from livegold.reporting.cli.progress import say
+    from livegold.reporting.powerbi.refresh import Enhanced, RefreshObject
+    from livegold.reporting.powerbi.refresh_run import RefreshRun, check_outcome
 
     with _answering(as_json) as answer, _workspace() as refreshes:
         names = _listed("--tables", tables) if tables is not None else []
@@ -78,7 +78,7 @@ def run_refresh(dataset: str, tables: str | None, kind: str | None, wait: bool, 
 
 @refresh.command("history")
 @click.argument("dataset")
-@click.option("--top", type=click.IntRange(1, MOST_TOP), default=DEFAULT_TOP, show_default=True, help="How many.")
+@click.option("--top", type=click.IntRange(1, MAX_TOP), default=DEFAULT_TOP, show_default=True, help="How many.")
 @as_json
 def history(dataset: str, top: int, as_json: bool) -> None:
     """Shows the last refreshes of DATASET, newest first."""
@@ -103,7 +103,7 @@ def schedule(
 ) -> None:
     """Shows when the service refreshes DATASET by itself, or changes it: at most 8 times a day on shared capacity, 48
     on dedicated."""
-    from reporting.powerbi.schedule import change_of, read_days, read_times
+    from livegold.reporting.powerbi.schedule import change_of, read_days, read_times
 
     with _answering(as_json) as answer, _workspace() as refreshes:
         change: dict[str, Any] = {"time_zone": time_zone, "enabled": enabled}
@@ -143,7 +143,7 @@ Answer = Callable[[dict[str, Any], Callable[[], object]], None]
 @contextmanager
 def _answering(as_json: bool) -> Iterator[Answer]:
     """Gives what shows the answer: as one JSON object, which is there after an error too, or for people."""
-    from reporting.cli.redaction import redacted
+    from livegold.reporting.cli.redaction import redacted
 
     answered = False
 
@@ -157,7 +157,7 @@ def _answering(as_json: bool) -> Iterator[Answer]:
         if isinstance(text, str):
             click.echo(text)
         else:
-            from reporting.cli.view import console
+            from livegold.reporting.cli.view import console
 
             console().print(text)
 
@@ -174,12 +174,12 @@ def _answering(as_json: bool) -> Iterator[Answer]:
 @contextmanager
 def _workspace() -> Iterator[Refreshes]:
     """The refreshes of the workspace that the settings name."""
-    from reporting import settings
-    from reporting.powerbi.client import PowerBIClient
-    from reporting.powerbi.place import powerbi_settings
-    from reporting.powerbi.refresh import Refreshes
+    from livegold.reporting.powerbi.client import PowerBIClient
+    from livegold.reporting.powerbi.place import powerbi_settings
+    from livegold.reporting.powerbi.refresh import Refreshes
+    from livegold.reporting.settings import load as load_settings
 
-    client = PowerBIClient.from_settings(powerbi_settings(settings.load()))
+    client = PowerBIClient.from_settings(powerbi_settings(load_settings()))
     try:
         yield Refreshes(client)
     finally:
@@ -195,7 +195,7 @@ def _listed(option: str, text: str) -> list[str]:
 
 def _completed(change: dict[str, Any], now: Schedule, service_principal: bool) -> dict[str, Any]:
     """A change as the service wants it: days go with times, new times are switched on, applications get no mail."""
-    from reporting.powerbi.schedule import DAYS
+    from livegold.reporting.powerbi.schedule import DAYS
 
     change = {**change, "notify": None}
     if change["enabled"] is False:
@@ -242,7 +242,7 @@ def _schedule_text(dataset: Dataset, now: Schedule) -> str:
 
 
 def _history_table(dataset: Dataset, last: list[Refresh]) -> object:
-    from reporting.cli.view import rows_table
+    from livegold.reporting.cli.view import rows_table
 
     if not last:
         return f"{dataset.name}: no refresh so far"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reporting.errors import CheckFailed, WrongUse
-from reporting.model import SOURCES
+from livegold.reporting.errors import CheckFailed, WrongUse
+from livegold.reporting.semantic import SOURCES
 
 if TYPE_CHECKING:
-    from dashboards.checks import Finding
+    from livegold.dashboards.checks import Finding
 
 
 @click.command()
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 @click.option("--check", "checked", is_flag=True, help="Also run every check; exit code 1 when one fails.")
 def report(usecase: str, source: str, folder: Path, settings: tuple[str, ...], checked: bool) -> None:
     """Writes the report template of a use case: a Power BI project to open in Power BI Desktop."""
-    from dashboards.template import write_template
-    from reporting.usecase import load_use_case
+    from livegold.dashboards.template import write_template
+    from livegold.reporting.specification import load_use_case
 
     case = load_use_case(usecase)
     values = dict(_setting(s) for s in settings)
@@ -59,7 +59,7 @@ def _setting(text: str) -> tuple[str, str]:
 
 
 def _check(folder: Path) -> None:
-    from dashboards.checks import check
+    from livegold.dashboards.checks import check
 
     findings = check(folder)
     for finding in findings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from reporting.errors import WrongUse
+from livegold.reporting.errors import WrongUse
 
 SPARK = {"pyspark": "spark", "delta": "spark"}
 MODELS = {"mlflow": "models"}

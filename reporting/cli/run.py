@@ -6,9 +6,9 @@ import time
 
 import click
 
-from reporting.cli.requirements import MODELS, SPARK, require
-from reporting.cli.saying import say
-from reporting.errors import WrongUse
+from livegold.reporting.cli.progress import say
+from livegold.reporting.cli.requirements import MODELS, SPARK, require
+from livegold.reporting.errors import WrongUse
 
 
 @click.command()
@@ -21,25 +21,25 @@ from reporting.errors import WrongUse
 )
 def run(usecase: str, switch: str, source: str, sinks: tuple[str, ...], warm_up: bool) -> None:
     """Runs the pipeline: hub to raw and gold, gold to the sinks."""
-    from reporting import settings as all_settings
-    from reporting.cli.sinks import check_names, make_sinks
-    from reporting.usecase import load_use_case
+    from livegold.reporting.cli.sinks import check_names, make_sinks
+    from livegold.reporting.settings import load as load_settings
+    from livegold.reporting.specification import load_use_case
 
     case = load_use_case(usecase)
     if source == "raw":
         raise WrongUse("--from raw is not there yet: leave it out to read the hub")
     check_names(sinks)
     require(SPARK, MODELS)
-    from streams.hub import Hub
-    from streams.processes import stop_on_signals
-    from streams.switch import Pipeline, check_switch
+    from livegold.streams.hub import Hub
+    from livegold.streams.local import stop_on_signals
+    from livegold.streams.switch import Pipeline, check_switch
 
     check_switch(switch)
-    settings = all_settings.load()
+    settings = load_settings()
     Hub.of(settings, case.name)  # a setting that cannot work is said before Spark takes its seconds to start
     made = make_sinks(sinks, settings, case)
-    from streams.models import import_early
-    from streams.session import spark_session
+    from livegold.streams.local import spark_session
+    from livegold.streams.models import import_early
 
     import_early()
     with stop_on_signals() as stop:
@@ -50,7 +50,7 @@ def run(usecase: str, switch: str, source: str, sinks: tuple[str, ...], warm_up:
             started = time.monotonic()
             pipeline = Pipeline(spark, case, settings, made)
             if warm_up and not stop.is_set():
-                from streams.warmup import warm_up as first_run
+                from livegold.streams.local import warm_up as first_run
 
                 say("made-up events warm it up")
                 first_run(spark, case, settings)
@@ -64,11 +64,11 @@ def run(usecase: str, switch: str, source: str, sinks: tuple[str, ...], warm_up:
 def _result(home: object, case: str, switch: str, seconds: float) -> str:
     from pathlib import Path
 
-    from reporting.status import StatusFile
+    from livegold.reporting.home import StatusFile
 
     status = StatusFile(Path(str(home)), case).read() or {}
     gold = status.get("gold", {})
     return (
         f"{case} {switch}: {gold.get('events', 0):,} events in {seconds:.1f} s: {gold.get('predictions', 0):,} scored, "
-        f"{gold.get('quarantined', 0):,} quarantined, {gold.get('repeats', 0):,} repeats"
+        f"{gold.get('quarantined', 0):,} quarantined, {gold.get('duplicates', 0):,} duplicates"
     )

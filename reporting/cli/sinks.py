@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reporting.errors import WrongUse, choices
-from reporting.powerbi.place import powerbi_settings
-from reporting.settings import Settings
-from reporting.sinks.base import Sink
-from reporting.usecase import UseCase
+from livegold.reporting.errors import WrongUse, choices
+from livegold.reporting.powerbi.place import powerbi_settings
+from livegold.reporting.settings import Settings
+from livegold.reporting.sinks.base import Sink
+from livegold.reporting.specification import UseCase
 
 SINKS = ("powerbi", "eventstream")
 PLANNED = ("database", "actions")
@@ -32,12 +32,12 @@ def make_sinks(names: Iterable[str], settings: Settings, case: UseCase) -> dict[
 
 
 def _powerbi(settings: Settings, case: UseCase) -> Sink:
-    from reporting.sinks.powerbi import PowerBISink
+    from livegold.reporting.sinks.powerbi import PowerBISink
 
     return PowerBISink.from_settings(powerbi_settings(settings), case)
 
 
 def _eventstream(settings: Settings, case: UseCase) -> Sink:
-    from reporting.sinks.eventstream import EventstreamSink
+    from livegold.reporting.sinks.eventstream import EventstreamSink
 
     return EventstreamSink.from_settings(settings, case)

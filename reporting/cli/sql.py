@@ -1,4 +1,4 @@
-"""`livegold sql`: a query's answer as a table, CSV or JSON lines. The query itself is reporting/sql.py."""
+"""`livegold sql`: a query's answer as a table, CSV or JSON lines. The query itself is reporting/lake/sql.py."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 )
 def sql(query: str, form: str) -> None:
     """Runs SQL on the gold tables, without Spark."""
-    from reporting import settings
-    from reporting.sql import query as answer
+    from livegold.reporting.lake import query as answer
+    from livegold.reporting.settings import load as load_settings
 
-    rows = answer(settings.load(), query)
+    rows = answer(load_settings(), query)
     {"table": _table, "csv": _csv, "json": _json}[form](rows)
 
 
 def _table(rows: pa.Table) -> None:
-    from reporting.cli.view import console, rows_table
+    from livegold.reporting.cli.view import console, rows_table
 
     console().print(rows_table(rows.column_names, (r.values() for r in rows.to_pylist())))
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from reporting.cli.saying import said
-from reporting.errors import LivegoldError
-from streams.processes import Child
+from livegold.reporting.cli.progress import last_progress
+from livegold.reporting.errors import LivegoldError
+from livegold.streams.local import Child
 
 END_SECONDS = 60.0
 """Time for a process to end what it is at; a batch of Spark's on a busy laptop takes most of it."""
@@ -31,8 +31,8 @@ class Stage:
         self._children: dict[str, Child] = {}
 
     def start(self, name: str, *arguments: str) -> None:
-        """Starts `livegold <name> <arguments>`. From the main thread only: see streams/processes.py."""
-        command = [sys.executable, "-m", "reporting.cli.main", name, *arguments]
+        """Starts `livegold <name> <arguments>`. From the main thread only: see streams/local/processes.py."""
+        command = [sys.executable, "-P", "-m", "livegold", name, *arguments]
         self._children[name] = Child(command, log=self.log(name), environment=self.environment)
 
     def log(self, name: str) -> Path:
@@ -64,9 +64,9 @@ class Stage:
         lines = [line.strip() for line in self._tail(name).splitlines() if line.strip()]
         return lines[-1].removeprefix("livegold: ") if lines else "it said nothing"
 
-    def said(self, name: str) -> str:
+    def progress_of(self, name: str) -> str:
         """What a process said last that it is at."""
-        return said(self._tail(name))
+        return last_progress(self._tail(name))
 
     def _tail(self, name: str) -> str:
         try:

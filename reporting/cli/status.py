@@ -1,4 +1,4 @@
-"""`livegold status`: the status documents of the pipelines of this home, as tables or JSON. Not for judging them."""
+"""`livegold status`: the status documents of the pipelines of this home, as tables or JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reporting.errors import NotFound
+from livegold.reporting.errors import NotFound
 
 
 @click.command()
@@ -18,11 +18,11 @@ def status(usecase: str | None, as_json: bool) -> None:
 
     Without USECASE, every use case that has run on this LIVEGOLD_HOME.
     """
-    from reporting import settings
-    from reporting.status import StatusFile, known_cases
-    from reporting.usecase import load_use_case
+    from livegold.reporting.home import StatusFile, known_cases
+    from livegold.reporting.settings import load as load_settings
+    from livegold.reporting.specification import load_use_case
 
-    home = settings.load().home
+    home = load_settings().home
     names = [load_use_case(usecase).name] if usecase else known_cases(home)
     found: dict[str, dict[str, Any]] = {}
     for name in names:
@@ -35,6 +35,6 @@ def status(usecase: str | None, as_json: bool) -> None:
         wanted = f"use case {usecase} has" if usecase else "no use case has"
         raise NotFound(f"{wanted} {'not ' if usecase else ''}run on {home}: start one with `livegold run`")
     else:
-        from reporting.cli.view import console, status_report
+        from livegold.reporting.cli.view import console, status_report
 
         console().print(status_report(found))

@@ -1,4 +1,4 @@
-"""`livegold train`: learns from history, judges, registers and promotes. Training itself is streams/train.py."""
+"""`livegold train`: learns from history, evaluates, registers and promotes. Training itself: streams/models."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reporting.cli.requirements import MODELS, SPARK, require
-from reporting.cli.saying import say
-from reporting.errors import WrongUse
+from livegold.reporting.cli.progress import say
+from livegold.reporting.cli.requirements import MODELS, SPARK, require
+from livegold.reporting.errors import WrongUse
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from reporting.settings import Settings
-    from reporting.usecase import UseCase
-    from streams.models import Registry
-    from streams.train import Evaluation
+    from livegold.reporting.settings import Settings
+    from livegold.reporting.specification import UseCase
+    from livegold.streams.models import Evaluation, Registry
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,12 @@ class Verdict:
 @click.option("--promote", is_flag=True, help="Make the new model champion whatever its quality.")
 @click.option("--report", type=click.Path(path_type=Path), help="Also write the evaluation to this file, as JSON.")
 def train(usecase: str, file: Path | None, from_raw: bool, promote: bool, report: Path | None) -> None:
-    """Trains a model, judges it on the newest fifth of its history, registers it, promotes it if it is better.
+    """Trains a model, evaluates it on the newest fifth of its history, registers it, promotes it if it is better.
 
     Without --events and --from-raw a shipped use case learns from made-up history.
     """
-    from reporting import settings as all_settings
-    from reporting.usecase import load_use_case
+    from livegold.reporting.settings import load as load_settings
+    from livegold.reporting.specification import load_use_case
 
     case = load_use_case(usecase)
     if file is not None and from_raw:
@@ -55,17 +54,17 @@ def train(usecase: str, file: Path | None, from_raw: bool, promote: bool, report
         raise WrongUse(f"use case {case.name} has no made-up history: give a file with --events, or --from-raw")
     require(SPARK, MODELS)
     if file is not None:
-        from streams.eventfiles import EventFile
+        from livegold.streams.hub import EventFile
 
         EventFile(file, case)  # a wrong file is said before Spark takes its seconds to start
-    settings = all_settings.load()
-    from streams.session import spark_session
+    settings = load_settings()
+    from livegold.streams.local import spark_session
 
     say("Spark starts")
     found = _train(spark_session(settings), settings, case, file, from_raw, promote)
     if report is not None:
         report.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    from reporting.cli.view import console, evaluation
+    from livegold.reporting.cli.view import console, evaluation
 
     console().print(evaluation(found))
 
@@ -73,13 +72,12 @@ def train(usecase: str, file: Path | None, from_raw: bool, promote: bool, report
 def _train(
     spark: SparkSession, settings: Settings, case: UseCase, file: Path | None, from_raw: bool, promote: bool
 ) -> dict[str, Any]:
-    from streams.models import Registry
-    from streams.train import labelled
-    from streams.train import train as fit
+    from livegold.streams.models import Registry, training_rows
+    from livegold.streams.models import train as fit
 
     source, history = _history(spark, settings, case, file, from_raw)
     say(f"learning from {source}")
-    rows = labelled(case, history)
+    rows = training_rows(case, history)
     model, evaluation = fit(case, rows)
     say("comparing and storing the model")
     registry = Registry(settings)
@@ -109,19 +107,19 @@ def _train(
 def _history(
     spark: SparkSession, settings: Settings, case: UseCase, file: Path | None, from_raw: bool
 ) -> tuple[str, DataFrame]:
-    from reporting.lake import Lake
-    from streams import history
+    from livegold.reporting.lake import Lake
+    from livegold.streams.models import GENERATED_EVENTS, generated_history, history_from_file, history_from_raw
 
     if file is not None:
-        return f"file {file.name}", history.from_file(spark, case, file)
+        return f"file {file.name}", history_from_file(spark, case, file)
     if from_raw:
-        return "raw", history.from_raw(spark, case, Lake.of(settings, case.name))
-    return f"{history.GENERATED_EVENTS:,} made-up events", history.generated(spark, case)
+        return "raw", history_from_raw(spark, case, Lake.of(settings, case.name))
+    return f"{GENERATED_EVENTS:,} made-up events", generated_history(spark, case)
 
 
 def _verdict(registry: Registry, case: UseCase, rows: DataFrame, evaluation: Evaluation, promote: bool) -> Verdict:
     """Compares with the champion on the same newest part, where the champion has the same features."""
-    from streams.train import judge
+    from livegold.streams.models import evaluate
 
     champion = registry.champion(case)
     if champion is None:
@@ -129,7 +127,7 @@ def _verdict(registry: Registry, case: UseCase, rows: DataFrame, evaluation: Eva
     if promote:
         return Verdict(True, f"--promote: instead of version {champion.version}")
     try:
-        present = judge(case, registry.load_champion(case), rows, evaluation.newest_from)
+        present = evaluate(case, registry.load_champion(case), rows, evaluation.newest_from)
     except WrongUse:
         return Verdict(
             False, f"champion {champion.version} has other features and cannot be compared: --promote replaces it"

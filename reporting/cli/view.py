@@ -1,4 +1,4 @@
-"""What the terminal shows, drawn with rich from documents that others made. Nothing is counted or judged in here."""
+"""What the terminal shows, drawn with rich from documents that others made. Nothing is computed in here."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def status_report(found: Mapping[str, Mapping[str, Any]]) -> RenderableType:
         parts.append(Text.assemble((name, TITLE), " ", state, f"{told}, said {ago(status.get('updated'))}"))
         parts.append(queries(status))
         gold = status.get("gold", {})
-        keys = ("events", "predictions", "quarantined", "repeats", "late")
+        keys = ("events", "predictions", "quarantined", "duplicates", "late")
         parts.append(Text("since its start: " + ", ".join(f"{gold.get(k, 0):,} {k}" for k in keys)))
         parts += [sink(n, s, bool(running)) for n, s in status.get("sinks", {}).items()]
         parts.append(Text(""))
@@ -170,15 +170,15 @@ def status_report(found: Mapping[str, Mapping[str, Any]]) -> RenderableType:
 
 def evaluation(found: Mapping[str, Any]) -> RenderableType:
     """What `livegold train` found: quality on the newest part beside the baseline, and the confusion matrix."""
-    judged = listing(
-        f"on the newest {found['judged_on']:,.0f}",
+    evaluated = listing(
+        f"on the newest {found['evaluated_on']:,.0f}",
         "new model",
         "always the same",
         right=("new model", "always the same"),
     )
     champion = found.get("champion")
     if champion:
-        judged.add_column(f"champion {champion['version']}", justify="right", header_style=QUIET)
+        evaluated.add_column(f"champion {champion['version']}", justify="right", header_style=QUIET)
     for name, label in (
         ("accuracy", "accuracy"),
         ("precision", "precision"),
@@ -188,12 +188,12 @@ def evaluation(found: Mapping[str, Any]) -> RenderableType:
     ):
         form = share if name in ("accuracy", "precision", "recall") else "{:.3f}".format
         base = share(found["baseline"]) if name == "accuracy" else ""
-        judged.add_row(label, form(found[name]), base, *([form(champion[name])] if champion else []))
+        evaluated.add_row(label, form(found[name]), base, *([form(champion[name])] if champion else []))
     said = f"model version {found['version']} of {found['use_case']}"
     verdict = Text("champion", GOOD) if found["promoted"] else Text("not promoted", "yellow")
     head = Text.assemble((said, TITLE), ": ", verdict, f" ({found['why']})")
     learnt = Text(f"learnt from {found['trained_on']:,.0f} older events of {found['history']}", QUIET)
-    return Group(head, learnt, judged, Text(""), confusion(found))
+    return Group(head, learnt, evaluated, Text(""), confusion(found))
 
 
 def confusion(found: Mapping[str, Any]) -> RenderableType:
@@ -209,12 +209,12 @@ def confusion(found: Mapping[str, Any]) -> RenderableType:
 
 
 def equation(found: Any, published: int | None = None) -> Text:
-    """published = raw = gold + quarantine + repeats; published is what the hub holds unless it is given."""
+    """published = raw = gold + quarantine + duplicates; published is what the hub holds unless it is given."""
     published = found.hub if published is None else published
     begin = "" if published is None else f"published {published:,} = "
     return Text.assemble(
         f"{begin}raw {found.raw:,} = gold {found.predictions:,} + quarantine {found.quarantined:,} "
-        f"+ repeats {found.repeats:,}  ",
+        f"+ duplicates {found.duplicates:,}  ",
         Text(CHECK, GOOD) if found.ok else Text(CROSS, BAD),
         no_wrap=True,
         overflow="ignore",
@@ -244,7 +244,7 @@ def reconciliation(found: Any) -> RenderableType:
         ("raw", found.raw),
         ("gold (predictions)", found.predictions),
         ("quarantine", found.quarantined),
-        ("repeats, recounted", found.repeats),
+        ("duplicates, recounted", found.duplicates),
     ):
         table.add_row(name, "not compared" if n is None else count(n))
     parts: list[RenderableType] = [table, Text(""), equation(found)]

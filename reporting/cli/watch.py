@@ -11,14 +11,14 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reporting.errors import Transient, WrongUse
-from reporting.lake import Lake
-from reporting.settings import Settings
-from reporting.sinks.journal import Journal
-from reporting.sinks.powerbi import state_dir, status_of
-from reporting.status import StatusFile
-from reporting.usecase import UseCase
-from streams.hub import Hub, offsets
+from livegold.reporting.errors import Transient, WrongUse
+from livegold.reporting.home import StatusFile
+from livegold.reporting.lake import Lake
+from livegold.reporting.settings import Settings
+from livegold.reporting.sinks.powerbi import state_dir, status_of
+from livegold.reporting.sinks.state import Journal
+from livegold.reporting.specification import UseCase
+from livegold.streams.hub import Hub, offsets
 
 RATE_SECONDS = 4.0
 """Span that a rate is taken over."""
@@ -105,8 +105,8 @@ class Watch:
 
     def _events_delivered(self) -> int | None:
         """Events in the rows of Pulse that were accepted; None for a use case without a count of events."""
-        from reporting.measure_dax import PULSE
-        from reporting.measures import Count
+        from livegold.reporting.measures import Count
+        from livegold.reporting.schema import PULSE
 
         counts = [a.name for a in self._case.aggregates if isinstance(a, Count)]
         if not counts:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from reporting.doctor.findings import NOT_CHECKED, OK, Finding, refused
-from reporting.errors import LivegoldError, ServiceUnavailable
-from reporting.settings import Settings
-from reporting.usecase import UseCase
+from livegold.reporting.doctor.findings import NOT_CHECKED, OK, Finding, refused
+from livegold.reporting.errors import LivegoldError, ServiceUnavailable
+from livegold.reporting.settings import Settings
+from livegold.reporting.specification import UseCase
 
 AREA = "eventstream"
 ANSWER_SECONDS = 15.0
 
 
 def eventstream_access(settings: Settings, case: UseCase | None, deadline: float = ANSWER_SECONDS) -> Iterator[Finding]:
-    from reporting.sinks.messages import check_columns
-    from reporting.sinks.messenger import SECRET, Messenger, Target
+    from livegold.reporting.sinks.messages import check_columns
+    from livegold.reporting.sinks.messenger import SECRET, Messenger, Target
 
     if not settings.has_secret(SECRET) and not settings["eventstream.servers"]:
         yield Finding(AREA, "reachable", NOT_CHECKED, "not set up", "docs/eventstream.md says how, where it is wanted")

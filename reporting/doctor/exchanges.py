@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from reporting.powerbi.http import Session
-from reporting.powerbi.limits import REQUEST_ID_HEADER
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi.limits import REQUEST_ID_HEADER
 
 LONGEST_BODY = 2_000
 HEADERS = (REQUEST_ID_HEADER, "Retry-After", "Location", "x-ms-request-id", "x-powerbi-error-info", "Content-Type")

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
-from reporting.errors import LivegoldError
-from reporting.settings import SETTINGS, Settings
+from livegold.reporting.errors import LivegoldError
+from livegold.reporting.settings import SETTINGS, Settings
 
 OK, WARNING, FAILED, NOT_CHECKED = "ok", "warning", "failed", "not checked"
 _BEGINS_ADVICE = re.compile(

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from reporting.doctor.exchanges import Exchange, RecordingSession
-from reporting.doctor.questions import NOT_COUNTED
-from reporting.errors import LivegoldError, NotFound, Throttled, Transient
-from reporting.powerbi.client import Dataset, PowerBIClient
-from reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MINUTE_SECONDS
-from reporting.powerbi.queries import AtLeast, Row, execute_query, sums_by
+from livegold.reporting.doctor.exchanges import Exchange, RecordingSession
+from livegold.reporting.doctor.questions import NOT_COUNTED
+from livegold.reporting.errors import LivegoldError, NotFound, Throttled, Transient
+from livegold.reporting.powerbi.client import Dataset, PowerBIClient
+from livegold.reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MINUTE_SECONDS
+from livegold.reporting.powerbi.queries import AtLeast, Row, execute_query, sums_by
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Checks of this machine that need no Spark: Python, disk, lake. Java, Spark and the hub are in streams/doctor.py."""
+"""Checks of this machine that need no Spark: Python, disk, lake. Java, Spark and the hub: streams.py."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from reporting.doctor.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding
-from reporting.lake import Lake
-from reporting.settings import Settings
-from reporting.usecase import UseCase
+from livegold.reporting.doctor.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding
+from livegold.reporting.lake import Lake
+from livegold.reporting.settings import Settings
+from livegold.reporting.specification import UseCase
 
 MACHINE, LAKE = "machine", "lake"
-LEAST_PYTHON = (3, 11)
+MIN_PYTHON = (3, 11)
 GB = 1024**3
 # A demo writes some GB an hour, and a full disk corrupts the broker's log.
-LEAST_FREE_BYTES = 1 * GB
+MIN_FREE_BYTES = 1 * GB
 FEW_FREE_BYTES = 5 * GB
 
 
 def python_version() -> Iterator[Finding]:
     found = ".".join(map(str, sys.version_info[:3]))
-    good = sys.version_info[:2] >= LEAST_PYTHON
-    wanted = ".".join(map(str, LEAST_PYTHON))
+    good = sys.version_info[:2] >= MIN_PYTHON
+    wanted = ".".join(map(str, MIN_PYTHON))
     yield Finding(MACHINE, "Python", OK if good else FAILED, found, "" if good else f"install Python {wanted} or later")
 
 
@@ -40,7 +40,7 @@ def disk_space(settings: Settings) -> Iterator[Finding]:
             continue
         seen.add(device)
         free = shutil.disk_usage(there).free
-        verdict = FAILED if free < LEAST_FREE_BYTES else WARNING if free < FEW_FREE_BYTES else OK
+        verdict = FAILED if free < MIN_FREE_BYTES else WARNING if free < FEW_FREE_BYTES else OK
         advice = "" if verdict == OK else f"free some, or set {name} to another disk"
         yield Finding(MACHINE, f"disk of {name}", verdict, f"{free / GB:,.1f} GB free", advice)
 

@@ -12,21 +12,21 @@ from urllib.parse import urlsplit
 
 import requests
 
-from reporting.doctor.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding, refused
-from reporting.errors import LivegoldError, NotFound, SpecificationError, Unauthorized
-from reporting.powerbi.auth import Tokens
-from reporting.powerbi.caller import values_of
-from reporting.powerbi.client import Dataset, PowerBIClient
-from reporting.powerbi.dataset import dataset_name, push_dataset
-from reporting.powerbi.http import Session
-from reporting.powerbi.login import tokens_from_settings
-from reporting.settings import Settings
-from reporting.usecase import UseCase
+from livegold.reporting.doctor.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding, refused
+from livegold.reporting.errors import LivegoldError, NotFound, SpecificationError, Unauthorized
+from livegold.reporting.powerbi.auth import Tokens
+from livegold.reporting.powerbi.caller import values_of
+from livegold.reporting.powerbi.client import Dataset, PowerBIClient
+from livegold.reporting.powerbi.dataset import dataset_name, push_dataset
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi.login import tokens_from_settings
+from livegold.reporting.settings import Settings
+from livegold.reporting.specification import UseCase
 
 AREA = "Power BI"
 CLOCK = "clock"
 # Entra ID and the API allow five minutes between two clocks; a token looks young or old for as long as they differ.
-MOST_SKEW_SECONDS = 300.0
+MAX_SKEW_SECONDS = 300.0
 NOTABLE_SKEW_SECONDS = 30.0
 # What lets a caller write: Member is what the documentation of service principals asks for.
 WRITING_ROLES = ("Admin", "Member", "Contributor")
@@ -111,7 +111,7 @@ class PowerBIChecks:
         # The header is cut to whole seconds, and was written some time between asking and hearing.
         late = max(0.0, began - theirs - 1.0, theirs - ended)
         if late >= NOTABLE_SKEW_SECONDS:
-            verdict = FAILED if late >= MOST_SKEW_SECONDS else WARNING
+            verdict = FAILED if late >= MAX_SKEW_SECONDS else WARNING
             advice = "set this machine's clock (NTP): tokens are refused beyond five minutes"
             return Finding(AREA, CLOCK, verdict, f"{late:.0f} s away from the service's", advice)
         return Finding(AREA, CLOCK, OK, f"within {max(1.0, late + ended - began):.0f} s of the service's")

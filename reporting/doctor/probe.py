@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reporting.doctor.exchanges import RecordingSession
-from reporting.doctor.lab import NAME, Lab, Result, columns
-from reporting.doctor.probe_errors import ask_about_errors
-from reporting.doctor.probe_sequences import ask_about_sequences
-from reporting.doctor.probe_tables import ask_about_tables
-from reporting.doctor.probe_values import VALUE_TYPES, ask_about_values
-from reporting.doctor.questions import NO, YES
-from reporting.powerbi.client import Dataset, PowerBIClient
-from reporting.powerbi.refresh import Refreshes
+from livegold.reporting.doctor.exchanges import RecordingSession
+from livegold.reporting.doctor.lab import NAME, Lab, Result, columns
+from livegold.reporting.doctor.probe_errors import ask_about_errors
+from livegold.reporting.doctor.probe_sequences import ask_about_sequences
+from livegold.reporting.doctor.probe_tables import ask_about_tables
+from livegold.reporting.doctor.probe_values import VALUE_TYPES, ask_about_values
+from livegold.reporting.doctor.questions import NO, YES
+from livegold.reporting.powerbi.client import Dataset, PowerBIClient
+from livegold.reporting.powerbi.refresh import Refreshes
 
 NUMBERED, EMPTIED, VALUES, CHANGING = "Numbered", "Emptied", "Values", "Changing"
 

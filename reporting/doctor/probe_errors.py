@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-from reporting.doctor.lab import Answer, Lab
-from reporting.powerbi.caller import encoded
-from reporting.powerbi.limits import MAX_PENDING_POSTS
+from livegold.reporting.doctor.lab import Answer, Lab
+from livegold.reporting.powerbi.caller import encoded
+from livegold.reporting.powerbi.limits import MAX_PENDING_POSTS
 
 
 def ask_about_errors(lab: Lab, table: str, changing: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from reporting.doctor.lab import LOOK_SECONDS, SHOWS_WITHIN_SECONDS, Answer, Lab
-from reporting.doctor.questions import AT_ONCE, DROPPED, NO, OTHER, STORED, STORED_AGAIN, YES
+from livegold.reporting.doctor.lab import LOOK_SECONDS, SHOWS_WITHIN_SECONDS, Answer, Lab
+from livegold.reporting.doctor.questions import AT_ONCE, DROPPED, NO, STORED, STORED_AGAIN, YES
+from livegold.reporting.schema import OTHER
 
 # What one look at the numbers takes; a number that the first look shows was there at once.
 _AN_EMPTY_LIST = "an empty list"

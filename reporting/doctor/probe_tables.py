@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reporting.doctor.lab import Answer, Lab, columns
-from reporting.doctor.questions import NO, YES
+from livegold.reporting.doctor.lab import Answer, Lab, columns
+from livegold.reporting.doctor.questions import NO, YES
 
 
 def ask_about_tables(lab: Lab, table: str) -> None:

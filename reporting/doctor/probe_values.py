@@ -7,16 +7,16 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from reporting.doctor.lab import LOOK_SECONDS, SHOWS_WITHIN_SECONDS, Answer, Lab, same
-from reporting.doctor.questions import NOT_COUNTED
-from reporting.powerbi.client import rows_body
-from reporting.powerbi.limits import (
+from livegold.reporting.doctor.lab import LOOK_SECONDS, SHOWS_WITHIN_SECONDS, Answer, Lab, same
+from livegold.reporting.doctor.questions import NOT_COUNTED
+from livegold.reporting.powerbi.client import rows_body
+from livegold.reporting.powerbi.limits import (
     DATETIME_TICKS_PER_SECOND,
-    INT64_MOST,
+    INT64_MAX,
     MAX_ROWS_PER_POST,
     MAX_STRING_CHARACTERS,
 )
-from reporting.powerbi.queries import Row
+from livegold.reporting.powerbi.queries import Row
 
 VALUE_TYPES = {"text": "String", "whole": "Int64", "exact": "Decimal", "at": "DateTime"}
 _WIDEST = Decimal("1234567890123456789012.1234")
@@ -83,8 +83,8 @@ _CASES: dict[str, tuple[dict[str, Any], str, Reading]] = {
     "long_text": ({"text": _LONGEST + "!"}, "text", _kept(_LONGEST + "!")),
     "decimal_scale_4": ({"exact": _WIDEST}, "exact", _kept(_WIDEST)),
     "decimal_scale_5": ({"exact": Decimal("1.00005")}, "exact", _kept(Decimal("1.00005"))),
-    "int64_most": ({"whole": INT64_MOST}, "whole", _kept(INT64_MOST)),
-    "int64_extreme": ({"whole": INT64_MOST + 1}, "whole", _kept(INT64_MOST + 1)),
+    "int64_most": ({"whole": INT64_MAX}, "whole", _kept(INT64_MAX)),
+    "int64_extreme": ({"whole": INT64_MAX + 1}, "whole", _kept(INT64_MAX + 1)),
     "time_milliseconds": ({"at": f"{_AT}.123Z"}, "at", _time_kept(f"{_AT}.123Z")),
     "time_fraction": ({"at": f"{_AT}.1234567Z"}, "at", _time_kept(f"{_AT}.123456Z")),
     "time_zone": ({"at": f"{_AT}+02:00"}, "at", _zone),

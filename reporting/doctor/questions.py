@@ -111,7 +111,7 @@ QUESTIONS: dict[str, Question] = {
 AS_ASSUMED, DIFFERS, NOT_SETTLED = "as assumed", "differs", "not settled"
 
 
-def judged(key: str, answer: str | None) -> tuple[str, str]:
+def verdict_on(key: str, answer: str | None) -> tuple[str, str]:
     """(verdict, what it means) of an answer; None for a question that could not be asked."""
     question = QUESTIONS[key]
     if answer is None or (answer in (NOT_COUNTED, "no answer") and answer not in question.assumed):

@@ -7,10 +7,10 @@ import importlib.metadata
 import json
 from typing import Any
 
-from reporting.doctor.exchanges import Redactor
-from reporting.doctor.probe import Probed
-from reporting.doctor.questions import DIFFERS, QUESTIONS, judged
-from reporting.powerbi.limits import REQUEST_ID_HEADER
+from livegold.reporting.doctor.exchanges import Redactor
+from livegold.reporting.doctor.probe import Probed
+from livegold.reporting.doctor.questions import DIFFERS, QUESTIONS, verdict_on
+from livegold.reporting.powerbi.limits import REQUEST_ID_HEADER
 
 
 def as_json(probed: Probed, redact: Redactor, service: str) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def as_json(probed: Probed, redact: Redactor, service: str) -> dict[str, Any]:
     findings = []
     for key, question in QUESTIONS.items():
         result = probed.results.get(key)
-        verdict, meaning = judged(key, result.answer if result else None)
+        verdict, meaning = verdict_on(key, result.answer if result else None)
         evidence = result.evidence if result else ()
         for exchange in evidence:
             redact.keep(exchange.headers.get(REQUEST_ID_HEADER, ""))

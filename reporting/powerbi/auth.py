@@ -15,11 +15,11 @@ import msal
 import requests
 from msal.exceptions import MsalServiceError
 
-from reporting.errors import LivegoldError, ServiceUnavailable, Unauthorized
-from reporting.powerbi.certificate import Certificate
-from reporting.powerbi.http import Session
-from reporting.powerbi.refusals import code_and_message_of
-from reporting.powerbi.token_cache import TokenCacheFile
+from livegold.reporting.errors import LivegoldError, ServiceUnavailable, Unauthorized
+from livegold.reporting.powerbi.certificate import Certificate
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi.refusals import code_and_message_of
+from livegold.reporting.powerbi.token_cache import TokenCacheFile
 
 SCOPE = "https://analysis.windows.net/powerbi/api/.default"
 # OAuth's own words for "not now" (RFC 6749, 4.1.2.1), which Entra ID uses with 5xx and 429

@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 import orjson
 import requests
 
-from reporting.errors import LivegoldError, Refused
-from reporting.powerbi.auth import Tokens
-from reporting.powerbi.http import Bearer, Session, failed_to_answer
-from reporting.powerbi.refusals import EXPIRED, answer_error, code_and_message
+from livegold.reporting.errors import LivegoldError, Refused
+from livegold.reporting.powerbi.auth import Tokens
+from livegold.reporting.powerbi.http import Bearer, Session, failed_to_answer
+from livegold.reporting.powerbi.refusals import EXPIRED, answer_error, code_and_message
 
 JSON = "application/json; charset=utf-8"
 
 
 class Caller:
-    """Calls with a bearer token. Raises the errors of `reporting.errors`; an expired token is renewed once."""
+    """Calls with a bearer token. Raises the errors of `livegold.reporting.errors`; an expired token is renewed once."""
 
     def __init__(self, tokens: Tokens, session: Session) -> None:
         self._tokens = tokens

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reporting.errors import SettingsError
+from livegold.reporting.errors import SettingsError
 
 PLACE = "setting powerbi.certificate"
 PASSWORD = "LIVEGOLD_POWERBI_CERTIFICATE_PASSWORD"

@@ -1,8 +1,8 @@
 """Workspaces, datasets, tables, rows and parameters of the Power BI REST API, as methods with typed results.
 
 No retries, no state. Refreshes are in refresh.py, queries in queries.py, the push URL in push_url.py. Every method
-raises the errors of `reporting.errors` with status, code, message and RequestId: Throttled for 429, ServiceUnavailable
-where nothing was carried out, Ambiguous where it may have been, NotFound, Unauthorized, Refused.
+raises the errors of `livegold.reporting.errors` with status, code, message and RequestId: Throttled for 429,
+ServiceUnavailable where nothing was carried out, Ambiguous where it may have been, NotFound, Unauthorized, Refused.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from urllib.parse import quote
 
 import requests
 
-from reporting.errors import Ambiguous, NotFound, Refused, SettingsError, WrongUse, choices
-from reporting.powerbi.auth import Tokens, to_stderr
-from reporting.powerbi.caller import Caller, encoded, object_of, values_of
-from reporting.powerbi.http import Session
-from reporting.powerbi.limits import (
+from livegold.reporting.errors import Ambiguous, NotFound, Refused, SettingsError, WrongUse, choices
+from livegold.reporting.powerbi.auth import Tokens, to_stderr
+from livegold.reporting.powerbi.caller import Caller, encoded, object_of, values_of
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi.limits import (
     MAX_PARAMETERS_PER_REQUEST,
     MAX_REQUEST_BYTES,
     MAX_ROWS_PER_POST,
     RETENTION_POLICIES,
     SEQUENCE_HEADER,
 )
-from reporting.powerbi.login import tokens_from_settings
-from reporting.powerbi.modes import check_mode
-from reporting.settings import Settings
+from livegold.reporting.powerbi.login import tokens_from_settings
+from livegold.reporting.powerbi.modes import check_mode
+from livegold.reporting.settings import Settings
 
 NO_MY_WORKSPACE = (
     "a service principal has no My workspace: give powerbi.workspace the id of a workspace that it is a member of, "

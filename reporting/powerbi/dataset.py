@@ -10,27 +10,29 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from reporting.derived import CUT_OFF_TABLE
-from reporting.errors import SpecificationError
-from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS, dax_of_tick
-from reporting.model import ModelMeasure, model_measures, slicing_tables, template_name
-from reporting.powerbi.limits import (
+from livegold.reporting.errors import SpecificationError
+from livegold.reporting.measures import dax_of_tick
+from livegold.reporting.powerbi.limits import (
     MAX_COLUMNS_PER_TABLE,
     MAX_RELATIONSHIPS,
     MAX_TABLES,
     RESERVED_TABLE_NAMES,
     TABLE_NAME,
 )
-from reporting.usecase import Column, UseCase
-
-SPOTLIGHT = "Spotlight"
-FACT_TABLES = (PULSE, TOTALS, SPOTLIGHT)
-# Names that other tables of the model have or will have.
-TAKEN_NAMES = (*FACT_TABLES, CUT_OFF_TABLE, "Now", "Predictions", "Buckets")
-WRITTEN_BY_GOLD = ("query_id", "batch_id")
-# How many rows of Spotlight the budget had no room for, since the start: in the last row of a tick, 0 in the others.
-LEFT_OUT = "spotlight_left_out"
-LEFT_OUT_MEASURE = "Spotlight left out"
+from livegold.reporting.schema import (
+    COMPLETE_TICK,
+    FACT_TABLES,
+    LEFT_OUT,
+    LEFT_OUT_MEASURE,
+    PULSE,
+    SPOTLIGHT,
+    TAKEN_NAMES,
+    TICK,
+    TOTALS,
+    WRITTEN_BY_GOLD,
+)
+from livegold.reporting.semantic import ModelMeasure, model_measures, slicing_tables, template_name
+from livegold.reporting.specification import Column, UseCase
 
 _DATA_TYPES = {
     "string": "String",

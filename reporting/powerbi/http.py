@@ -13,9 +13,9 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 
-from reporting.errors import Ambiguous, LivegoldError, Refused, ServiceUnavailable
-from reporting.powerbi.limits import MAX_PENDING_POSTS
-from reporting.powerbi.refusals import IDEMPOTENT
+from livegold.reporting.errors import Ambiguous, LivegoldError, Refused, ServiceUnavailable
+from livegold.reporting.powerbi.limits import MAX_PENDING_POSTS
+from livegold.reporting.powerbi.refusals import IDEMPOTENT
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0

@@ -50,8 +50,8 @@ HOUR_SECONDS = 3_600.0
 MINUTE_SECONDS = 60.0
 
 # TYPES: Int64 without its two extremes, Decimal with 28 digits of which 4 after the point
-INT64_LEAST = -(2**63) + 1
-INT64_MOST = 2**63 - 2
+INT64_MIN = -(2**63) + 1
+INT64_MAX = 2**63 - 2
 DECIMAL_DIGITS = 28
 DECIMAL_SCALE = 4
 # TYPES: DateTime is kept to 1/300 of a second

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from reporting.errors import SettingsError
-from reporting.powerbi.auth import CertificateTokens, DeviceCodeTokens, TokenProvider, Tokens, to_stderr
-from reporting.powerbi.certificate import read_certificate
-from reporting.powerbi.http import Session
-from reporting.powerbi.token_cache import TokenCacheFile
-from reporting.settings import Settings
+from livegold.reporting.errors import SettingsError
+from livegold.reporting.powerbi.auth import CertificateTokens, DeviceCodeTokens, TokenProvider, Tokens, to_stderr
+from livegold.reporting.powerbi.certificate import read_certificate
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi.token_cache import TokenCacheFile
+from livegold.reporting.settings import Settings
 
 SECRET, CERTIFICATE, DEVICE_CODE = "secret", "certificate", "device_code"
 _WAYS = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reporting.errors import Refused, choices
-from reporting.powerbi.limits import PUSH_MODES, STREAMING_COLUMN_KEYS
+from livegold.reporting.errors import Refused, choices
+from livegold.reporting.powerbi.limits import PUSH_MODES, STREAMING_COLUMN_KEYS
 
 PUSH, STREAMING, PUSH_STREAMING = PUSH_MODES
 STREAMING_TABLE_KEYS = ("name", "columns")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from reporting import settings as all_settings
-from reporting.errors import WrongUse
-from reporting.service.endpoint import client_secret, read_endpoint
-from reporting.settings import Settings
+from livegold.reporting.errors import WrongUse
+from livegold.reporting.home import client_secret, read_endpoint
+from livegold.reporting.settings import Settings
+from livegold.reporting.settings import load as load_settings
 
 
 def powerbi_settings(settings: Settings) -> Settings:
@@ -20,4 +20,4 @@ def powerbi_settings(settings: Settings) -> Settings:
         return settings
     given: dict[str, Any] = {key.replace(".", "__"): value for key, value in settings.values.items()}
     given |= endpoint.settings() | {"powerbi__client_secret": client_secret(settings.home)}
-    return all_settings.load(**given)
+    return load_settings(**given)

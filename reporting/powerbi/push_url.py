@@ -13,11 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-from reporting.errors import LivegoldError, Refused, WrongUse
-from reporting.powerbi.caller import JSON, encoded
-from reporting.powerbi.http import LOOPBACK, Session, failed_to_answer
-from reporting.powerbi.limits import MAX_ROWS_PER_POST, MAX_STREAMING_REQUEST_BYTES
-from reporting.powerbi.refusals import code_and_message, refusal
+from livegold.reporting.errors import LivegoldError, Refused, WrongUse
+from livegold.reporting.powerbi.caller import JSON, encoded
+from livegold.reporting.powerbi.http import LOOPBACK, Session, failed_to_answer
+from livegold.reporting.powerbi.limits import MAX_ROWS_PER_POST, MAX_STREAMING_REQUEST_BYTES
+from livegold.reporting.powerbi.refusals import code_and_message, refusal
 
 HIDDEN = "***"
 _KEY = re.compile(r"(?<=[?&]key=)[^&\s\"']+", re.IGNORECASE)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from reporting.errors import Refused, WrongUse
-from reporting.powerbi.caller import encoded
-from reporting.powerbi.client import PowerBIClient
-from reporting.powerbi.limits import MAX_QUERY_ROWS
-from reporting.powerbi.refusals import code_and_message_of, refusal
+from livegold.reporting.errors import Refused, WrongUse
+from livegold.reporting.powerbi.caller import encoded
+from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.powerbi.limits import MAX_QUERY_ROWS
+from livegold.reporting.powerbi.refusals import code_and_message_of, refusal
 
 Value = int | Decimal | str | bool | None
 Row = dict[str, Value]

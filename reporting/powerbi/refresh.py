@@ -15,11 +15,11 @@ from urllib.parse import quote
 
 import requests
 
-from reporting.errors import WrongUse, choices
-from reporting.powerbi.caller import encoded, object_of, values_of
-from reporting.powerbi.client import PowerBIClient
-from reporting.powerbi.limits import REQUEST_ID_HEADER
-from reporting.powerbi.schedule import Schedule, change_of, check_times
+from livegold.reporting.errors import WrongUse, choices
+from livegold.reporting.powerbi.caller import encoded, object_of, values_of
+from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.powerbi.limits import REQUEST_ID_HEADER
+from livegold.reporting.powerbi.schedule import Schedule, change_of, check_times
 
 # The specification of "refresh dataset"
 REFRESH_TYPES = ("Full", "ClearValues", "Calculate", "DataOnly", "Automatic", "Defragment")

@@ -10,18 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from reporting.errors import CheckFailed, LivegoldError, NotFound, Refused, Throttled, Transient, WrongUse
-from reporting.powerbi.client import Dataset
-from reporting.powerbi.refresh import COMPLETED, Enhanced, Refresh, Refreshes
+from livegold.reporting.errors import CheckFailed, LivegoldError, NotFound, Refused, Throttled, Transient, WrongUse
+from livegold.reporting.powerbi.client import Dataset
+from livegold.reporting.powerbi.refresh import COMPLETED, Enhanced, Refresh, Refreshes
 
 FIRST_POLL_SECONDS = 2.0
 LONGEST_POLL_SECONDS = 30.0
 POLL_GROWTH = 1.5
 # No answer at all for as long as this, and the watching ends; a service that asks for a pause has answered.
-MOST_SILENCE_SECONDS = 600.0
+MAX_SILENCE_SECONDS = 600.0
 # A pause longer than the hour over which rows are counted is a limit by the day: a job had better fail than sleep on.
 LONGEST_PAUSE_SECONDS = 3_600.0
-MOST_STARTS = 6
+MAX_STARTS = 6
 SAY_EVERY_SECONDS = 60.0
 LOOKED_AT = 20
 """Newest entries of a history among which a refresh of ours must be."""
@@ -81,7 +81,7 @@ class RefreshRun:
                 return Started(self._refreshes.refresh(self._dataset.id), False, known)
             except Transient as error:
                 failures += 1
-                if failures >= MOST_STARTS:
+                if failures >= MAX_STARTS:
                     raise
                 self._wait_after(error)
                 begun = [r for r in self._again(self._newest) if r.request_id not in known and r.at_work]
@@ -141,7 +141,7 @@ class RefreshRun:
         if isinstance(error, Throttled):
             self._answered = self._clock()
         too_long = (error.retry_after or 0.0) > LONGEST_PAUSE_SECONDS
-        if too_long or self._clock() - self._answered >= MOST_SILENCE_SECONDS:
+        if too_long or self._clock() - self._answered >= MAX_SILENCE_SECONDS:
             raise error
         self._say(str(error))
         self._nap(error)

@@ -1,4 +1,4 @@
-"""An answer of 400 and more, read as one of the errors of `reporting.errors`. Not for sending or trying again.
+"""An answer of 400 and more, read as one of the errors of `livegold.reporting.errors`. Not for sending or trying again.
 
 The service has no one shape of error: users have seen all of `code_and_message`, and an empty body. What to do about a
 code is said at the end of the message, where there is something that a person can do.
@@ -11,8 +11,16 @@ from typing import Any
 
 import requests
 
-from reporting.errors import Ambiguous, LivegoldError, NotFound, Refused, ServiceUnavailable, Throttled, Unauthorized
-from reporting.powerbi.limits import MAX_REQUEST_BYTES, REQUEST_ID_HEADER
+from livegold.reporting.errors import (
+    Ambiguous,
+    LivegoldError,
+    NotFound,
+    Refused,
+    ServiceUnavailable,
+    Throttled,
+    Unauthorized,
+)
+from livegold.reporting.powerbi.limits import MAX_REQUEST_BYTES, REQUEST_ID_HEADER
 
 IDEMPOTENT = ("GET", "PUT", "DELETE", "PATCH")
 EXPIRED = "TokenExpired"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reporting.errors import WrongUse, choices
-from reporting.powerbi.limits import MAX_SCHEDULED_REFRESHES_DEDICATED, MAX_SCHEDULED_REFRESHES_SHARED
+from livegold.reporting.errors import WrongUse, choices
+from livegold.reporting.powerbi.limits import MAX_SCHEDULED_REFRESHES_DEDICATED, MAX_SCHEDULED_REFRESHES_SHARED
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 # The specification of "update refresh schedule"

@@ -12,7 +12,7 @@ from typing import Any
 
 import msal
 
-from reporting.errors import SettingsError
+from livegold.reporting.errors import SettingsError
 
 log = logging.getLogger(__name__)
 FILE_NAME = "powerbi-token-cache.json"

@@ -13,30 +13,30 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from reporting.service import endpoint as places
-from reporting.service.assertions import CERTIFICATE
-from reporting.service.calls import Calls
-from reporting.service.capacity import Capacity
-from reporting.service.device_codes import DeviceCodes
-from reporting.service.entra import Entra
-from reporting.service.faults import Faults
-from reporting.service.front import Front
-from reporting.service.grants import Grants
-from reporting.service.guard import Guard
-from reporting.service.local_calls import Levers, LocalCalls
-from reporting.service.parameters import Parameters
-from reporting.service.problems import Problem
-from reporting.service.queries import Queries
-from reporting.service.query_calls import QueryCalls
-from reporting.service.refresh_calls import RefreshCalls
-from reporting.service.refreshes import Refreshes
-from reporting.service.row_calls import PushKeys, RowCalls
-from reporting.service.schedule import Schedules
-from reporting.service.semantics import ChosenSemantics, SequenceSemantics
-from reporting.service.sequences import SequenceNumbers
-from reporting.service.store import Store
-from reporting.service.throttle import Throttle
-from reporting.service.tokens import Tokens
+from livegold.reporting import home as places
+from livegold.reporting.service.assertions import CERTIFICATE
+from livegold.reporting.service.calls import Calls
+from livegold.reporting.service.capacity import Capacity
+from livegold.reporting.service.device_codes import DeviceCodes
+from livegold.reporting.service.entra import Entra
+from livegold.reporting.service.faults import Faults
+from livegold.reporting.service.front import Front
+from livegold.reporting.service.grants import Grants
+from livegold.reporting.service.guard import Guard
+from livegold.reporting.service.local_calls import Levers, LocalCalls
+from livegold.reporting.service.parameters import Parameters
+from livegold.reporting.service.problems import Problem
+from livegold.reporting.service.queries import Queries
+from livegold.reporting.service.query_calls import QueryCalls
+from livegold.reporting.service.refresh_calls import RefreshCalls
+from livegold.reporting.service.refreshes import Refreshes
+from livegold.reporting.service.row_calls import PushKeys, RowCalls
+from livegold.reporting.service.schedule import Schedules
+from livegold.reporting.service.semantics import ChosenSemantics, SequenceSemantics
+from livegold.reporting.service.sequences import SequenceNumbers
+from livegold.reporting.service.store import Store
+from livegold.reporting.service.throttle import Throttle
+from livegold.reporting.service.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Options:
 @contextlib.contextmanager
 def opened_application(home: Path, clock: Callable[[], float], options: Options) -> Iterator[Front]:
     """The whole service on the state under `<home>/powerbi`, which must exist and be nobody else's."""
-    folder = places.folder(home)
+    folder = places.service_folder(home)
     key = places.signing_key(home)
     tokens = Tokens(key, clock, options.open_token)
     codes = DeviceCodes(clock)

@@ -16,8 +16,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from reporting.service.endpoint import LOCAL_CLIENT
-from reporting.service.tokens import decoded
+from livegold.reporting.home import LOCAL_CLIENT
+from livegold.reporting.service.tokens import decoded
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 CERTIFICATE = "client-certificate.pem"
@@ -35,7 +35,7 @@ class BadAssertion(Exception):
 def check_assertion(assertion: str, file: Path, token_endpoints: tuple[str, ...]) -> None:
     """Raises BadAssertion unless the holder of the certificate in `file` signed it for one of our token endpoints.
 
-    Its times are judged by the real clock: they are the client's own, whatever clock the service is given.
+    Its times are checked against the real clock: they are the client's own, whatever clock the service is given.
     """
     head, claims, signed, signature = _parts(assertion)
     certificate = _certificate(file)

@@ -9,13 +9,13 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reporting.powerbi.limits import RETENTION_POLICIES
-from reporting.service.capacity import Capacity
-from reporting.service.endpoint import LOCAL_WORKSPACE
-from reporting.service.guard import Asked, Guard, ok
-from reporting.service.problems import bad_request, not_a_push_dataset
-from reporting.service.schema import checked_dataset, checked_table, checked_update
-from reporting.service.store import Store, StoredDataset
+from livegold.reporting.home import LOCAL_WORKSPACE
+from livegold.reporting.powerbi.limits import RETENTION_POLICIES
+from livegold.reporting.service.capacity import Capacity
+from livegold.reporting.service.guard import Asked, Guard, ok
+from livegold.reporting.service.problems import bad_request, not_a_push_dataset
+from livegold.reporting.service.schema import checked_dataset, checked_table, checked_update
+from livegold.reporting.service.store import Store, StoredDataset
 
 WORKSPACE_NAME = "livegold local"
 SETTINGS = "settings"

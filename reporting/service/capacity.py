@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reporting.powerbi.limits import MAX_SCHEDULED_REFRESHES_DEDICATED, MAX_SCHEDULED_REFRESHES_SHARED
-from reporting.service.endpoint import LOCAL_CAPACITY, LOCAL_WORKSPACE
+from livegold.reporting.home import LOCAL_CAPACITY, LOCAL_WORKSPACE
+from livegold.reporting.powerbi.limits import MAX_SCHEDULED_REFRESHES_DEDICATED, MAX_SCHEDULED_REFRESHES_SHARED
 
 
 class Capacity:

@@ -15,7 +15,7 @@ LIFE_SECONDS = 900
 INTERVAL_SECONDS = 1
 # no vowels and nothing that looks like something else
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
-MOST_WAITING = 1_000
+MAX_WAITING = 1_000
 
 PENDING = "authorization_pending"
 DECLINED = "authorization_declined"
@@ -44,7 +44,7 @@ class DeviceCodes:
         """(device code, user code), both new."""
         device, user = secrets.token_urlsafe(48), "".join(secrets.choice(LETTERS) for _ in range(9))
         with self._lock:
-            if len(self._waiting) >= MOST_WAITING:
+            if len(self._waiting) >= MAX_WAITING:
                 del self._waiting[next(iter(self._waiting))]
             self._waiting[device] = _Waiting(user, self._clock())
         return device, user

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from reporting.service.device_codes import DeviceCodes
-from reporting.service.grants import Answer, Grants, TokenRefused
-from reporting.service.problems import Problem
+from livegold.reporting.service.device_codes import DeviceCodes
+from livegold.reporting.service.grants import Answer, Grants, TokenRefused
+from livegold.reporting.service.problems import Problem
 
-MOST_FIELDS = 100
+MAX_FIELDS = 100
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign in (local)</title>
 <h1>Local sign-in</h1><p>{said}</p>
 <form method="post"><label>Code <input name="user_code" autofocus></label>
@@ -105,7 +105,7 @@ def _root(request: Request) -> str:
 async def _form(request: Request) -> dict[str, str]:
     text = (await request.body()).decode("utf-8", "replace")
     try:
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS))
     except ValueError:
         return {}
 

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from reporting.service.problems import bad_request
+from livegold.reporting.service.problems import bad_request
 
 CUTS = ("", "before", "after")
-MOST_SECONDS = 86_400.0
+MAX_SECONDS = 86_400.0
 
 
 @dataclass
@@ -66,8 +66,8 @@ class Faults:
         if fault.status and not 400 <= fault.status <= 599:
             raise bad_request(f"fault: status {fault.status} is not 400 to 599")
         for name in ("retry_after", "delay", "seconds"):
-            if not 0 <= getattr(fault, name) <= MOST_SECONDS:
-                raise bad_request(f"fault: {name} {getattr(fault, name)!r} is not 0 to {MOST_SECONDS:.0f}")
+            if not 0 <= getattr(fault, name) <= MAX_SECONDS:
+                raise bad_request(f"fault: {name} {getattr(fault, name)!r} is not 0 to {MAX_SECONDS:.0f}")
         with self._lock:
             self._waiting.append(fault)
             if fault.seconds:

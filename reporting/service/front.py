@@ -14,15 +14,15 @@ from typing import Any
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reporting.powerbi.limits import MAX_REQUEST_BYTES, REQUEST_ID_HEADER
-from reporting.service.faults import Fault, Faults
-from reporting.service.problems import Problem, too_large
+from livegold.reporting.powerbi.limits import MAX_REQUEST_BYTES, REQUEST_ID_HEADER
+from livegold.reporting.service.faults import Fault, Faults
+from livegold.reporting.service.problems import Problem, too_large
 
 _REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
 log = logging.getLogger(__name__)
 HOSTS = (b"localhost", b"127.0.0.1")
 # What is read and thrown away of a body that is too large, so that the client gets the 413 and not a reset connection.
-MOST_DRAINED_BYTES = 8 * MAX_REQUEST_BYTES
+MAX_DRAINED_BYTES = 8 * MAX_REQUEST_BYTES
 
 
 class Front:
@@ -95,7 +95,7 @@ async def _whole_body(receive: Receive) -> bytes:
         size += len(part)
         if size <= MAX_REQUEST_BYTES:
             parts.append(part)
-        if not message.get("more_body") or size > MOST_DRAINED_BYTES:
+        if not message.get("more_body") or size > MAX_DRAINED_BYTES:
             break
     if size > MAX_REQUEST_BYTES:
         raise too_large(f"The request has over {MAX_REQUEST_BYTES} bytes")

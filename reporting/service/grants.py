@@ -8,11 +8,11 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from reporting.service import device_codes
-from reporting.service.assertions import ASSERTION_TYPE, BadAssertion, check_assertion
-from reporting.service.device_codes import DeviceCodes
-from reporting.service.endpoint import LOCAL_CLIENT, LOCAL_TENANT, LOCAL_USER, LOCAL_USER_NAME
-from reporting.service.tokens import APPLICATION, LIFE_SECONDS, POWERBI_RESOURCE, USER, Tokens, encoded
+from livegold.reporting.home import LOCAL_CLIENT, LOCAL_TENANT, LOCAL_USER, LOCAL_USER_NAME
+from livegold.reporting.service import device_codes
+from livegold.reporting.service.assertions import ASSERTION_TYPE, BadAssertion, check_assertion
+from livegold.reporting.service.device_codes import DeviceCodes
+from livegold.reporting.service.tokens import APPLICATION, LIFE_SECONDS, POWERBI_RESOURCE, USER, Tokens, encoded
 
 DEVICE_GRANTS = ("urn:ietf:params:oauth:grant-type:device_code", "device_code")
 # Authorities that stand for "the tenant of whoever signs in"; an application needs a tenant of its own.

@@ -14,15 +14,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reporting.service.endpoint import LOCAL_WORKSPACE
-from reporting.service.problems import NotForApplications, bad_request, not_authorized
-from reporting.service.store import Store, StoredDataset
-from reporting.service.tokens import Principal, Tokens
+from livegold.reporting.home import LOCAL_WORKSPACE
+from livegold.reporting.service.problems import NotForApplications, bad_request, not_authorized
+from livegold.reporting.service.store import Store, StoredDataset
+from livegold.reporting.service.tokens import Principal, Tokens
 
 MY_WORKSPACE = "my workspace"
 ROOT = "/v1.0/myorg"
-MOST_TOP = 1_000_000
-MOST_FIELDS = 100
+MAX_TOP = 1_000_000
+MAX_FIELDS = 100
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Asked:
             return None
         if not (text.isascii() and text.isdigit()) or not 1 <= len(text) <= 9 or int(text) < 1:
             raise bad_request(f"$top is {text[:40]!r}: give a whole number of 1 or more")
-        return min(int(text), MOST_TOP)
+        return min(int(text), MAX_TOP)
 
     def context(self, what: str) -> str:
         """`@odata.context` of an answer."""
@@ -126,7 +126,7 @@ def parsed_or_empty(body: bytes, content_type: str = "") -> dict[str, Any]:
     A form is taken too: a public client sends `notifyOption=NoNotification`.
     """
     if content_type.startswith("application/x-www-form-urlencoded") and not body.lstrip().startswith(b"{"):
-        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)[:MOST_FIELDS])
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)[:MAX_FIELDS])
     found = parsed(body) if body.strip() else {}
     if found is None:
         return {}

@@ -12,20 +12,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reporting.service.capacity import Capacity
-from reporting.service.endpoint import LOCAL_WORKSPACE
-from reporting.service.faults import Faults
-from reporting.service.guard import MY_WORKSPACE, parsed
-from reporting.service.parameters import Parameters
-from reporting.service.problems import bad_request
-from reporting.service.refreshes import Refreshes
-from reporting.service.row_calls import PushKeys
-from reporting.service.schema import checked_dataset
-from reporting.service.semantics import ChosenSemantics
-from reporting.service.store import IMPORTED, Store, StoredDataset
-from reporting.service.tokens import Tokens
+from livegold.reporting.home import LOCAL_WORKSPACE
+from livegold.reporting.service.capacity import Capacity
+from livegold.reporting.service.faults import Faults
+from livegold.reporting.service.guard import MY_WORKSPACE, parsed
+from livegold.reporting.service.parameters import Parameters
+from livegold.reporting.service.problems import bad_request
+from livegold.reporting.service.refreshes import Refreshes
+from livegold.reporting.service.row_calls import PushKeys
+from livegold.reporting.service.schema import checked_dataset
+from livegold.reporting.service.semantics import ChosenSemantics
+from livegold.reporting.service.store import IMPORTED, Store, StoredDataset
+from livegold.reporting.service.tokens import Tokens
 
-MOST_ROWS = 200_000
+MAX_ROWS = 200_000
 IMPORT_KEYS = {"name", "tables", "relationships", "parameters", "workspace"}
 
 
@@ -124,7 +124,7 @@ class LocalCalls:
         if request.query_params.get("count", "").lower() == "true":
             return JSONResponse(counts)
         after = _number(request, "after", 0)
-        limit = min(_number(request, "limit", MOST_ROWS), MOST_ROWS)
+        limit = min(_number(request, "limit", MAX_ROWS), MAX_ROWS)
         texts, last = self._has.store.rows_text(table, after, limit)
         head = orjson.dumps({**counts, "last": last})[:-1]
         return Response(head + b',"rows":[' + b",".join(texts) + b"]}", media_type="application/json")

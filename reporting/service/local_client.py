@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reporting.powerbi.auth import TokenProvider
-from reporting.powerbi.client import PowerBIClient
-from reporting.powerbi.http import Session
-from reporting.service.server import LocalService
+from livegold.reporting.powerbi.auth import TokenProvider
+from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.service.server import LocalService
 
 
 def client_of(service: LocalService, session: Session | None = None) -> PowerBIClient:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from reporting.powerbi.limits import MAX_PARAMETERS_PER_REQUEST
-from reporting.service.problems import bad_request, invalid_request
-from reporting.service.store import Store, StoredDataset
+from livegold.reporting.powerbi.limits import MAX_PARAMETERS_PER_REQUEST
+from livegold.reporting.service.problems import bad_request, invalid_request
+from livegold.reporting.service.store import Store, StoredDataset
 
 KIND = "parameters"
 TYPES = ("Text", "Number", "Logical", "Date", "DateTime", "DateTimeZone", "Time", "Duration", "Any", "Binary")

@@ -16,11 +16,11 @@ from typing import Any
 
 import orjson
 
-from reporting.powerbi.limits import MAX_QUERY_ROWS, MAX_QUERY_VALUES
-from reporting.service.dax_reader import Aggregate, Column, Predicate, Query, UnknownQuery, read_query
-from reporting.service.problems import Problem
-from reporting.service.store import Store, StoredDataset, StoredTable
-from reporting.service.values import moment
+from livegold.reporting.powerbi.limits import MAX_QUERY_ROWS, MAX_QUERY_VALUES
+from livegold.reporting.service.dax_reader import Aggregate, Column, Predicate, Query, UnknownQuery, read_query
+from livegold.reporting.service.problems import Problem
+from livegold.reporting.service.store import Store, StoredDataset, StoredTable
+from livegold.reporting.service.values import moment
 
 # The REST API's specification of executeQueries
 MAX_RESULT_BYTES = 15 * 1024 * 1024

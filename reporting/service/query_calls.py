@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reporting.service.guard import Asked, Guard
-from reporting.service.queries import Queries
-from reporting.service.throttle import Throttle
+from livegold.reporting.service.guard import Asked, Guard
+from livegold.reporting.service.queries import Queries
+from livegold.reporting.service.throttle import Throttle
 
 
 class QueryCalls:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reporting.powerbi.limits import REQUEST_ID_HEADER
-from reporting.service.guard import Asked, Guard, ok, parsed_or_empty
-from reporting.service.parameters import Parameters
-from reporting.service.refresh_run import ENHANCED
-from reporting.service.refreshes import Refreshes
-from reporting.service.schedule import Schedules
+from livegold.reporting.powerbi.limits import REQUEST_ID_HEADER
+from livegold.reporting.service.guard import Asked, Guard, ok, parsed_or_empty
+from livegold.reporting.service.parameters import Parameters
+from livegold.reporting.service.refresh_run import ENHANCED
+from livegold.reporting.service.refreshes import Refreshes
+from livegold.reporting.service.schedule import Schedules
 
 
 class RefreshCalls:

@@ -6,11 +6,11 @@ import datetime as dt
 import re
 from typing import Any
 
-from reporting.errors import choices
-from reporting.powerbi.limits import HOUR_SECONDS, REFRESH_ATTEMPT_HOURS
-from reporting.service.problems import bad_request, invalid_request
-from reporting.service.schedule import not_for_application
-from reporting.service.tokens import Principal
+from livegold.reporting.errors import choices
+from livegold.reporting.powerbi.limits import HOUR_SECONDS, REFRESH_ATTEMPT_HOURS
+from livegold.reporting.service.problems import bad_request, invalid_request
+from livegold.reporting.service.schedule import not_for_application
+from livegold.reporting.service.tokens import Principal
 
 NOTIFY_OPTIONS = ("NoNotification", "MailOnFailure", "MailOnCompletion")
 TYPES = ("Full", "ClearValues", "Calculate", "DataOnly", "Automatic", "Defragment")

@@ -9,9 +9,9 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from reporting.powerbi.limits import HOUR_SECONDS, REFRESH_HOURS
-from reporting.service.guard import shown_json
-from reporting.service.refresh_requests import timeout_seconds
+from livegold.reporting.powerbi.limits import HOUR_SECONDS, REFRESH_HOURS
+from livegold.reporting.service.guard import shown_json
+from livegold.reporting.service.refresh_requests import timeout_seconds
 
 MAX_TOTAL_SECONDS = REFRESH_HOURS * HOUR_SECONDS
 SCHEDULED = "Scheduled"

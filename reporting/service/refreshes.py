@@ -10,15 +10,15 @@ from typing import Any
 
 import orjson
 
-from reporting.errors import choices
-from reporting.powerbi.limits import MAX_API_REFRESHES_PER_DAY_SHARED
-from reporting.service.capacity import Capacity
-from reporting.service.problems import Problem, bad_request, invalid_request, too_many
-from reporting.service.refresh_requests import checked_request
-from reporting.service.refresh_run import ENHANCED, SCHEDULED, VIA_API, Plan, Run
-from reporting.service.schedule import Schedules
-from reporting.service.store import Store, StoredDataset
-from reporting.service.tokens import Principal
+from livegold.reporting.errors import choices
+from livegold.reporting.powerbi.limits import MAX_API_REFRESHES_PER_DAY_SHARED
+from livegold.reporting.service.capacity import Capacity
+from livegold.reporting.service.problems import Problem, bad_request, invalid_request, too_many
+from livegold.reporting.service.refresh_requests import checked_request
+from livegold.reporting.service.refresh_run import ENHANCED, SCHEDULED, VIA_API, Plan, Run
+from livegold.reporting.service.schedule import Schedules
+from livegold.reporting.service.store import Store, StoredDataset
+from livegold.reporting.service.tokens import Principal
 
 SCHEMA = """
 create table if not exists refreshes (
@@ -27,10 +27,10 @@ create table if not exists refreshes (
 create index if not exists refreshes_by_dataset on refreshes (dataset, requested);
 """
 DAY_SECONDS = 86_400.0
-MOST_SECONDS = 7 * DAY_SECONDS
+MAX_SECONDS = 7 * DAY_SECONDS
 # Scheduled refreshes are made up when somebody looks; how far back, at most.
-MOST_PAST_SECONDS = 14 * DAY_SECONDS
-MOST_HISTORY = 60  # what the service keeps of a dataset's refreshes, by its documentation
+MAX_PAST_SECONDS = 14 * DAY_SECONDS
+MAX_HISTORY = 60  # what the service keeps of a dataset's refreshes, by its documentation
 LOOKED = "refreshes looked at"
 PLAN_KEYS = [*(f.name for f in fields(Plan)), "dataset", "times"]
 
@@ -63,8 +63,8 @@ class Refreshes:
                 raise bad_request(f"plan of refreshes: {key!r} is unknown: give {choices(PLAN_KEYS)}")
         given = {**asdict(Plan()), "dataset": "", "times": 1, **body}
         seconds, numbers = given["seconds"], (given["failures"], given["times"])
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST_SECONDS:
-            raise bad_request(f"plan of refreshes: seconds {seconds!r} is not 0 to {MOST_SECONDS:.0f}")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MAX_SECONDS:
+            raise bad_request(f"plan of refreshes: seconds {seconds!r} is not 0 to {MAX_SECONDS:.0f}")
         if any(type(n) is not int or not 1 <= n <= 1_000_000 for n in numbers):
             raise bad_request("plan of refreshes: failures and times are whole numbers of 1 to 1000000")
         if any(not isinstance(given[k], str) for k in ("error", "description", "dataset")):
@@ -105,7 +105,7 @@ class Refreshes:
         with self._lock:
             self._fire_schedule(dataset)
             now = self._clock()
-            return [run.in_history(now) for run in self._runs(dataset, min(top or MOST_HISTORY, MOST_HISTORY))]
+            return [run.in_history(now) for run in self._runs(dataset, min(top or MAX_HISTORY, MAX_HISTORY))]
 
     def one(self, dataset: StoredDataset, refresh: str) -> tuple[dict[str, Any], bool]:
         """(details, whether it is still running); a Problem of 404."""
@@ -150,7 +150,7 @@ class Refreshes:
         looked = self._store.document(dataset.id, LOOKED).get("at", dataset.created)
         if now <= looked:
             return
-        for at in self._schedules.due(dataset, max(looked, now - MOST_PAST_SECONDS), now):
+        for at in self._schedules.due(dataset, max(looked, now - MAX_PAST_SECONDS), now):
             most = self._capacity.scheduled_a_day(dataset.workspace)
             if not self._running(dataset, at) and self._today(dataset, at) < most:
                 self._insert(dataset, SCHEDULED, at, {})

@@ -15,16 +15,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reporting.powerbi.limits import SEQUENCE_HEADER
-from reporting.service.endpoint import LOCAL_TENANT
-from reporting.service.guard import Asked, Guard, ok
-from reporting.service.problems import Problem, bad_request, not_a_push_dataset
-from reporting.service.sequences import SequenceNumbers
-from reporting.service.store import Store, StoredDataset, StoredTable
-from reporting.service.throttle import Throttle
-from reporting.service.values import row_texts, rows_of_body, rows_of_list
+from livegold.reporting.home import LOCAL_TENANT
+from livegold.reporting.powerbi.limits import SEQUENCE_HEADER
+from livegold.reporting.service.guard import Asked, Guard, ok
+from livegold.reporting.service.problems import Problem, bad_request, not_a_push_dataset
+from livegold.reporting.service.sequences import SequenceNumbers
+from livegold.reporting.service.store import Store, StoredDataset, StoredTable
+from livegold.reporting.service.throttle import Throttle
+from livegold.reporting.service.values import row_texts, rows_of_body, rows_of_list
 
-MOST_SEQUENCE = 2**63 - 1
+MAX_SEQUENCE = 2**63 - 1
 _SEQUENCE = re.compile(r"[0-9]{1,19}")
 
 
@@ -138,6 +138,6 @@ def _sequence(request: Request) -> int | None:
     text = request.headers.get(SEQUENCE_HEADER)
     if text is None:
         return None
-    if not _SEQUENCE.fullmatch(text.strip()) or int(text) > MOST_SEQUENCE:
-        raise bad_request(f"{SEQUENCE_HEADER} is {text[:40]!r}: give a whole number of 0 to {MOST_SEQUENCE}")
+    if not _SEQUENCE.fullmatch(text.strip()) or int(text) > MAX_SEQUENCE:
+        raise bad_request(f"{SEQUENCE_HEADER} is {text[:40]!r}: give a whole number of 0 to {MAX_SEQUENCE}")
     return int(text)

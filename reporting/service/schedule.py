@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reporting.errors import choices
-from reporting.service.capacity import Capacity
-from reporting.service.problems import bad_request, invalid_request
-from reporting.service.store import Store, StoredDataset
-from reporting.service.tokens import Principal
-from reporting.service.zones import WINDOWS_ZONES
+from livegold.reporting.errors import choices
+from livegold.reporting.service.capacity import Capacity
+from livegold.reporting.service.problems import bad_request, invalid_request
+from livegold.reporting.service.store import Store, StoredDataset
+from livegold.reporting.service.tokens import Principal
+from livegold.reporting.service.zones import WINDOWS_ZONES
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 NOTIFY_OPTIONS = ("NoNotification", "MailOnFailure")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from reporting.errors import choices
-from reporting.powerbi.limits import (
+from livegold.reporting.errors import choices
+from livegold.reporting.powerbi.limits import (
     DATA_TYPES,
     MAX_COLUMNS_PER_TABLE,
     MAX_RELATIONSHIPS,
@@ -14,7 +14,7 @@ from reporting.powerbi.limits import (
     RESERVED_TABLE_NAMES,
     TABLE_NAME,
 )
-from reporting.service.problems import bad_request, invalid_request
+from livegold.reporting.service.problems import bad_request, invalid_request
 
 DATASET_KEYS = {"name", "tables", "relationships", "defaultMode", "datasources"}
 TABLE_KEYS = {"name", "columns", "measures", "rows", "isHidden", "description", "source"}

@@ -10,15 +10,15 @@ import threading
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from reporting.errors import choices
-from reporting.service.problems import bad_request
+from livegold.reporting.errors import choices
+from livegold.reporting.service.problems import bad_request
 
 STORED = "stored"
 IGNORED = "ignored"
 REJECTED = "rejected"
 REPEATED = (STORED, IGNORED, REJECTED)
 REJECTED_STATUSES = (400, 409)
-MOST_SECONDS = 86_400.0
+MAX_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class SequenceSemantics:
         if self.repeated not in REPEATED:
             raise bad_request(f"semantics: repeated is {self.repeated!r}: give {choices(REPEATED)}")
         seconds = self.readable_after_seconds
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST_SECONDS:
-            raise bad_request(f"semantics: readable_after_seconds is {seconds!r}: give 0 to {MOST_SECONDS:.0f}")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MAX_SECONDS:
+            raise bad_request(f"semantics: readable_after_seconds is {seconds!r}: give 0 to {MAX_SECONDS:.0f}")
         if type(self.rejected_status) is not int or self.rejected_status not in REJECTED_STATUSES:
             raise bad_request(f"semantics: rejected_status is {self.rejected_status!r}: give 400 or 409")
         for name in ("delete_resets", "offered"):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from reporting.service.problems import Problem
-from reporting.service.semantics import IGNORED, REJECTED, ChosenSemantics
-from reporting.service.store import Store, StoredTable
+from livegold.reporting.service.problems import Problem
+from livegold.reporting.service.semantics import IGNORED, REJECTED, ChosenSemantics
+from livegold.reporting.service.store import Store, StoredTable
 
 SCHEMA = """
 create table if not exists numbers (

@@ -16,14 +16,13 @@ from typing import IO
 
 import uvicorn
 
-from reporting.errors import ServiceUnavailable, WrongUse
-from reporting.filelock import taken
-from reporting.service import endpoint as places
-from reporting.service.application import Options, opened_application
-from reporting.service.certificates import Certificates, ensure_certificates
-from reporting.service.endpoint import LOCAL_CLIENT, LOCAL_TENANT, LOCAL_WORKSPACE, Endpoint
-from reporting.service.front import Front
-from reporting.service.semantics import SequenceSemantics
+from livegold.reporting import home as places
+from livegold.reporting.errors import ServiceUnavailable, WrongUse
+from livegold.reporting.home import LOCAL_CLIENT, LOCAL_TENANT, LOCAL_WORKSPACE, Endpoint, acquire_lock
+from livegold.reporting.service.application import Options, opened_application
+from livegold.reporting.service.certificates import Certificates, ensure_certificates
+from livegold.reporting.service.front import Front
+from livegold.reporting.service.semantics import SequenceSemantics
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8643
@@ -169,7 +168,7 @@ class _Quiet(uvicorn.Server):
 
 @contextlib.contextmanager
 def _opened(home: Path, port: int, clock: Callable[[], float], options: Options) -> Iterator[_Server]:
-    folder = places.folder(home)
+    folder = places.service_folder(home)
     folder.mkdir(parents=True, exist_ok=True)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     with contextlib.ExitStack() as stack:
@@ -212,4 +211,4 @@ def _bound(port: int) -> socket.socket:
 
 def _only_one(file: Path, home: Path) -> IO[str]:
     refusal = f"a local service already runs for {home}: use it (see {home}/powerbi/endpoint.json), or stop it first"
-    return taken(file, WrongUse(refusal))
+    return acquire_lock(file, WrongUse(refusal))

@@ -17,8 +17,8 @@ from typing import Any
 
 import orjson
 
-from reporting.powerbi.limits import MAX_ROWS_BASIC_FIFO, MAX_ROWS_NO_RETENTION
-from reporting.service.problems import bad_request, no_such_dataset, no_such_table
+from livegold.reporting.powerbi.limits import MAX_ROWS_BASIC_FIFO, MAX_ROWS_NO_RETENTION
+from livegold.reporting.service.problems import bad_request, no_such_dataset, no_such_table
 
 SCHEMA = """
 create table if not exists datasets (

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from reporting.powerbi.limits import (
+from livegold.reporting.powerbi.limits import (
     HOUR_SECONDS,
     LARGE_TABLE_ROWS,
     MAX_PENDING_POSTS,
@@ -24,8 +24,8 @@ from reporting.powerbi.limits import (
     MAX_STREAMING_REQUEST_BYTES,
     MINUTE_SECONDS,
 )
-from reporting.service.problems import too_large, too_many
-from reporting.service.store import Store
+from livegold.reporting.service.problems import too_large, too_many
+from livegold.reporting.service.store import Store
 
 SCHEMA = """
 create table if not exists posts (dataset text not null, at real not null, rows integer not null);

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reporting.errors import WrongUse
-from reporting.service.endpoint import LOCAL_CLIENT, LOCAL_TENANT, LOCAL_USER, LOCAL_USER_NAME
-from reporting.service.problems import Problem, not_authorized, token_expired
+from livegold.reporting.errors import WrongUse
+from livegold.reporting.home import LOCAL_CLIENT, LOCAL_TENANT, LOCAL_USER, LOCAL_USER_NAME
+from livegold.reporting.service.problems import Problem, not_authorized, token_expired
 
 LIFE_SECONDS = 3_599  # as Entra ID answers for client credentials
 REFRESH_LIFE_SECONDS = 90 * 86_400.0  # as Entra ID's documentation has it

@@ -11,18 +11,18 @@ from typing import Any
 
 import orjson
 
-from reporting.powerbi.limits import (
+from livegold.reporting.powerbi.limits import (
     DECIMAL_DIGITS,
     DECIMAL_SCALE,
-    INT64_LEAST,
-    INT64_MOST,
+    INT64_MAX,
+    INT64_MIN,
     MAX_ROWS_PER_POST,
     MAX_STRING_CHARACTERS,
 )
-from reporting.service.problems import bad_request, too_large
+from livegold.reporting.service.problems import bad_request, too_large
 
 Row = dict[str, Any]
-DOUBLE_MOST = 1.7976931348623157e308  # documented as excluded, with its negative
+DOUBLE_MAX = 1.7976931348623157e308  # documented as excluded, with its negative
 
 
 def rows_of_body(content: bytes, columns: list[dict[str, Any]]) -> list[Row]:
@@ -112,7 +112,7 @@ def _not_a_number(text: str) -> float:
 
 
 def _is_int64(value: Any) -> bool:
-    return INT64_LEAST <= value <= INT64_MOST
+    return INT64_MIN <= value <= INT64_MAX
 
 
 def _is_double(value: Any) -> bool:
@@ -120,7 +120,7 @@ def _is_double(value: Any) -> bool:
         number = float(value)
     except OverflowError:
         return False
-    return math.isfinite(number) and abs(number) < DOUBLE_MOST
+    return math.isfinite(number) and abs(number) < DOUBLE_MAX
 
 
 def _is_decimal(value: Any) -> bool:

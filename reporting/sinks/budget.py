@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reporting.powerbi.limits import (
+from livegold.reporting.powerbi.limits import (
     HOUR_SECONDS,
     MAX_POSTS_PER_MINUTE,
     MAX_ROWS_PER_HOUR,
     MINUTE_SECONDS,
 )
-from reporting.sinks.journal import Journal
+from livegold.reporting.sinks.state import Journal
 
 # The service counts when a request reaches it, a little after it was begun here: windows are this much longer.
 MARGIN_SECONDS = 2.0

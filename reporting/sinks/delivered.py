@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from reporting.errors import NotFound, Refused, SettingsError, Unauthorized
-from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS
-from reporting.measures import add
-from reporting.powerbi.client import PowerBIClient
-from reporting.powerbi.limits import MAX_ROWS_BASIC_FIFO
-from reporting.powerbi.place import powerbi_settings
-from reporting.powerbi.queries import AtLeast, Row, count_and_sums, execute_query
-from reporting.settings import Settings
-from reporting.sinks.destination import DATASET_ID
-from reporting.sinks.journal import Journal
-from reporting.sinks.powerbi import state_dir
-from reporting.usecase import UseCase
+from livegold.reporting.errors import NotFound, Refused, SettingsError, Unauthorized
+from livegold.reporting.measures import add
+from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.powerbi.limits import MAX_ROWS_BASIC_FIFO
+from livegold.reporting.powerbi.place import powerbi_settings
+from livegold.reporting.powerbi.queries import AtLeast, Row, count_and_sums, execute_query
+from livegold.reporting.schema import COMPLETE_TICK, PULSE, TICK, TOTALS
+from livegold.reporting.settings import Settings
+from livegold.reporting.sinks.destination import DATASET_ID
+from livegold.reporting.sinks.powerbi import state_dir
+from livegold.reporting.sinks.state import Journal
+from livegold.reporting.specification import UseCase
 
 
 @dataclass(frozen=True)

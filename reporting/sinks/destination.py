@@ -13,15 +13,15 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reporting.errors import NotFound, Refused, SecondWriter
-from reporting.measure_dax import PULSE
-from reporting.powerbi.client import Dataset, PowerBIClient
-from reporting.powerbi.evolution import impossible_changes
-from reporting.sinks.journal import Journal
-from reporting.sinks.parcels import base_above, sequence_number
-from reporting.sinks.planner import BASE, FEED, LAST_BATCH, NEWEST_BUCKET, TICK
-from reporting.sinks.rows import zero_pulse_row
-from reporting.usecase import UseCase
+from livegold.reporting.errors import NotFound, Refused, SecondWriter
+from livegold.reporting.powerbi.client import Dataset, PowerBIClient
+from livegold.reporting.powerbi.evolution import impossible_changes
+from livegold.reporting.schema import PULSE, TICK
+from livegold.reporting.sinks.chunks import base_above, sequence_number
+from livegold.reporting.sinks.planner import BASE, FEED, LAST_BATCH, NEWEST_BUCKET
+from livegold.reporting.sinks.rows import zero_pulse_row
+from livegold.reporting.sinks.state import Journal
+from livegold.reporting.specification import UseCase
 
 log = logging.getLogger(__name__)
 

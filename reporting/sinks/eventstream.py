@@ -2,8 +2,8 @@
 
 A batch is written down before any of it is sent, so that a replay is the same batch with the same numbers. Delivery is
 at least once: a producer's idempotence ends with its process, so what was under way in a crash is sent again, with the
-same `livegold-feed`, `livegold-batch` and `livegold-row`. Who drops repeats of these three has every row exactly once.
-Another `livegold-feed` is gold from its start: it takes the place of all that came before.
+same `livegold-feed`, `livegold-batch` and `livegold-row`. Who drops duplicates of these three has every row exactly
+once. Another `livegold-feed` is gold from its start: it takes the place of all that came before.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from reporting.errors import LivegoldError, ServiceUnavailable, Transient, WrongUse
-from reporting.settings import Settings
-from reporting.sinks.base import FeedBatch, Sink
-from reporting.sinks.budget import Budget
-from reporting.sinks.journal import Journal, Parcel, add_counts
-from reporting.sinks.lock import only_sink
-from reporting.sinks.messages import BATCH_HEADER, FEED_HEADER, ROW_HEADER, check_columns, messages
-from reporting.sinks.messenger import Messenger, Target
-from reporting.sinks.patience import backoff, empty_outbox
-from reporting.sinks.planner import FEED, LAST_BATCH, NEWEST_BUCKET, TICK, Planner
-from reporting.sinks.values import CUT, NULLED
-from reporting.usecase import UseCase
+from livegold.reporting.errors import LivegoldError, ServiceUnavailable, Transient, WrongUse
+from livegold.reporting.schema import TICK
+from livegold.reporting.settings import Settings
+from livegold.reporting.sinks.base import FeedBatch, Sink
+from livegold.reporting.sinks.budget import Budget
+from livegold.reporting.sinks.lock import only_sink
+from livegold.reporting.sinks.messages import BATCH_HEADER, FEED_HEADER, ROW_HEADER, check_columns, messages
+from livegold.reporting.sinks.messenger import Messenger, Target
+from livegold.reporting.sinks.planner import FEED, LAST_BATCH, NEWEST_BUCKET, Planner
+from livegold.reporting.sinks.retry import backoff, empty_outbox
+from livegold.reporting.sinks.state import Journal, Parcel, add_counts
+from livegold.reporting.sinks.values import CUT, NULLED
+from livegold.reporting.specification import UseCase
 
 log = logging.getLogger(__name__)
 
 NAME = "eventstream"
 MODE = "at least once"
-EXACT_BY = f"drop repeats of {FEED_HEADER}, {BATCH_HEADER}, {ROW_HEADER}"
+EXACT_BY = f"drop duplicates of {FEED_HEADER}, {BATCH_HEADER}, {ROW_HEADER}"
 # What one batch may add of single predictions. No budget here asks for less; memory does.
-MOST_SPOTLIGHT_ROWS = 1_000_000
+MAX_SPOTLIGHT_ROWS = 1_000_000
 
 
 def state_dir(home: Path, case: str) -> Path:
@@ -52,7 +53,7 @@ class _NoBudget(Budget):
         return 0.0
 
     def spotlight_room(self, planned: int) -> int:
-        return MOST_SPOTLIGHT_ROWS
+        return MAX_SPOTLIGHT_ROWS
 
 
 class EventstreamSink(Sink):
@@ -68,14 +69,14 @@ class EventstreamSink(Sink):
         state: Path,
         *,
         clock: Callable[[], float] = time.time,
-        dice: random.Random | None = None,
+        rng: random.Random | None = None,
     ) -> None:
         check_columns(case)
         self._case = case
         self._target = target
         self._state = state
         self._clock = clock
-        self._dice = dice or random.Random()
+        self._rng = rng or random.Random()
         self._closing = threading.Event()
         self._working = threading.Lock()
         self._messenger = Messenger(target, self._while_waiting)
@@ -214,7 +215,7 @@ class EventstreamSink(Sink):
     def _wait_after(self, error: Transient, attempt: int) -> None:
         self._end_if_closing()
         self._note(str(error))
-        pause = backoff(attempt, self._dice)
+        pause = backoff(attempt, self._rng)
         log.warning("%s; again in %.1f s", error, pause)
         self._closing.wait(pause)
         self._end_if_closing()

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from reporting.errors import SecondWriter
-from reporting.filelock import taken
+from livegold.reporting.errors import SecondWriter
+from livegold.reporting.home import acquire_lock
 
 FOLDER = "livegold-writers"
 
@@ -17,11 +17,11 @@ FOLDER = "livegold-writers"
 def only_sink(state: Path, case: str) -> IO[str]:
     """Takes the lock of a sink's state until the file is closed or the process ends. SecondWriter when it is taken."""
     refusal = f"another livegold delivers {case} from {state}: stop it, or use another LIVEGOLD_HOME"
-    return taken(state / "lock", SecondWriter(refusal))
+    return acquire_lock(state / "lock", SecondWriter(refusal))
 
 
 def only_writer(place: str, what: str) -> IO[str]:
     """The same for `place` (service, workspace and dataset), which an error calls `what`: of any LIVEGOLD_HOME."""
     name = hashlib.sha256(place.encode()).hexdigest()[:32]
     refusal = f"another livegold on this machine delivers to {what}: stop it, or give this one another powerbi.dataset"
-    return taken(Path(tempfile.gettempdir()) / FOLDER / f"{os.getuid()}-{name}.lock", SecondWriter(refusal))
+    return acquire_lock(Path(tempfile.gettempdir()) / FOLDER / f"{os.getuid()}-{name}.lock", SecondWriter(refusal))

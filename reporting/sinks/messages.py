@@ -14,12 +14,12 @@ from typing import Any
 
 import orjson
 
-from reporting.errors import Refused, SpecificationError
-from reporting.eventhubs import MAX_EVENT_BYTES
-from reporting.powerbi.dataset import push_dataset
-from reporting.sinks.journal import Parcel
-from reporting.sinks.values import CUT, CUT_MARK
-from reporting.usecase import UseCase
+from livegold.reporting.errors import Refused, SpecificationError
+from livegold.reporting.powerbi.dataset import push_dataset
+from livegold.reporting.settings import MAX_EVENT_BYTES
+from livegold.reporting.sinks.state import Parcel
+from livegold.reporting.sinks.values import CUT, CUT_MARK
+from livegold.reporting.specification import UseCase
 
 TABLE = "table"
 USE_CASE_HEADER = "livegold-usecase"

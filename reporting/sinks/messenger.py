@@ -13,10 +13,17 @@ from pathlib import Path
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Sent
 
-from reporting.errors import LivegoldError, NotFound, Refused, ServiceUnavailable, SettingsError, Unauthorized
-from reporting.eventhubs import CLIENT_OPTIONS, MAX_EVENT_BYTES, USER, ConnectionString, checked_servers, checked_topic
-from reporting.settings import Settings
-from reporting.sinks.messages import Message
+from livegold.reporting.errors import LivegoldError, NotFound, Refused, ServiceUnavailable, SettingsError, Unauthorized
+from livegold.reporting.settings import (
+    CLIENT_OPTIONS,
+    MAX_EVENT_BYTES,
+    USER,
+    ConnectionString,
+    Settings,
+    checked_servers,
+    checked_topic,
+)
+from livegold.reporting.sinks.messages import Message
 
 SECRET = "eventstream.connection_string"
 SLICE_SECONDS = 0.2

@@ -10,16 +10,15 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable
 
-from reporting.measure_dax import PULSE, TOTALS
-from reporting.model import slicing_tables
-from reporting.powerbi.dataset import SPOTLIGHT
-from reporting.powerbi.limits import MAX_ROWS_BASIC_FIFO
-from reporting.sinks.base import FeedBatch
-from reporting.sinks.budget import Budget
-from reporting.sinks.journal import Journal, Parcel, add_counts, add_parcels, put_meta
-from reporting.sinks.parcels import parcels
-from reporting.sinks.rows import RowMaker, Totals, sums_of
-from reporting.usecase import UseCase
+from livegold.reporting.powerbi.limits import MAX_ROWS_BASIC_FIFO
+from livegold.reporting.schema import PULSE, SPOTLIGHT, TOTALS
+from livegold.reporting.semantic import slicing_tables
+from livegold.reporting.sinks.base import FeedBatch
+from livegold.reporting.sinks.budget import Budget
+from livegold.reporting.sinks.chunks import parcels
+from livegold.reporting.sinks.rows import RowMaker, Totals, sums_of
+from livegold.reporting.sinks.state import Journal, Parcel, add_counts, add_parcels, put_meta
+from livegold.reporting.specification import UseCase
 
 THINNED = "spotlight_thinned"
 SILENT = "silent_buckets"

@@ -23,8 +23,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from reporting.errors import Ambiguous as AmbiguousError
-from reporting.errors import (
+from livegold.reporting.errors import Ambiguous as AmbiguousError
+from livegold.reporting.errors import (
     LivegoldError,
     NotFound,
     Refused,
@@ -33,13 +33,13 @@ from reporting.errors import (
     Transient,
     WrongUse,
 )
-from reporting.measure_dax import TOTALS
-from reporting.powerbi.client import PowerBIClient
-from reporting.powerbi.dataset import dataset_name, push_dataset
-from reporting.settings import Settings
-from reporting.sinks.base import FeedBatch, Sink
-from reporting.sinks.budget import Budget
-from reporting.sinks.destination import (
+from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.powerbi.dataset import dataset_name, push_dataset
+from livegold.reporting.schema import TOTALS
+from livegold.reporting.settings import Settings
+from livegold.reporting.sinks.base import FeedBatch, Sink
+from livegold.reporting.sinks.budget import Budget
+from livegold.reporting.sinks.destination import (
     AT_LEAST_ONCE,
     DATASET_NAME,
     DEFINITION,
@@ -48,12 +48,12 @@ from reporting.sinks.destination import (
     check_definition,
     forget_dataset,
 )
-from reporting.sinks.journal import Journal, Parcel
-from reporting.sinks.lock import only_sink, only_writer
-from reporting.sinks.patience import backoff, empty_outbox, persistently
-from reporting.sinks.planner import LAST_BATCH, Planner
-from reporting.sinks.powerbi_status import status_of
-from reporting.usecase import UseCase
+from livegold.reporting.sinks.lock import only_sink, only_writer
+from livegold.reporting.sinks.planner import LAST_BATCH, Planner
+from livegold.reporting.sinks.powerbi_status import status_of
+from livegold.reporting.sinks.retry import backoff, empty_outbox, persistently
+from livegold.reporting.sinks.state import Journal, Parcel
+from livegold.reporting.specification import UseCase
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class PowerBISink(Sink):
         name: str = "",
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] | None = None,
-        dice: random.Random | None = None,
+        rng: random.Random | None = None,
     ) -> None:
         self._case = case
         self._client = client
@@ -98,7 +98,7 @@ class PowerBISink(Sink):
         self._clock = clock
         self._closing = threading.Event()
         self._sleep = sleep or self._sleep_until_closed
-        self._dice = dice or random.Random()
+        self._rng = rng or random.Random()
         self._working = threading.Lock()
         self._locks: list[IO[str]] = []
         self._journal: Journal
@@ -255,7 +255,7 @@ class PowerBISink(Sink):
         self._note(error)
         if self._closing.is_set():
             raise error
-        pause = error.retry_after if error.retry_after is not None else backoff(attempt, self._dice)
+        pause = error.retry_after if error.retry_after is not None else backoff(attempt, self._rng)
         log.log(logging.WARNING if attempt > 1 else logging.INFO, "%s; again in %.1f s", error, pause)
         self._wait(pause)
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reporting.errors import WrongUse
-from reporting.measure_dax import PULSE
-from reporting.powerbi.limits import HOUR_SECONDS, MAX_POSTS_PER_MINUTE, MAX_ROWS_BASIC_FIFO, MAX_ROWS_PER_HOUR
-from reporting.sinks.budget import Budget
-from reporting.sinks.destination import DATASET_ID, DATASET_NAME, MODE, ONCE
-from reporting.sinks.journal import Journal
-from reporting.sinks.planner import LAST_BATCH, PASSED_BY, THINNED, TICK
-from reporting.sinks.values import CUT, NULLED
+from livegold.reporting.errors import WrongUse
+from livegold.reporting.powerbi.limits import HOUR_SECONDS, MAX_POSTS_PER_MINUTE, MAX_ROWS_BASIC_FIFO, MAX_ROWS_PER_HOUR
+from livegold.reporting.schema import PULSE, TICK
+from livegold.reporting.sinks.budget import Budget
+from livegold.reporting.sinks.destination import DATASET_ID, DATASET_NAME, MODE, ONCE
+from livegold.reporting.sinks.planner import LAST_BATCH, PASSED_BY, THINNED
+from livegold.reporting.sinks.state import Journal
+from livegold.reporting.sinks.values import CUT, NULLED
 
 
 def status_of(state: Path, clock: Callable[[], float] = time.time) -> dict[str, Any]:

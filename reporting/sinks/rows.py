@@ -16,18 +16,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reporting.errors import SpecificationError
-from reporting.measure_dax import COMPLETE_TICK, PULSE, TICK, TOTALS
-from reporting.measures import add
-from reporting.model import cut_off_rows
-from reporting.pages import CUT_OFF
-from reporting.powerbi.dataset import LEFT_OUT, SPOTLIGHT, data_type, dimension_columns, fact_columns
-from reporting.powerbi.limits import DECIMAL_DIGITS, DECIMAL_SCALE, INT64_LEAST, INT64_MOST
-from reporting.sinks.values import DOUBLE_MOST, NULLED, converter
-from reporting.usecase import UNKNOWN, Column, UseCase
+from livegold.reporting.errors import SpecificationError
+from livegold.reporting.measures import add
+from livegold.reporting.powerbi.dataset import data_type, dimension_columns, fact_columns
+from livegold.reporting.powerbi.limits import DECIMAL_DIGITS, DECIMAL_SCALE, INT64_MAX, INT64_MIN
+from livegold.reporting.schema import COMPLETE_TICK, CUT_OFF, LEFT_OUT, PULSE, SPOTLIGHT, TICK, TOTALS, UNKNOWN
+from livegold.reporting.semantic import cut_off_rows
+from livegold.reporting.sinks.values import DOUBLE_MAX, NULLED, converter
+from livegold.reporting.specification import Column, UseCase
 
 # A batch after a long silence would else send a row for every bucket of it; a day of minutes is what anyone looks at.
-MOST_SILENT_BUCKETS = 1_440
+MAX_SILENT_BUCKETS = 1_440
 
 WHOLE_DIGITS = DECIMAL_DIGITS - DECIMAL_SCALE
 
@@ -67,7 +66,7 @@ class RowMaker:
             return []
         here = {row["bucket_no"] for row in rows}
         last = max(here)
-        first = max(min(here) if newest is None else newest + 1, last - MOST_SILENT_BUCKETS)
+        first = max(min(here) if newest is None else newest + 1, last - MAX_SILENT_BUCKETS)
         return [_zeros(self._case, number) for number in range(first, last) if number not in here]
 
     def pulse(self, rows: Iterable[Row], counts: Counter[str]) -> list[Row]:
@@ -205,9 +204,9 @@ def _without_refused(table: pa.Table, columns: Sequence[str], counts: Counter[st
     for name in columns if table.num_rows else ():
         column = table.column(name)
         if pa.types.is_floating(column.type):
-            fits = pc.and_(pc.is_finite(column), pc.less(pc.abs(column), DOUBLE_MOST))
+            fits = pc.and_(pc.is_finite(column), pc.less(pc.abs(column), DOUBLE_MAX))
         elif pa.types.is_integer(column.type):
-            fits = pc.and_(pc.greater_equal(column, INT64_LEAST), pc.less_equal(column, INT64_MOST))
+            fits = pc.and_(pc.greater_equal(column, INT64_MIN), pc.less_equal(column, INT64_MAX))
         elif pa.types.is_decimal(column.type) and column.type.precision - column.type.scale > WHOLE_DIGITS:
             fits = pc.less(pc.abs(column), pa.scalar(Decimal(10) ** WHOLE_DIGITS, column.type))
         else:

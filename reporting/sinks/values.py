@@ -10,11 +10,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from reporting.powerbi.limits import (
+from livegold.reporting.powerbi.limits import (
     DECIMAL_DIGITS,
     DECIMAL_SCALE,
-    INT64_LEAST,
-    INT64_MOST,
+    INT64_MAX,
+    INT64_MIN,
     MAX_STRING_CHARACTERS,
 )
 
@@ -24,7 +24,7 @@ CUT = "strings_cut"
 
 _SCALE = Decimal(1).scaleb(-DECIMAL_SCALE)
 _WIDE = decimal.Context(prec=76, rounding=decimal.ROUND_HALF_EVEN)
-DOUBLE_MOST = 1.7976931348623157e308
+DOUBLE_MAX = 1.7976931348623157e308
 
 Converter = Callable[[Any, Counter[str]], Any]
 
@@ -41,7 +41,7 @@ def _int64(value: Any, counts: Counter[str]) -> int | None:
     if value is None:
         return None
     number = int(value)
-    if INT64_LEAST <= number <= INT64_MOST:
+    if INT64_MIN <= number <= INT64_MAX:
         return number
     counts[NULLED] += 1
     return None
@@ -51,7 +51,7 @@ def _double(value: Any, counts: Counter[str]) -> float | None:
     if value is None:
         return None
     number = float(value)
-    if math.isfinite(number) and abs(number) < DOUBLE_MOST:
+    if math.isfinite(number) and abs(number) < DOUBLE_MAX:
         return number
     counts[NULLED] += 1
     return None

@@ -1,4 +1,4 @@
-"""Made-up New York taxi trips as events: plausible, seeded, with dirt, late arrivals and repeats. Not real trips.
+"""Made-up New York taxi trips as events: plausible, seeded, with dirt, late arrivals and duplicates. Not real trips.
 
 The tip follows the way tips come about: riders pick a button, mostly 20%, of the whole amount, so that a generous tip
 (25% of the fare) depends on how much tolls and surcharges weigh against the fare, on habits by borough, color and
@@ -30,8 +30,8 @@ NOMINAL_RATE = 5_000.0
 """Events a second that the times are apart when there is neither a rate nor a clock."""
 HISTORY = timedelta(weeks=4)
 LATE_SECONDS = (360.0, 7_200.0)
-_REPEATABLE = 20_000  # valid events kept to repeat one of
-_SOON = 20  # most repeats follow within so many valid events
+_DUPLICABLE = 20_000  # valid events kept to duplicate one of
+_SOON = 20  # most duplicates follow within so many valid events
 _FAR_SHARE = 0.2
 _CORRECTED_SHARE = 0.1  # of dirty events: the next event is the same trip as it should have been
 
@@ -76,16 +76,16 @@ def generate(
     *,
     dirty: float = 0.05,
     late: float = 0.02,
-    repeated: float = 0.02,
+    duplicate: float = 0.02,
     count: int | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> Iterator[Event]:
     """Events without end, or `count` of them; the same for the same arguments (but for what `now` says).
 
-    `dirty`, `late` and `repeated` are shares of all events. Event i ends (dropoff) at `start` + i / `rate`, so that a
+    `dirty`, `late` and `duplicate` are shares of all events. Event i ends (dropoff) at `start` + i / `rate`, so that a
     publisher of that rate publishes trips as they end; without a rate it ends at `now()`. `start` has a time zone.
     """
-    labelled = generate_labelled(seed, start, rate, dirty=dirty, late=late, repeated=repeated, count=count, now=now)
+    labelled = generate_labelled(seed, start, rate, dirty=dirty, late=late, duplicate=duplicate, count=count, now=now)
     return (event for _, event in labelled)
 
 
@@ -96,20 +96,20 @@ def generate_labelled(
     *,
     dirty: float = 0.05,
     late: float = 0.02,
-    repeated: float = 0.02,
+    duplicate: float = 0.02,
     count: int | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> Iterator[tuple[str, Event]]:
-    """As `generate`, each with what it was made to be: `valid`, `late` (valid too), `dirty` or `repeated`.
+    """As `generate`, each with what it was made to be: `valid`, `late` (valid too), `dirty` or `duplicate`.
 
-    A repeat is a valid event of before, byte for byte. A dirty event is never valid, but some are followed by the
+    A duplicate is a valid event of before, byte for byte. A dirty event is never valid, but some are followed by the
     corrected event with the same key, which is.
     """
     if start.tzinfo is None:
         raise ValueError(f"start {start} has no time zone: give one")
-    if min(dirty, late, repeated) < 0 or dirty + late + repeated > 1:
-        raise ValueError(f"shares {dirty}, {late} and {repeated} of dirty, late and repeated: give 0 to 1 in all")
-    return islice(_stream(seed, start, rate, (dirty, late, repeated), now), count)
+    if min(dirty, late, duplicate) < 0 or dirty + late + duplicate > 1:
+        raise ValueError(f"shares {dirty}, {late} and {duplicate} of dirty, late and duplicate: give 0 to 1 in all")
+    return islice(_stream(seed, start, rate, (dirty, late, duplicate), now), count)
 
 
 def history(seed: int, count: int, end: datetime) -> Iterator[Event]:
@@ -139,11 +139,11 @@ def _stream(
     now: Callable[[], datetime] | None,
 ) -> Iterator[tuple[str, Event]]:
     draw = np.random.default_rng((seed, 0))
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     prefix = _prefix("live", seed, start)
-    dirty, late, repeated = shares
-    kinds = np.array(["dirty", "late", "repeated", "valid"])
-    before: deque[Event] = deque(maxlen=_REPEATABLE)
+    dirty, late, duplicate = shares
+    kinds = np.array(["dirty", "late", "duplicate", "valid"])
+    before: deque[Event] = deque(maxlen=_DUPLICABLE)
     begin = 0
     while True:
         at = begin + np.arange(BLOCK)
@@ -151,7 +151,7 @@ def _stream(
             ends = np.full(BLOCK, now().timestamp())
         else:
             ends = start.timestamp() + at / (rate or NOMINAL_RATE)
-        kind = kinds[np.searchsorted(np.cumsum([dirty, late, repeated]), draw.random(BLOCK), side="right")]
+        kind = kinds[np.searchsorted(np.cumsum([dirty, late, duplicate]), draw.random(BLOCK), side="right")]
         # Most late events are late by minutes, few by hours.
         least, most = LATE_SECONDS
         lateness = least * (most / least) ** draw.random(BLOCK)
@@ -159,11 +159,11 @@ def _stream(
         labels = kind.tolist()
         for i, label in enumerate(labels):
             if label == "dirty":
-                twin = i + 1 < BLOCK and labels[i + 1] == "valid" and dice.random() < _CORRECTED_SHARE
-                yield "dirty", _soil(dice, block.keys[i + twin], block.texts[i + twin])
-            elif label == "repeated" and before:
-                span = len(before) if dice.random() < _FAR_SHARE else min(_SOON, len(before))
-                yield "repeated", before[-1 - dice.randrange(span)]
+                twin = i + 1 < BLOCK and labels[i + 1] == "valid" and rng.random() < _CORRECTED_SHARE
+                yield "dirty", _soil(rng, block.keys[i + twin], block.texts[i + twin])
+            elif label == "duplicate" and before:
+                span = len(before) if rng.random() < _FAR_SHARE else min(_SOON, len(before))
+                yield "duplicate", before[-1 - rng.randrange(span)]
             else:
                 event = block.keys[i], block.texts[i].encode()
                 before.append(event)
@@ -172,7 +172,7 @@ def _stream(
 
 
 def _prefix(what: str, seed: int, moment: datetime) -> str:
-    # Another run is other trips: their keys must differ, or all of them would be repeats.
+    # Another run is other trips: their keys must differ, or all of them would be duplicates.
     text = f"{what} {seed} {moment.astimezone(UTC).isoformat()}"
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
@@ -268,14 +268,14 @@ def _texts(local: NDArray[np.float64]) -> list[str]:
     return [text.replace("T", " ") for text in texts.tolist()]
 
 
-def _soil(dice: random.Random, key: str, text: str) -> Event:
-    return dice.choice(DIRT)(dice, key, text)
+def _soil(rng: random.Random, key: str, text: str) -> Event:
+    return rng.choice(DIRT)(rng, key, text)
 
 
 def _with(name: str, value: str) -> Callable[[random.Random, str, str], Event]:
     """The event with another value, in JSON, for a field."""
 
-    def soil(dice: random.Random, key: str, text: str) -> Event:
+    def soil(rng: random.Random, key: str, text: str) -> Event:
         before, after = _around(text, name)
         return key, f'{before}"{name}":{value}{after}'.encode()
 
@@ -290,7 +290,7 @@ def _around(text: str, name: str) -> tuple[str, str]:
 
 
 def _without(name: str) -> Callable[[random.Random, str, str], Event]:
-    def soil(dice: random.Random, key: str, text: str) -> Event:
+    def soil(rng: random.Random, key: str, text: str) -> Event:
         before, after = _around(text, name)
         left = before + after.removeprefix(",")
         return (None if name == "trip_id" else key), left.encode()
@@ -298,40 +298,40 @@ def _without(name: str) -> Callable[[random.Random, str, str], Event]:
     return soil
 
 
-def _truncated(dice: random.Random, key: str, text: str) -> Event:
-    return key, text[: dice.randrange(1, len(text) - 1)].encode()
+def _truncated(rng: random.Random, key: str, text: str) -> Event:
+    return key, text[: rng.randrange(1, len(text) - 1)].encode()
 
 
-def _trailing(dice: random.Random, key: str, text: str) -> Event:
-    return key, (text + dice.choice((" xyz", "}", ",", "null", text))).encode()
+def _trailing(rng: random.Random, key: str, text: str) -> Event:
+    return key, (text + rng.choice((" xyz", "}", ",", "null", text))).encode()
 
 
-def _not_json(dice: random.Random, key: str, text: str) -> Event:
-    return None, dice.choice((b"meter offline", b"null", b"42", b'"trip"', b"<trip/>", b"\x00\x01\x02", b"   "))
+def _not_json(rng: random.Random, key: str, text: str) -> Event:
+    return None, rng.choice((b"meter offline", b"null", b"42", b'"trip"', b"<trip/>", b"\x00\x01\x02", b"   "))
 
 
-def _empty(dice: random.Random, key: str, text: str) -> Event:
+def _empty(rng: random.Random, key: str, text: str) -> Event:
     return key, b""
 
 
-def _in_array(dice: random.Random, key: str, text: str) -> Event:
+def _in_array(rng: random.Random, key: str, text: str) -> Event:
     return key, f"[{text}]".encode()
 
 
-def _invalid_utf8(dice: random.Random, key: str, text: str) -> Event:
+def _invalid_utf8(rng: random.Random, key: str, text: str) -> Event:
     start = text.index('"pickup_zone":"') + len('"pickup_zone":"')
-    return key, text[:start].encode() + dice.choice((b"\xff\xfe", b"\xc3", b"\xed\xa0\x80")) + text[start:].encode()
+    return key, text[:start].encode() + rng.choice((b"\xff\xfe", b"\xc3", b"\xed\xa0\x80")) + text[start:].encode()
 
 
-def _single_quotes(dice: random.Random, key: str, text: str) -> Event:
+def _single_quotes(rng: random.Random, key: str, text: str) -> Event:
     return key, text.replace('"', "'").encode()
 
 
-def _fare_twice(dice: random.Random, key: str, text: str) -> Event:
+def _fare_twice(rng: random.Random, key: str, text: str) -> Event:
     return key, text.replace('"fare":', '"fare":1.0,"fare":', 1).encode()
 
 
-def _dropoff_first(dice: random.Random, key: str, text: str) -> Event:
+def _dropoff_first(rng: random.Random, key: str, text: str) -> Event:
     return key, text.replace('"pickup":', '"x":').replace('"dropoff":', '"pickup":').replace(
         '"x":', '"dropoff":'
     ).encode()

@@ -6,34 +6,32 @@ on nor counted in the quality of the model. No feature may know the tip; `total`
 
 from __future__ import annotations
 
-from reporting.derived import AtCutOff, Ratio
-from reporting.measures import ByBucket, Count, CountIf, Last, Measure, Rejected, Sum, mean, sqrt
-from reporting.pages import (
+from livegold.reporting.measures import ByBucket, Count, CountIf, Measure, Rejected, Sum, TrailingWindow, mean, sqrt
+from livegold.reporting.semantic import AtCutOff, Ratio
+from livegold.reporting.specification import (
     Chart,
+    Check,
     ConfusionMatrix,
     CutOffSlider,
+    Derived,
+    Dimension,
     Exceptions,
+    Feature,
+    Field,
     Header,
+    Model,
     Page,
     Ranking,
     Row,
     Slicer,
+    Spotlight,
     State,
     Tile,
     TimeRange,
     Trend,
-)
-from reporting.usecase import (
-    Check,
-    Derived,
-    Dimension,
-    Feature,
-    Field,
-    Model,
-    Spotlight,
     UseCase,
 )
-from reporting.usecases import taxi_events, tlc
+from livegold.reporting.usecases import taxi_events, tlc
 
 MONEY = "decimal(10,2)"
 BOROUGHS = ("Manhattan", "Queens", "Brooklyn", "Bronx", "Staten Island", "EWR")
@@ -145,23 +143,37 @@ USECASE = UseCase(
     trend_minutes=15,
     measures=(
         Measure("Trips", Count(), format="#,0", description="trips scored so far"),
-        Measure("Trips, last 15 min", Count(), Last(15), "#,0"),
-        Measure("Trips, last 30 min", Count(), Last(30), "#,0"),
-        Measure("Trips, last 2 min", Count(), Last(2), "#,0"),
+        Measure("Trips, last 15 min", Count(), TrailingWindow(15), "#,0"),
+        Measure("Trips, last 30 min", Count(), TrailingWindow(30), "#,0"),
+        Measure("Trips, last 2 min", Count(), TrailingWindow(2), "#,0"),
         Measure("Trips a minute", 6 * Count(), ByBucket(), "#,0", "trips of the bucket, times its length in minutes"),
         Measure("Generous expected", CountIf("predicted"), format="#,0", description="trips the model calls generous"),
         Measure("Generous share expected", CountIf("predicted") / Count(), format="0.0%"),
         Measure("Accuracy", ACCURACY, format="0.0%", description="of the trips whose tip is known"),
-        Measure("Accuracy, last 15 min", ACCURACY, Last(15), "0.0%"),
-        Measure("Accuracy, last 2 min", ACCURACY, Last(2), "0.0%", "of the trips whose tip is known"),
+        Measure("Accuracy, last 15 min", ACCURACY, TrailingWindow(15), "0.0%"),
+        Measure("Accuracy, last 2 min", ACCURACY, TrailingWindow(2), "0.0%", "of the trips whose tip is known"),
         Measure("Baseline", BASELINE, format="0.0%", description="accuracy of always the more frequent answer"),
-        Measure("Baseline, last 2 min", BASELINE, Last(2), "0.0%", "accuracy of always the more frequent answer"),
+        Measure(
+            "Baseline, last 2 min", BASELINE, TrailingWindow(2), "0.0%", "accuracy of always the more frequent answer"
+        ),
         Measure("Precision", PRECISION, format="0.0%", description="generous, of those called generous"),
         Measure("Recall", RECALL, format="0.0%", description="called generous, of those that were"),
         Measure("F1", F1, format="0.000"),
-        Measure("Generous share", GENEROUS, Last(2), "0.0%", "generous trips, of those whose tip is known"),
-        Measure("Expected, low", (EXPECTED - 3 * DEVIATION) / KNOWN, Last(2), "0.0%", "3 deviations below expected"),
-        Measure("Expected, high", (EXPECTED + 3 * DEVIATION) / KNOWN, Last(2), "0.0%", "3 deviations above expected"),
+        Measure("Generous share", GENEROUS, TrailingWindow(2), "0.0%", "generous trips, of those whose tip is known"),
+        Measure(
+            "Expected, low",
+            (EXPECTED - 3 * DEVIATION) / KNOWN,
+            TrailingWindow(2),
+            "0.0%",
+            "3 deviations below expected",
+        ),
+        Measure(
+            "Expected, high",
+            (EXPECTED + 3 * DEVIATION) / KNOWN,
+            TrailingWindow(2),
+            "0.0%",
+            "3 deviations above expected",
+        ),
         Measure("Said generous, was", TP, format="#,0"),
         Measure("Said generous, was not", FP, format="#,0"),
         Measure("Said not generous, was", FN, format="#,0"),
@@ -169,7 +181,9 @@ USECASE = UseCase(
         Measure("Outcome unknown", CountIf("unknown"), format="#,0", description="trips whose tip is not recorded"),
         Measure("Late trips", CountIf("late"), format="#,0", description="arrived later than punctual"),
         Measure("Events rejected", Rejected(), format="#,0", description="events in quarantine"),
-        Measure("Rejected, last 2 min", Rejected() / ALL_EVENTS, Last(2), "0.0%", "events in quarantine, of all"),
+        Measure(
+            "Rejected, last 2 min", Rejected() / ALL_EVENTS, TrailingWindow(2), "0.0%", "events in quarantine, of all"
+        ),
         Measure(
             "Earned", EARNED, format="$#,0", description="3 for each generous trip that was called so, less 2 if not"
         ),

@@ -5,7 +5,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from dashboards.checks import tom
+from livegold.dashboards.checks import tom
 
 deserialize = tom._start(Path(sys.argv[1]))
 serializer = importlib.import_module("Microsoft.AnalysisServices.Tabular").TmdlSerializer

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.checks.toolbox import Tools
+from livegold.dashboards.checks.toolbox import Tools
 
 
 @pytest.fixture(scope="session")

@@ -17,15 +17,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reporting import settings as all_settings
-from reporting.cli.stage import Stage
-from reporting.service.endpoint import client_secret, read_endpoint
-from reporting.settings import SETTINGS
-from reporting.usecase import UseCase, load_use_case
-from streams.broker import running_servers
-from streams.hub import Hub, ensure_topic
-from streams.java import QUICK_START
-from streams.publisher import Event, publish
+from livegold.reporting.cli.stage import Stage
+from livegold.reporting.home.endpoint import client_secret, read_endpoint
+from livegold.reporting.settings import settings as all_settings
+from livegold.reporting.settings.settings import SETTINGS
+from livegold.reporting.specification import UseCase, load_use_case
+from livegold.streams.hub.hub import Hub, ensure_topic
+from livegold.streams.hub.publisher import Event, publish
+from livegold.streams.local.broker import running_servers
+from livegold.streams.local.java import QUICK_START
 
 RATE = 120.0
 QUIET_MINUTES, SILENT_AFTER, FLOOD_AFTER, END = 4.0, 1.0, 3.0, 5.5

@@ -16,26 +16,27 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from reporting.derived import CELLS, AtCutOff, Ratio
-from reporting.measures import (
+from livegold.reporting.measures.measure import (
     Aggregate,
+    AllTime,
     ByBucket,
     Count,
     CountIf,
     CountOf,
     Expression,
-    Last,
     Max,
     Measure,
     Min,
     Rejected,
     Scope,
-    SoFar,
     Sum,
+    TrailingWindow,
     mean,
     sqrt,
 )
-from reporting.pages import (
+from livegold.reporting.schema import SCORE_BANDS
+from livegold.reporting.semantic.derived import CELLS, AtCutOff, Ratio
+from livegold.reporting.specification.pages import (
     Block,
     Chart,
     ConfusionMatrix,
@@ -52,7 +53,16 @@ from reporting.pages import (
     TimeRange,
     Trend,
 )
-from reporting.usecase import SCORE_BANDS, Check, Derived, Dimension, Feature, Field, Model, Spotlight, UseCase
+from livegold.reporting.specification.usecase import (
+    Check,
+    Derived,
+    Dimension,
+    Feature,
+    Field,
+    Model,
+    Spotlight,
+    UseCase,
+)
 
 # ---- texts -----------------------------------------------------------------------------------------------------------
 
@@ -195,8 +205,8 @@ def _apply(parts: tuple[str, Any, Any]) -> Expression:
 
 def _scopes(parts: _Parts) -> st.SearchStrategy[Scope]:
     minutes = max(1, parts.bucket_seconds // 60)
-    windows = st.sampled_from((minutes, 3 * minutes)).map(Last)
-    return st.just(SoFar()) | windows | st.just(ByBucket())
+    windows = st.sampled_from((minutes, 3 * minutes)).map(TrailingWindow)
+    return st.just(AllTime()) | windows | st.just(ByBucket())
 
 
 @st.composite
@@ -218,7 +228,7 @@ def _measures(draw: st.DrawFn, parts: _Parts, cells: bool) -> tuple[Measure, ...
     made = []
     for name in names:
         scope = draw(_scopes(parts))
-        extremes = not isinstance(scope, SoFar)
+        extremes = not isinstance(scope, AllTime)
         some = _aggregates(parts, extremes) | st.sampled_from(["amount", "score"]).map(mean)
         expression = draw(_expressions(some).filter(lambda e: bool(e.aggregates)))
         made.append(Measure(name, expression, scope, draw(_formats), draw(_sentences)))
@@ -371,7 +381,7 @@ def use_cases(draw: st.DrawFn) -> UseCase:
     columns = tuple(draw(st.lists(st.sampled_from(["amount", *parts.of("")]), max_size=4, unique=True)))
     shown = _Shown(
         numbers=numbers,
-        in_time=[m.name for m in measures if not isinstance(m.scope, SoFar)],
+        in_time=[m.name for m in measures if not isinstance(m.scope, AllTime)],
         dimensions=[*(d.name for d in dimensions), "score_band", "model_version"],
         columns=["event_time", "score", "predicted", "outcome", "severity", *columns, *(d.name for d in dimensions)],
         cut_offs=bool(cut_offs),
@@ -421,7 +431,7 @@ def first_bucket(case: UseCase) -> int:
 
 def bucket_numbers(case: UseCase) -> list[int]:
     """Buckets that predictions are in: next to each other, and on both sides of the edges of every window."""
-    windows = {m.scope.buckets(case.bucket_seconds) for m in case.measures if isinstance(m.scope, Last)}
+    windows = {m.scope.buckets(case.bucket_seconds) for m in case.measures if isinstance(m.scope, TrailingWindow)}
     near = {w + n for w in windows for n in (-1, 0, 1)}
     return [first_bucket(case) + n for n in sorted({0, 1, 2, *near})]
 

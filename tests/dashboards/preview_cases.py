@@ -15,19 +15,20 @@ from typing import Any
 
 import pyarrow as pa
 
-from dashboards.preview.engine import Engine
-from dashboards.preview.pbir import read_files
-from dashboards.preview.plan import plan_of
-from dashboards.preview.questions import Question
-from dashboards.preview.tables import Tables
-from dashboards.template import template_files
-from reporting.measure_python import partial_rows
-from reporting.powerbi.dataset import dataset_name
-from reporting.service.local_client import client_of
-from reporting.service.server import LocalService
-from reporting.sinks.base import FeedBatch
-from reporting.sinks.powerbi import PowerBISink
-from reporting.usecase import SCORE_BANDS, UseCase, load_use_case
+from livegold.dashboards.preview.engine import Engine
+from livegold.dashboards.preview.pbir import read_files
+from livegold.dashboards.preview.plan import plan_of
+from livegold.dashboards.preview.questions import Question
+from livegold.dashboards.preview.tables import Tables
+from livegold.dashboards.template import template_files
+from livegold.reporting.measures.python import partial_rows
+from livegold.reporting.powerbi.dataset import dataset_name
+from livegold.reporting.schema import SCORE_BANDS
+from livegold.reporting.service.local_client import client_of
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.sinks.base import FeedBatch
+from livegold.reporting.sinks.powerbi import PowerBISink
+from livegold.reporting.specification import UseCase, load_use_case
 
 CASE = load_use_case("taxi_tips")
 LAST_ORDER = {"other": 1_000_000, "unknown": 1_000_001}

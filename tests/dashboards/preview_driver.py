@@ -20,7 +20,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from dashboards.preview.browser import Browser
+from livegold.dashboards.preview.browser import Browser
 from visual_oracle import Chosen, Oracle, Page, Visual, differences
 
 ADDRESS = re.compile(r"preview: (http://\S+)")
@@ -36,7 +36,7 @@ return found;
 @contextlib.contextmanager
 def previewing(home: Path, usecase: str, template: Path) -> Iterator[str]:
     """A preview of its own process, for what is in `home`; yields its address."""
-    program = "from reporting.cli.main import main; main()"
+    program = "from livegold.reporting.cli.main import main; main()"
     command = [sys.executable, "-c", program, "preview", usecase, "--template", str(template), "--no-open"]
     environment = {**os.environ, "LIVEGOLD_HOME": str(home), "PYTHONUNBUFFERED": "1"}
     log = home / "preview.log"

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 import check_template as good
-from dashboards.checks import Finding, check, check_all
-from dashboards.checks.template import Template, literal
-from dashboards.checks.toolbox import Tools
-from dashboards.checks.tools import install
-from reporting.errors import WrongUse
+from livegold.dashboards.checks import Finding, check, check_all
+from livegold.dashboards.checks.template import Template, literal
+from livegold.dashboards.checks.toolbox import Tools
+from livegold.dashboards.checks.tools import install
+from livegold.reporting.errors import WrongUse
 
 OWN_CHECKS = {"fields", "references", "names", "layout"}
 ALL_CHECKS = OWN_CHECKS | {"model parser", "power query", "schemas", "theme schema", "report validator"}
@@ -594,7 +594,7 @@ def test_missing_tools_are_not_run_and_say_what_to_do(
     answers = {f.check: f for f in check(good.write(tmp_path / "t"), tools=no_tools)}
     assert {name for name, f in answers.items() if f.state == "not run"} == (ALL_CHECKS - OWN_CHECKS) | {"fields"}
     assert {name for name, f in answers.items() if f.state == "passed"} == {"references", "names", "layout"}
-    assert "python -m dashboards.checks.tools" in answers["model parser"].problem
+    assert "python -m livegold.dashboards.checks.tools" in answers["model parser"].problem
     assert "LIVEGOLD_SCHEMAS" in answers["schemas"].problem
     assert answers["fields"].place == ""
 
@@ -657,7 +657,7 @@ def test_schemas_come_from_the_environment_where_no_folder_is_given(
 
 def test_the_parser_prints_what_it_loaded(tmp_path: Path, tools: Tools) -> None:
     folder = good.write(tmp_path / "t") / MODEL
-    command = [sys.executable, "-m", "dashboards.checks.tom", str(folder), str(tmp_path / "none")]
+    command = [sys.executable, "-m", "livegold.dashboards.checks.tom", str(folder), str(tmp_path / "none")]
     printed = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=300).stdout)
     assert printed[str(folder)]["model"]["tables"]["Pulse"]["measures"] == ["Predictions"]
     assert [p["text"] for p in printed[str(tmp_path / "none")]["problems"]]

@@ -1,7 +1,7 @@
 """Every measure of a template's model, evaluated by an independent DAX engine, says what SQL says over predictions.
 
 The SQL is written here from what a measure is said to mean, not from its DAX: a use case's own measures by
-`measure_sql`, a cut-off by judging every prediction anew at that score, the rest by division and CASE over those.
+`measure_sql`, a cut-off by classifying every prediction anew at that score, the rest by division and CASE over those.
 Tables, columns and relationships are those of the template's own model. Filters sit where visuals put them: on the
 label of a dimension and on Pulse[bucket].
 """
@@ -22,31 +22,31 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from dashboards.semantic_model import semantic_model
-from model_cases import bucket_numbers, first_bucket, gold_pulse, prediction_rows, use_cases, values_of
-from reporting.derived import (
+from livegold.dashboards.semantic_model import semantic_model
+from livegold.reporting.measures.context import Among, Between, Filter
+from livegold.reporting.measures.measure import ByBucket, Count, CountIf, Measure, TrailingWindow, mean
+from livegold.reporting.measures.sql import sql_over_predictions
+from livegold.reporting.powerbi.dataset import push_dataset
+from livegold.reporting.schema import COMPLETE_TICK, TICK
+from livegold.reporting.semantic.derived import (
     CUT_OFFS,
     NO_COLOUR,
     NO_DATA,
     SHAPES,
     STATE_COLOURS,
     AtCutOff,
-    Closed,
+    CompleteBuckets,
     Freshness,
     LastUpdate,
     Ratio,
     StateColour,
     StateText,
 )
-from reporting.measure_context import Among, Between, Filter
-from reporting.measure_dax import COMPLETE_TICK, TICK
-from reporting.measure_sql import sql_over_predictions
-from reporting.measures import ByBucket, Count, CountIf, Last, Measure, mean
-from reporting.model import Source, cut_off_rows, default_cut_off, model_measures
-from reporting.pages import Page, Row, State, Trend
-from reporting.powerbi.dataset import push_dataset
-from reporting.usecase import UseCase
-from reporting.usecases.taxi_tips import USECASE as TAXI
+from livegold.reporting.semantic.model import Source, cut_off_rows, default_cut_off, model_measures
+from livegold.reporting.specification.pages import Page, Row, State, Trend
+from livegold.reporting.specification.usecase import UseCase
+from livegold.reporting.usecases.taxi_tips import USECASE as TAXI
+from model_cases import bucket_numbers, first_bucket, gold_pulse, prediction_rows, use_cases, values_of
 
 engine = pytest.importorskip("pbix_mcp.dax.engine")
 
@@ -166,7 +166,7 @@ def _cell(value: Any) -> Any:
 
 def _of_model(case: UseCase, source: Source) -> tuple[dict[str, dict[str, str]], list[dict[str, Any]]]:
     """Data types by table and column, and relationships, of the model that is written as TMDL."""
-    from dashboards.sample_rows import SampleRows
+    from livegold.dashboards.sample_rows import SampleRows
 
     model = semantic_model(case, source, rows=SampleRows.none(case))
     columns = {t.name: {c.name: c.data_type for c in t.columns} for t in model.tables}
@@ -227,13 +227,13 @@ class Sql:
         cut = at.cut_offs[0] if len(at.cut_offs) == 1 else default_cut_off(self.case)
         self.db.execute(
             f"""
-            CREATE OR REPLACE TEMP VIEW judged AS SELECT * REPLACE (
+            CREATE OR REPLACE TEMP VIEW reclassified AS SELECT * REPLACE (
                 score >= {cut / 100!r} AND outcome AS tp, score >= {cut / 100!r} AND NOT outcome AS fp,
                 score < {cut / 100!r} AND NOT outcome AS tn, score < {cut / 100!r} AND outcome AS fn) FROM predictions
             """
         )
         as_measures = [Measure(c.name, c.expression) for c in self.case.cut_offs]
-        own |= self._asked("judged", as_measures, at.filters) if as_measures else {}
+        own |= self._asked("reclassified", as_measures, at.filters) if as_measures else {}
         times = " AND ".join(["true", *(_between(f) for f in at.filters if isinstance(f, Between))])
         newest, newest_here = self._row(
             f"SELECT max(bucket), max(CASE WHEN {times} THEN bucket END) AS here FROM predictions"
@@ -241,7 +241,7 @@ class Sql:
         self.db.register("own", _one_row(own))
         found = dict(own)
         for m in model_measures(self.case, "delta"):
-            if isinstance(m.of, Closed):
+            if isinstance(m.of, CompleteBuckets):
                 closed = newest_here is not None and newest_here < newest
                 if closed and m.of.buckets is not None:
                     reach = timedelta(seconds=m.of.buckets * self.case.bucket_seconds)
@@ -420,8 +420,8 @@ FEW = dataclasses.replace(
     TAXI,
     measures=(
         Measure("Trips", Count()),
-        Measure("Trips, last minute", Count(), Last(1)),
-        Measure("Trips, last 3 min", Count(), Last(3)),
+        Measure("Trips, last minute", Count(), TrailingWindow(1)),
+        Measure("Trips, last 3 min", Count(), TrailingWindow(3)),
         Measure("Trips a minute", 6 * Count(), ByBucket()),
         Measure("Accuracy", _ACCURACY),
         Measure("Mean fare", mean("fare")),

@@ -12,20 +12,20 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from test_dax import SLOW, Asked, Dax, asked, same
 
-from dashboards.preview.context import time_of
-from dashboards.preview.engine import Engine
-from dashboards.preview.questions import Answer, Field, Filters, Question
+from livegold.dashboards.preview.context import time_of
+from livegold.dashboards.preview.engine import Engine
+from livegold.dashboards.preview.questions import Answer, Field, Filters, Question
+from livegold.reporting.schema import CUT_OFF
+from livegold.reporting.semantic.derived import Freshness
+from livegold.reporting.specification.usecase import UseCase
 from model_cases import prediction_rows, use_cases
 from preview_cases import CASE, questions_of, tables_of
-from reporting.derived import Freshness
-from reporting.pages import CUT_OFF
-from reporting.usecase import UseCase
 
 NOW = dt.datetime(2026, 3, 1, 12, 30)
 # Shrinking rows of a whole model takes minutes and shows little more.
 QUICK = settings(SLOW, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 # An engine of Python lists takes its time; which groups of a visual are asked is drawn anew for each.
-MOST_GROUPS = 12
+MAX_GROUPS = 12
 
 
 def measure(name: str) -> Field:
@@ -53,7 +53,7 @@ def assert_equals_dax(case: UseCase, dax: Any, engine: Engine, question: Questio
     ]
     groups = list(product(*every))
     random.Random(len(groups)).shuffle(groups)
-    for group in groups[:MOST_GROUPS]:
+    for group in groups[:MAX_GROUPS]:
         axis, bucket, cut_offs = {}, None, at.cut_offs
         for known, value in zip(axes, group, strict=True):
             if known.kind == "time":

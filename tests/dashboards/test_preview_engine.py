@@ -16,19 +16,19 @@ from typing import Any, Literal
 import pytest
 from deltalake import write_deltalake
 
-from dashboards.preview.engine import Engine
-from dashboards.preview.formats import formatted
-from dashboards.preview.gold_rows import GoldRows
-from dashboards.preview.questions import Answer, Field, Filters, Order, Question, UnknownField
-from dashboards.preview.tables import Tables
+from livegold.dashboards.preview.engine import Engine
+from livegold.dashboards.preview.formats import formatted
+from livegold.dashboards.preview.gold_rows import GoldRows
+from livegold.dashboards.preview.questions import Answer, Field, Filters, Order, Question, UnknownField
+from livegold.dashboards.preview.tables import Tables
+from livegold.reporting.lake.paths import Lake
+from livegold.reporting.measures.context import Among
+from livegold.reporting.measures.python import evaluate
+from livegold.reporting.schema import CUT_OFF
+from livegold.reporting.settings import settings as all_settings
+from livegold.reporting.sinks.rows import RowMaker, Totals
+from livegold.reporting.specification.usecase import UseCase
 from preview_cases import CASE, arrow_rows, gold_batch, predictions, questions_of, tables_of
-from reporting import settings as all_settings
-from reporting.lake import Lake
-from reporting.measure_context import Among
-from reporting.measure_python import evaluate
-from reporting.pages import CUT_OFF
-from reporting.sinks.rows import RowMaker, Totals
-from reporting.usecase import UseCase
 
 START = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 NOW = dt.datetime(2026, 3, 1, 12, 30)

@@ -17,16 +17,16 @@ from typing import Any
 
 import pytest
 
-from dashboards.preview.engine import Engine
-from dashboards.preview.pbir import Template, Visual, read_files
-from dashboards.preview.plan import plan_of
-from dashboards.preview.questions import Field, Filters
-from dashboards.preview.service_rows import ServiceRows
-from dashboards.preview.tables import Tables
-from dashboards.template import template_files
+from livegold.dashboards.preview.engine import Engine
+from livegold.dashboards.preview.pbir import Template, Visual, read_files
+from livegold.dashboards.preview.plan import plan_of
+from livegold.dashboards.preview.questions import Field, Filters
+from livegold.dashboards.preview.service_rows import ServiceRows
+from livegold.dashboards.preview.tables import Tables
+from livegold.dashboards.template import template_files
+from livegold.reporting.errors import CheckFailed
+from livegold.reporting.powerbi.dataset import dataset_name
 from preview_cases import CASE, LiveService, gold_batch, predictions
-from reporting.errors import CheckFailed
-from reporting.powerbi.dataset import dataset_name
 
 pytest.importorskip("selenium")
 pytest.importorskip("nicegui")
@@ -37,9 +37,9 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from dashboards.preview.browser import Browser
-from dashboards.preview.pictures import serving, take_pictures
-from reporting import settings as all_settings
+from livegold.dashboards.preview.browser import Browser
+from livegold.dashboards.preview.screenshots import serving, take_pictures
+from livegold.reporting.settings import settings as all_settings
 
 pytestmark = [pytest.mark.integration]
 

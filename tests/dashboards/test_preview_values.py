@@ -24,14 +24,14 @@ pytest.importorskip("pbix_mcp.dax.engine")
 pytest.importorskip("nicegui")
 pytest.importorskip("selenium")
 
-from dashboards.preview.browser import DRIVER, NAMES, Browser
-from dashboards.template import template_files
+from livegold.dashboards.preview.browser import DRIVER, NAMES, Browser
+from livegold.dashboards.template import template_files
+from livegold.reporting.powerbi.dataset import dataset_name
+from livegold.reporting.specification.pages import Full, Page, Ranking, Row, Tile
+from livegold.reporting.specification.usecase import UseCase
 from model_cases import made_cases, prediction_rows
 from preview_cases import CASE, LiveService, predictions
 from preview_driver import Driver, until_none, window
-from reporting.pages import Full, Page, Ranking, Row, Tile
-from reporting.powerbi.dataset import dataset_name
-from reporting.usecase import UseCase
 from visual_oracle import BUCKET, CUT_OFF, STILL, Chosen, Oracle, changed_row, differences, label
 
 pytestmark = pytest.mark.long

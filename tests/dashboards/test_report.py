@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
-from dashboards import theme
-from dashboards.checks import check
-from dashboards.layout import GUTTER, MARGIN, lay_out
-from dashboards.report import report_files
-from dashboards.template import write_template
-from reporting.errors import SpecificationError
-from reporting.model import SOURCES, Source
-from reporting.pages import (
+from livegold.dashboards import theme
+from livegold.dashboards.checks import check
+from livegold.dashboards.layout import GUTTER, MARGIN, lay_out
+from livegold.dashboards.report import report_files
+from livegold.dashboards.template import write_template
+from livegold.reporting.errors import SpecificationError
+from livegold.reporting.semantic.model import SOURCES, Source
+from livegold.reporting.specification import UseCase, load_use_case
+from livegold.reporting.specification.pages import (
     Block,
     Chart,
     ConfusionMatrix,
@@ -35,7 +36,6 @@ from reporting.pages import (
     TimeRange,
     Trend,
 )
-from reporting.usecase import UseCase, load_use_case
 
 CASE = load_use_case("taxi_tips")
 BARE = dataclasses.replace(CASE, pages=(), states=(), cut_offs=())

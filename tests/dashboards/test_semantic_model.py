@@ -21,24 +21,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.checks.model import Model
-from dashboards.checks.model_parser import parse
-from dashboards.checks.powerquery import check as check_m
-from dashboards.checks.template import Template
-from dashboards.checks.toolbox import Tools
-from dashboards.deflate import deflate
-from dashboards.sample_rows import SAMPLE_NOTE, SampleRows, sample_rows
-from dashboards.semantic_model import fields, semantic_model, semantic_model_files
-from dashboards.spark_sql import MACROS, for_duckdb
-from dashboards.tabular import CalculatedPartition, EntityPartition, MPartition
+from livegold.dashboards.checks.model import Model
+from livegold.dashboards.checks.model_parser import parse
+from livegold.dashboards.checks.powerquery import check as check_m
+from livegold.dashboards.checks.template import Template
+from livegold.dashboards.checks.toolbox import Tools
+from livegold.dashboards.deflate import deflate
+from livegold.dashboards.sample_rows import SAMPLE_NOTE, SampleRows, sample_rows
+from livegold.dashboards.semantic_model import fields, semantic_model, semantic_model_files
+from livegold.dashboards.spark_sql import MACROS, for_duckdb
+from livegold.dashboards.tabular import CalculatedPartition, EntityPartition, MPartition
+from livegold.reporting.errors import SpecificationError, WrongUse
+from livegold.reporting.lake.sql import database
+from livegold.reporting.measures.measure import Count, Measure
+from livegold.reporting.powerbi.dataset import push_dataset
+from livegold.reporting.schema import SCORE_BANDS
+from livegold.reporting.semantic.model import Source, model_measures
+from livegold.reporting.specification.usecase import Dimension, UseCase
+from livegold.reporting.usecases.taxi_tips import USECASE as TAXI
 from model_cases import made_cases
-from reporting.errors import SpecificationError, WrongUse
-from reporting.measures import Count, Measure
-from reporting.model import Source, model_measures
-from reporting.powerbi.dataset import push_dataset
-from reporting.sql import database
-from reporting.usecase import SCORE_BANDS, Dimension, UseCase
-from reporting.usecases.taxi_tips import USECASE as TAXI
 
 SOURCES: tuple[Source, ...] = ("databricks", "directlake", "delta", "sample")
 LARGEST_FILE = 300_000
@@ -118,8 +119,8 @@ def test_the_parser_loads_models_of_many_other_use_cases(tmp_path: Path, tools: 
 
 def test_the_same_use_case_gives_the_same_bytes_in_any_process() -> None:
     program = (
-        "import hashlib, sys; from reporting.usecases.taxi_tips import USECASE; "
-        "from dashboards.semantic_model import semantic_model_files; "
+        "import hashlib, sys; from livegold.reporting.usecases.taxi_tips import USECASE; "
+        "from livegold.dashboards.semantic_model import semantic_model_files; "
         "files = [f for s in sys.argv[1:] for f in semantic_model_files(USECASE, s).items()]; "
         "print(hashlib.sha256(repr(files).encode()).hexdigest())"
     )

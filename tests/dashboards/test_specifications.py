@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.checks import check_all
-from dashboards.checks.toolbox import Tools
-from dashboards.template import write_template
+from livegold.dashboards.checks import check_all
+from livegold.dashboards.checks.toolbox import Tools
+from livegold.dashboards.template import write_template
+from livegold.reporting.semantic.model import SOURCES, Source
 from model_cases import made_cases
-from reporting.model import SOURCES, Source
 
 SPECIFICATIONS = 100
 CHECKS_OF_ALL = ("schemas", "theme schema", "report validator", "fields", "references", "names", "layout")

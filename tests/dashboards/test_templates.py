@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import dashboards
-from dashboards.checks import check_all
-from dashboards.placeholders import NO_ID
-from dashboards.template import template_files, write_template
-from reporting.cli import main
-from reporting.errors import WrongUse
-from reporting.model import SOURCES, Source
-from reporting.usecase import load_use_case
+from livegold.dashboards.checks import check_all
+from livegold.dashboards.placeholders import NO_ID
+from livegold.dashboards.template import template_files, write_template
+from livegold.reporting.cli import main
+from livegold.reporting.errors import WrongUse
+from livegold.reporting.semantic.model import SOURCES, Source
+from livegold.reporting.specification import load_use_case
 
 CASE = load_use_case("taxi_tips")
 SHIPPED = Path(dashboards.__file__).parent / CASE.name
@@ -44,7 +44,7 @@ def in_folder(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_template_in_the_repository_is_the_one_that_the_use_case_gives(source: Source) -> None:
     made, shipped = template_files(CASE, source), in_folder(SHIPPED / source)
-    advice = f"run `python -m dashboards.template {CASE.name} {source} dashboards/{CASE.name}/{source}`"
+    advice = f"run `python -m livegold.dashboards.template {CASE.name} {source} dashboards/{CASE.name}/{source}`"
     assert made.keys() == shipped.keys(), advice
     assert [p for p in made if made[p] != shipped[p]] == [], advice
 
@@ -141,8 +141,8 @@ def test_a_check_that_fails_ends_the_command_with_1(
     wrong = tmp_path / "wrong.py"
     wrong.write_text(
         "import dataclasses\n"
-        "from reporting.pages import Full, Header, Page, Row\n"
-        "from reporting.usecases.taxi_tips import USECASE as CASE\n"
+        "from livegold.reporting.specification.pages import Full, Header, Page, Row\n"
+        "from livegold.reporting.usecases.taxi_tips import USECASE as CASE\n"
         "field = {'Measure': {'Expression': {'SourceRef': {'Entity': 'Pulse'}}, 'Property': 'Trisp'}}\n"
         "shown = {'projections': [{'field': field, 'queryRef': 'Pulse.Trisp', 'nativeQueryRef': 'Trisp'}]}\n"
         "card = {'visualType': 'cardVisual', 'query': {'queryState': {'Data': shown}}}\n"

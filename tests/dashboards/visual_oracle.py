@@ -22,9 +22,9 @@ from typing import Any, Self
 
 from pbix_mcp.dax import engine
 
-from reporting.powerbi.http import Session
-from reporting.service.endpoint import read_endpoint
-from reporting.service.stored_rows import StoredRows
+from livegold.reporting.home.endpoint import read_endpoint
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.service.stored_rows import StoredRows
 
 Json = Mapping[str, Any]
 

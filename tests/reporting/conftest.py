@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.service.server import LocalService
 from powerbi_cases import Time, client_of
-from reporting.powerbi.client import PowerBIClient
-from reporting.service.server import LocalService
 from service_cases import Api
 
 

@@ -17,26 +17,26 @@ import duckdb
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from reporting.measure_context import Among, Between, Filter
-from reporting.measure_dax import COMPLETE_TICK, TICK
-from reporting.measure_python import partial_rows
-from reporting.measures import (
+from livegold.reporting.measures.context import Among, Between, Filter
+from livegold.reporting.measures.measure import (
     Aggregate,
+    AllTime,
     ByBucket,
     Count,
     CountIf,
     CountOf,
     Expression,
-    Last,
     Max,
     Measure,
     Min,
-    SoFar,
     Sum,
+    TrailingWindow,
     distinct_aggregates,
     mean,
     sqrt,
 )
+from livegold.reporting.measures.python import partial_rows
+from livegold.reporting.schema import COMPLETE_TICK, TICK
 
 BUCKET_SECONDS = 60
 FIRST_BUCKET = 29_000_000  # a minute in 2025
@@ -108,7 +108,7 @@ def _apply(parts: tuple[str, Any, Any]) -> Expression:
     return left * right if operation == "*" else left / right
 
 
-windows = st.sampled_from([1, 2, 3, BUCKETS + 2]).map(Last)
+windows = st.sampled_from([1, 2, 3, BUCKETS + 2]).map(TrailingWindow)
 
 
 @st.composite
@@ -118,9 +118,9 @@ def measures(draw: st.DrawFn, *, push: bool = False) -> list[Measure]:
     asked = [
         Measure(f"m{number}{kind}", asked_for, scope)
         for number, asked_for in enumerate([plain, expression])
-        for kind, scope in (("so far", SoFar()), ("last", draw(windows)), ("by bucket", ByBucket()))
+        for kind, scope in (("so far", AllTime()), ("last", draw(windows)), ("by bucket", ByBucket()))
     ]
-    return [m for m in asked if not push or m.scope != SoFar() or all(a.additive for a in m.aggregates)]
+    return [m for m in asked if not push or m.scope != AllTime() or all(a.additive for a in m.aggregates)]
 
 
 bucket_numbers = st.integers(FIRST_BUCKET - 1, FIRST_BUCKET + BUCKETS)

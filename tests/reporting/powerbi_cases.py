@@ -12,16 +12,16 @@ from typing import Any
 import pyarrow as pa
 import requests
 
-from reporting.errors import ServiceUnavailable
-from reporting.measures import ByBucket, Count, CountIf, Last, Max, Measure, Sum, mean
-from reporting.powerbi.client import PowerBIClient
-from reporting.powerbi.http import Session
-from reporting.service.local_client import client_of
-from reporting.service.server import LocalService
-from reporting.service.stored_rows import StoredRows
-from reporting.sinks.base import FeedBatch
-from reporting.sinks.powerbi import PowerBISink
-from reporting.usecase import Dimension, Feature, Field, Model, Spotlight, UseCase
+from livegold.reporting.errors import ServiceUnavailable
+from livegold.reporting.measures.measure import ByBucket, Count, CountIf, Max, Measure, Sum, TrailingWindow, mean
+from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.service.local_client import client_of
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.service.stored_rows import StoredRows
+from livegold.reporting.sinks.base import FeedBatch
+from livegold.reporting.sinks.powerbi import PowerBISink
+from livegold.reporting.specification.usecase import Dimension, Feature, Field, Model, Spotlight, UseCase
 
 CASE = UseCase(
     name="parcel_delay",
@@ -42,7 +42,7 @@ CASE = UseCase(
     dimensions=(Dimension("site", "hub", ("North", "South")),),
     measures=(
         Measure("Parcels", Count(), format="#,0"),
-        Measure("Recent parcels", Count(), scope=Last(15)),
+        Measure("Recent parcels", Count(), scope=TrailingWindow(15)),
         Measure("Called late", CountIf("predicted")),
         Measure("Revenue", Sum("price")),
         Measure("Mean weight", mean("weight")),
@@ -157,7 +157,7 @@ def set_fault(service: LocalService, **fault: Any) -> None:
 
 
 def set_semantics(service: LocalService, **semantics: Any) -> None:
-    """What the service does with sequence numbers: see `reporting.service.semantics`."""
+    """What the service does with sequence numbers: see `livegold.reporting.service.semantics`."""
     answer = Session(service.endpoint.ca).put(f"{service.endpoint.api}/_local/semantics", json=semantics)
     assert answer.status_code == 200, answer.text
 

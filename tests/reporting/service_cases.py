@@ -9,8 +9,8 @@ from typing import Any
 import msal
 import requests
 
-from reporting.powerbi.http import Session
-from reporting.service.server import LocalService
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.service.server import LocalService
 
 SCOPE = "https://analysis.windows.net/powerbi/api/.default"
 COLUMNS = {"n": "Int64", "x": "Double", "ok": "Boolean", "at": "DateTime", "text": "String", "money": "Decimal"}

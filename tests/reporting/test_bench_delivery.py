@@ -16,24 +16,25 @@ import pyarrow.compute as pc
 import pytest
 from rich.console import Console
 
-from reporting.bench.cases import PARCELS
-from reporting.bench.clock import SimulatedClock
-from reporting.bench.comparison import Compared, Comparison, random_filters, same
-from reporting.bench.delivery import Delivered, Delivery
-from reporting.bench.demand import LATEST_SECONDS, Demand
-from reporting.bench.gold import Gold
-from reporting.bench.naive import Naive
-from reporting.bench.run import START, bench_delivery, naive_push
-from reporting.bench.shown import shown
-from reporting.bench.simulated import GoldBatch, Simulation
-from reporting.bench.stored import StoredAnswers
-from reporting.bench.wire import Sliding
-from reporting.cli.main import run
-from reporting.errors import CheckFailed, SpecificationError
-from reporting.powerbi.limits import MAX_ROWS_PER_HOUR, MAX_ROWS_PER_POST
-from reporting.service.server import LocalService
-from reporting.usecase import OTHER, UNKNOWN, UseCase
-from reporting.usecases.taxi_tips import USECASE as TAXI_TIPS
+from livegold.reporting.bench.cases import PARCELS
+from livegold.reporting.bench.clock import SimulatedClock
+from livegold.reporting.bench.comparison import Compared, Comparison, random_filters, same
+from livegold.reporting.bench.delivery import Delivered, Delivery
+from livegold.reporting.bench.demand import LATEST_SECONDS, Demand
+from livegold.reporting.bench.gold import Gold
+from livegold.reporting.bench.naive import Naive
+from livegold.reporting.bench.run import START, bench_delivery, naive_push
+from livegold.reporting.bench.shown import shown
+from livegold.reporting.bench.simulated import GoldBatch, Simulation
+from livegold.reporting.bench.stored import StoredAnswers
+from livegold.reporting.bench.wire import Sliding
+from livegold.reporting.cli.main import run
+from livegold.reporting.errors import CheckFailed, SpecificationError
+from livegold.reporting.powerbi.limits import MAX_ROWS_PER_HOUR, MAX_ROWS_PER_POST
+from livegold.reporting.schema import OTHER, UNKNOWN
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.specification.usecase import UseCase
+from livegold.reporting.usecases.taxi_tips import USECASE as TAXI_TIPS
 
 SHORT = Demand(hours=0.5, rate=200.0, late_share=0.05, most_spotlight=40)
 BEFORE_SILENCE = 17

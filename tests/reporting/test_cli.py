@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reporting.cli import main
-from reporting.cli.redaction import redacted
+from livegold.reporting.cli import main
+from livegold.reporting.cli.redaction import redacted
 
 Livegold = Callable[..., tuple[int, str, str]]
 
@@ -38,7 +38,8 @@ def one_line(err: str) -> str:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    code = f"import sys, reporting.cli.main as m; m.run(['--help']); print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    code = "import sys, livegold.reporting.cli.main as m; m.run(['--help']); "
+    code += f"print(sorted(set({HEAVY!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 

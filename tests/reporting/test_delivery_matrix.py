@@ -13,6 +13,12 @@ from pathlib import Path
 import pytest
 import requests
 
+from livegold.reporting.errors import NotFound, SecondWriter
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.sinks import powerbi as powerbi_module
+from livegold.reporting.sinks.base import FeedBatch
+from livegold.reporting.sinks.powerbi import PowerBISink
 from powerbi_cases import (
     Crash,
     CrashingSession,
@@ -27,12 +33,6 @@ from powerbi_cases import (
     sink_of,
     spot_row,
 )
-from reporting.errors import NotFound, SecondWriter
-from reporting.powerbi.http import Session
-from reporting.service.server import LocalService
-from reporting.sinks import powerbi as powerbi_module
-from reporting.sinks.base import FeedBatch
-from reporting.sinks.powerbi import PowerBISink
 
 pytestmark = pytest.mark.integration
 

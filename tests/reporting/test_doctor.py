@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 import requests
 
+from livegold.reporting.cli import main
+from livegold.reporting.doctor import machine
+from livegold.reporting.doctor.eventstream import eventstream_access
+from livegold.reporting.doctor.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding, refused
+from livegold.reporting.doctor.powerbi import PowerBIChecks, claims_of
+from livegold.reporting.errors import NotFound, Unauthorized
+from livegold.reporting.powerbi.dataset import dataset_name, push_dataset
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.settings.settings import Settings, load
 from powerbi_cases import CASE, client_of, set_semantics
-from reporting.cli import main
-from reporting.doctor import machine
-from reporting.doctor.eventstream import eventstream_access
-from reporting.doctor.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding, refused
-from reporting.doctor.powerbi import PowerBIChecks, claims_of
-from reporting.errors import NotFound, Unauthorized
-from reporting.powerbi.dataset import dataset_name, push_dataset
-from reporting.powerbi.http import Session
-from reporting.service.server import LocalService
-from reporting.settings import Settings, load
 
 pytestmark = pytest.mark.integration
 

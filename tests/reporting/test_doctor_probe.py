@@ -16,17 +16,17 @@ from typing import Any
 
 import pytest
 
+from livegold.reporting.cli import main
+from livegold.reporting.doctor.exchanges import RecordingSession, Redactor
+from livegold.reporting.doctor.lab import NAME
+from livegold.reporting.doctor.powerbi import claims_of
+from livegold.reporting.doctor.probe import Probe, Probed
+from livegold.reporting.doctor.questions import AS_ASSUMED, DIFFERS, NOT_SETTLED, QUESTIONS
+from livegold.reporting.doctor.report import as_json, as_markdown
+from livegold.reporting.powerbi.auth import TokenProvider
+from livegold.reporting.powerbi.limits import MAX_PENDING_POSTS, MAX_POSTS_PER_MINUTE, MINUTE_SECONDS
+from livegold.reporting.service.server import LocalService
 from powerbi_cases import Time, client_of, set_fault, set_semantics
-from reporting.cli import main
-from reporting.doctor.exchanges import RecordingSession, Redactor
-from reporting.doctor.lab import NAME
-from reporting.doctor.powerbi import claims_of
-from reporting.doctor.probe import Probe, Probed
-from reporting.doctor.questions import AS_ASSUMED, DIFFERS, NOT_SETTLED, QUESTIONS
-from reporting.doctor.report import as_json, as_markdown
-from reporting.powerbi.auth import TokenProvider
-from reporting.powerbi.limits import MAX_PENDING_POSTS, MAX_POSTS_PER_MINUTE, MINUTE_SECONDS
-from reporting.service.server import LocalService
 
 pytestmark = pytest.mark.integration
 
@@ -210,7 +210,7 @@ def test_a_probe_that_is_interrupted_deletes_what_it_made(tmp_path: Path, number
     with LocalService(tmp_path / "home") as service:
         client = client_of(service)
         environment = {**os.environ, "LIVEGOLD_HOME": str(service.home)}
-        command = [sys.executable, "-m", "reporting.cli.main", "doctor", "--probe"]
+        command = [sys.executable, "-P", "-m", "livegold", "doctor", "--probe"]
         process = subprocess.Popen(
             command,
             env=environment,

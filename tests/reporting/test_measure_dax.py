@@ -14,6 +14,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from livegold.reporting.errors import SpecificationError
+from livegold.reporting.measures.context import Among, Between, Filter
+from livegold.reporting.measures.dax import dax_for_delta, dax_for_push, dax_of_tick
+from livegold.reporting.measures.measure import (
+    AllTime,
+    ByBucket,
+    Count,
+    CountIf,
+    Max,
+    Measure,
+    Min,
+    Sum,
+    TrailingWindow,
+    distinct_aggregates,
+    mean,
+)
+from livegold.reporting.measures.python import evaluate
 from measure_cases import (
     BUCKET_SECONDS,
     BUCKETS,
@@ -28,11 +45,6 @@ from measure_cases import (
     pulse_of,
     totals_of,
 )
-from reporting.errors import SpecificationError
-from reporting.measure_context import Among, Between, Filter
-from reporting.measure_dax import dax_for_delta, dax_for_push, dax_of_tick
-from reporting.measure_python import evaluate
-from reporting.measures import ByBucket, Count, CountIf, Last, Max, Measure, Min, SoFar, Sum, distinct_aggregates, mean
 
 engine = pytest.importorskip("pbix_mcp.dax.engine")
 
@@ -158,10 +170,10 @@ def _pushed(measure: Measure, batches: Sequence[Sequence[dict]], where=(), **gro
 
 def test_counts_of_nothing_are_zero_and_blank_goes_through_every_operator():
     assert _pushed(Measure("m", Count()), []) == 0
-    assert _pushed(Measure("m", Sum("miles"), Last(5)), []) == 0
+    assert _pushed(Measure("m", Sum("miles"), TrailingWindow(5)), []) == 0
     ratio = CountIf("tp") / Count()
     for expression in (ratio, 5 - ratio, ratio + 5, 5 * ratio, ratio / 5, 5 / ratio, -ratio, ratio - ratio):
-        for scope in (SoFar(), Last(5), ByBucket()):
+        for scope in (AllTime(), TrailingWindow(5), ByBucket()):
             assert _pushed(Measure("m", expression, scope), []) is None, expression
     assert _pushed(Measure("m", 5 - Min("miles"), ByBucket()), []) is None
 
@@ -191,10 +203,10 @@ def test_the_newest_tick_is_found_whatever_the_dimension_that_is_looked_at():
 def test_a_window_ends_at_the_newest_bucket_of_all_dimensions_and_rolls_on_an_axis():
     batch = [_event(FIRST_BUCKET, "Bronx"), _event(FIRST_BUCKET + 3, "Queens")]
     in_bronx = [Among("borough", ("Bronx",))]
-    assert _pushed(Measure("m", Count(), Last(3)), [batch], in_bronx) == 0
-    assert _pushed(Measure("m", Count(), Last(4)), [batch], in_bronx) == 1
-    assert _pushed(Measure("m", Count(), Last(3)), [batch], bucket_no=FIRST_BUCKET) == 1
-    assert _pushed(Measure("m", Count(), Last(1)), [batch], [*in_bronx, Between(last=FIRST_BUCKET)]) == 1
+    assert _pushed(Measure("m", Count(), TrailingWindow(3)), [batch], in_bronx) == 0
+    assert _pushed(Measure("m", Count(), TrailingWindow(4)), [batch], in_bronx) == 1
+    assert _pushed(Measure("m", Count(), TrailingWindow(3)), [batch], bucket_no=FIRST_BUCKET) == 1
+    assert _pushed(Measure("m", Count(), TrailingWindow(1)), [batch], [*in_bronx, Between(last=FIRST_BUCKET)]) == 1
 
 
 def test_so_far_over_delta_is_not_narrowed_by_time():
@@ -206,15 +218,15 @@ def test_so_far_over_delta_is_not_narrowed_by_time():
 
 
 def test_the_window_is_counted_in_buckets_of_the_use_case():
-    assert "__newest - 2," in dax_for_push(Measure("m", Count(), Last(1)), 30)
-    with pytest.raises(SpecificationError, match=r"Last\(1\) is 60 seconds.*bucket's 45"):
-        dax_for_push(Measure("m", Count(), Last(1)), 45)
+    assert "__newest - 2," in dax_for_push(Measure("m", Count(), TrailingWindow(1)), 30)
+    with pytest.raises(SpecificationError, match=r"TrailingWindow\(1\) is 60 seconds.*bucket's 45"):
+        dax_for_push(Measure("m", Count(), TrailingWindow(1)), 45)
 
 
 @pytest.mark.parametrize("extreme", [Min("miles"), Max("miles")], ids=["min", "max"])
 def test_an_extreme_so_far_is_refused_for_push_and_told_over_delta(extreme):
     measure = Measure("Longest", 1 + extreme)
-    with pytest.raises(SpecificationError, match=r"Longest.*'miles'.*Totals.*scope=Last"):
+    with pytest.raises(SpecificationError, match=r"Longest.*'miles'.*Totals.*scope=TrailingWindow"):
         dax_for_push(measure, BUCKET_SECONDS)
     batch = [_event(FIRST_BUCKET, "Bronx", miles=2.0), _event(FIRST_BUCKET + 3, "Queens", miles=None)]
     model = Model([measure], pulse_of([batch], [measure]))

@@ -7,6 +7,22 @@ import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from livegold.reporting.measures.context import Among, Between
+from livegold.reporting.measures.measure import (
+    AllTime,
+    ByBucket,
+    Count,
+    CountIf,
+    Max,
+    Measure,
+    Min,
+    Sum,
+    TrailingWindow,
+    mean,
+    sqrt,
+)
+from livegold.reporting.measures.python import evaluate
+from livegold.reporting.measures.sql import sql_over_predictions, sql_over_pulse, sql_over_push
 from measure_cases import (
     BUCKET_SECONDS,
     BUCKETS,
@@ -23,10 +39,6 @@ from measure_cases import (
     silent_rows,
     totals_of,
 )
-from reporting.measure_context import Among, Between
-from reporting.measure_python import evaluate
-from reporting.measure_sql import sql_over_predictions, sql_over_pulse, sql_over_push
-from reporting.measures import ByBucket, Count, CountIf, Last, Max, Measure, Min, SoFar, Sum, mean, sqrt
 
 DIALECTS = ["spark", "databricks", "tsql", "postgres", "duckdb"]
 
@@ -108,7 +120,7 @@ def test_counts_and_sums_of_nothing_are_zero_and_the_rest_is_blank():
 
 def test_no_events_make_no_groups():
     for by in (("borough",), ("bucket",), ("borough", "bucket_no")):
-        assert _both(Measure("m", Count(), Last(2)), [], by) == []
+        assert _both(Measure("m", Count(), TrailingWindow(2)), [], by) == []
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -127,20 +139,20 @@ def test_a_mean_divides_by_the_rows_that_have_a_value():
 def test_a_window_ends_at_the_newest_bucket_of_all_dimensions_not_of_the_filtered_one():
     rows = _rows((10, "Bronx", "cash", True, None, 1.0), (13, "Queens", "cash", True, None, 1.0))
     in_bronx = [Among("borough", ("Bronx",))]
-    assert _both(Measure("m", Count(), Last(3)), rows, where=in_bronx) == [{"m": 0}]
-    assert _both(Measure("m", Count(), Last(4)), rows, where=in_bronx) == [{"m": 1}]
-    assert _both(Measure("m", Count(), Last(1)), rows, where=[*in_bronx, Between(last=12)]) == [{"m": 1}]
+    assert _both(Measure("m", Count(), TrailingWindow(3)), rows, where=in_bronx) == [{"m": 0}]
+    assert _both(Measure("m", Count(), TrailingWindow(4)), rows, where=in_bronx) == [{"m": 1}]
+    assert _both(Measure("m", Count(), TrailingWindow(1)), rows, where=[*in_bronx, Between(last=12)]) == [{"m": 1}]
 
 
 def test_a_window_rolls_on_a_time_axis_and_reaches_behind_a_time_filter():
     rows = _rows(*[(n, "Bronx", "cash", True, None, 1.0) for n in (10, 11, 12)])
-    found = _both(Measure("m", Count(), Last(2)), rows, ("bucket_no",), [Between(first=11)])
+    found = _both(Measure("m", Count(), TrailingWindow(2)), rows, ("bucket_no",), [Between(first=11)])
     assert sorted((r["bucket_no"], r["m"]) for r in found) == [(11, 2), (12, 2)]
 
 
 def test_so_far_is_not_narrowed_by_time():
     rows = _rows((10, "Bronx", "cash", True, None, 1.0), (13, "Queens", "cash", True, None, 1.0))
-    assert _both(Measure("m", Count(), SoFar()), rows, where=[Between(13, 13)]) == [{"m": 2}]
+    assert _both(Measure("m", Count(), AllTime()), rows, where=[Between(13, 13)]) == [{"m": 2}]
     assert _both(Measure("m", Count(), ByBucket()), rows, where=[Between(13, 13)]) == [{"m": 1}]
 
 

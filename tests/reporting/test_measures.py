@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import FrozenInstanceError
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
-from reporting.errors import SpecificationError
-from reporting.measure_context import Among, Context
-from reporting.measure_python import compute, evaluate, partial_rows
-from reporting.measures import (
+from livegold.reporting.errors import SpecificationError
+from livegold.reporting.measures.context import Among, Context
+from livegold.reporting.measures.measure import (
+    AllTime,
     ByBucket,
     Constant,
     Count,
     CountIf,
     CountOf,
-    Last,
     Max,
     Measure,
     Min,
-    SoFar,
     Sum,
+    TrailingWindow,
     distinct_aggregates,
     mean,
     sqrt,
 )
-
-REPORTING = Path(__file__).parents[2] / "reporting"
+from livegold.reporting.measures.python import compute, evaluate, partial_rows
 
 
 def test_each_aggregate_names_its_column_of_pulse_and_the_columns_it_reads():
@@ -99,9 +95,9 @@ def test_ordinary_names_are_taken(name):
         (lambda: Count() + 2**60, "out of range"),
         (lambda: Measure("m", Constant(1)), "no aggregate; use Count, CountIf"),
         (lambda: Measure("m", 1), "no aggregate"),  # type: ignore[arg-type]
-        (lambda: Measure("m", Count(), scope="today"), r"use SoFar\(\), Last\(minutes\) or ByBucket"),  # type: ignore[arg-type]
-        (lambda: Last(0), "whole minutes, 1 or more"),
-        (lambda: Last(1.5), "whole minutes, 1 or more"),  # type: ignore[arg-type]
+        (lambda: Measure("m", Count(), scope="today"), r"use AllTime\(\), TrailingWindow\(minutes\) or ByBucket"),  # type: ignore[arg-type]
+        (lambda: TrailingWindow(0), "whole minutes, 1 or more"),
+        (lambda: TrailingWindow(1.5), "whole minutes, 1 or more"),  # type: ignore[arg-type]
         (lambda: Sum("fare]"), "is no column name"),
         (lambda: Sum("_x"), "cannot name a column of pulse; set name="),
         (lambda: Measure("m", CountIf("fare_sum") + Sum("fare")), "have one name in pulse"),
@@ -128,7 +124,7 @@ def test_two_measures_share_an_aggregate_and_may_not_share_its_name():
 
 
 def test_a_window_must_be_whole_buckets():
-    measure = Measure("m", Count(), Last(5))
+    measure = Measure("m", Count(), TrailingWindow(5))
     for seconds in (1, 20, 60, 100, 300):
         measure.check(seconds)
     with pytest.raises(SpecificationError, match="not a multiple of the bucket's 90"):
@@ -144,9 +140,9 @@ def test_a_column_that_predictions_do_not_have_is_refused_with_those_they_have()
 
 def test_an_extreme_so_far_is_refused_unless_there_is_no_push_dataset():
     with pytest.raises(SpecificationError, match="only add up"):
-        Measure("m", Max("fare"), SoFar()).check(60)
-    Measure("m", Max("fare"), SoFar()).check(60, push=False)
-    Measure("m", Max("fare"), Last(5)).check(60)
+        Measure("m", Max("fare"), AllTime()).check(60)
+    Measure("m", Max("fare"), AllTime()).check(60, push=False)
+    Measure("m", Max("fare"), TrailingWindow(5)).check(60)
     Measure("m", Max("fare"), ByBucket()).check(60)
 
 
@@ -168,56 +164,3 @@ def test_partial_rows_add_up_to_the_rows_they_came_from():
     assert [a.of_partials(pulse) for a in aggregates] == [a.of_rows(rows) for a in aggregates] == [4, 2, 6, 3, 3]
     found = evaluate(Measure("m", mean("fare"), ByBucket()), pulse, ["bucket_no"], partial=True)
     assert found == [{"bucket_no": 1, "m": 2.5}, {"bucket_no": 2, "m": 1.0}]
-
-
-def _imports_at_run_time(source: str) -> set[str]:
-    """Every module that a file imports, but for those under `if TYPE_CHECKING:`."""
-
-    class Imports(ast.NodeVisitor):
-        def __init__(self) -> None:
-            self.found: set[str] = set()
-
-        def visit_If(self, node: ast.If) -> None:
-            if ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-                for other in node.orelse:
-                    self.visit(other)
-            else:
-                self.generic_visit(node)
-
-        def visit_Import(self, node: ast.Import) -> None:
-            self.found |= {alias.name for alias in node.names}
-
-        def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-            assert node.level == 0, "relative imports hide what is imported"
-            module = node.module or ""
-            # `from reporting import x` may import the module reporting.x.
-            self.found |= {f"{module}.{a.name}" for a in node.names} if module == "reporting" else {module}
-
-    visitor = Imports()
-    visitor.visit(ast.parse(source))
-    return visitor.found
-
-
-KERNEL = ("measures", "pages", "page_checks", "usecase")
-
-
-@pytest.mark.parametrize("name", KERNEL)
-def test_the_kernel_imports_nothing_of_ours_but_itself_and_errors(name):
-    imported = _imports_at_run_time((REPORTING / f"{name}.py").read_text(encoding="utf-8"))
-    ours = {module for module in imported if module.split(".")[0] in ("reporting", "streams", "dashboards")}
-    assert ours <= {"reporting.errors", *(f"reporting.{module}" for module in KERNEL)}
-
-
-def test_the_import_check_sees_what_it_must_and_exempts_types():
-    source = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import streams.gold\nelse:\n    import a\n"
-    assert _imports_at_run_time(source + "def f():\n    from reporting import usecase\n") == {
-        "typing",
-        "a",
-        "reporting.usecase",
-    }
-
-
-@pytest.mark.parametrize("path", sorted(REPORTING.glob("measure*.py")), ids=lambda p: p.name)
-def test_measures_and_their_renderings_import_no_spark(path):
-    modules = {module.split(".")[0] for module in _imports_at_run_time(path.read_text(encoding="utf-8"))}
-    assert not modules & {"pyspark", "delta", "streams", "dashboards"}

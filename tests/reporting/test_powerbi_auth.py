@@ -17,17 +17,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from canned_server import CannedServer
+from livegold.reporting.errors import ServiceUnavailable, SettingsError, Unauthorized
+from livegold.reporting.powerbi.auth import CertificateTokens, DeviceCodeTokens, GivenTokens, TokenProvider
+from livegold.reporting.powerbi.certificate import read_certificate
+from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi.login import chosen_login, tokens_from_settings
+from livegold.reporting.powerbi.token_cache import TokenCacheFile
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.settings import settings as all_settings
+from livegold.reporting.settings.settings import Settings
 from powerbi_cases import set_fault
-from reporting import settings as all_settings
-from reporting.errors import ServiceUnavailable, SettingsError, Unauthorized
-from reporting.powerbi.auth import CertificateTokens, DeviceCodeTokens, GivenTokens, TokenProvider
-from reporting.powerbi.certificate import read_certificate
-from reporting.powerbi.client import PowerBIClient
-from reporting.powerbi.http import Session
-from reporting.powerbi.login import chosen_login, tokens_from_settings
-from reporting.powerbi.token_cache import TokenCacheFile
-from reporting.service.server import LocalService
-from reporting.settings import Settings
 
 pytestmark = pytest.mark.integration
 PASSWORD = "key-pass-word"

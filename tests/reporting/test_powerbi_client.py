@@ -10,16 +10,24 @@ from typing import Any
 
 import pytest
 
+from livegold.reporting.errors import (
+    Ambiguous,
+    NotFound,
+    Refused,
+    ServiceUnavailable,
+    SettingsError,
+    Unauthorized,
+    WrongUse,
+)
+from livegold.reporting.powerbi.auth import GivenTokens
+from livegold.reporting.powerbi.client import Parameter, PowerBIClient
+from livegold.reporting.powerbi.dataset import push_dataset
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi.push_url import push_url_rows
+from livegold.reporting.semantic.model import model_measures
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.settings import settings as settings_module
 from powerbi_cases import CASE, Time, client_of, rows_of, set_fault
-from reporting import settings as settings_module
-from reporting.errors import Ambiguous, NotFound, Refused, ServiceUnavailable, SettingsError, Unauthorized, WrongUse
-from reporting.model import model_measures
-from reporting.powerbi.auth import GivenTokens
-from reporting.powerbi.client import Parameter, PowerBIClient
-from reporting.powerbi.dataset import push_dataset
-from reporting.powerbi.http import Session
-from reporting.powerbi.push_url import push_url_rows
-from reporting.service.server import LocalService
 
 DEFINITION = {"name": "Tried", "tables": [{"name": "My Facts", "columns": [{"name": "n", "dataType": "Int64"}]}]}
 

@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from test_powerbi_auth import certificate_pem, key_pem
 
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.service.server import LocalService
 from powerbi_cases import rows_of
-from reporting.powerbi.http import Session
-from reporting.service.server import LocalService
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ PYTHON = "\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
 SHELL = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
 SECRET, CERTIFICATE, USER, COMMANDS = SHELL
 WHO = (
-    "from reporting import settings; from reporting.powerbi.client import PowerBIClient; "
+    "from reporting import settings; from livegold.reporting.powerbi.client import PowerBIClient; "
     "c = PowerBIClient.from_settings(settings.load()); print(type(c._tokens).__name__, len(c.datasets()), c.workspace)"
 )
 

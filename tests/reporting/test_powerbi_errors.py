@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from canned_server import CannedServer
-from reporting.errors import (
+from livegold.reporting.errors import (
     Ambiguous,
     LivegoldError,
     NotFound,
@@ -19,10 +19,10 @@ from reporting.errors import (
     Throttled,
     Unauthorized,
 )
-from reporting.powerbi.auth import GivenTokens
-from reporting.powerbi.client import PowerBIClient
-from reporting.powerbi.http import Session
-from reporting.powerbi.refusals import code_and_message, refusal
+from livegold.reporting.powerbi.auth import GivenTokens
+from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi.refusals import code_and_message, refusal
 
 NESTED = {
     "error": {

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from livegold.reporting.errors import Refused
+from livegold.reporting.measures.measure import Count, Max, Measure, Sum, TrailingWindow
+from livegold.reporting.powerbi.dataset import push_dataset
+from livegold.reporting.powerbi.evolution import impossible_changes
+from livegold.reporting.specification.usecase import Dimension, UseCase
 from powerbi_cases import CASE
-from reporting.errors import Refused
-from reporting.measures import Count, Last, Max, Measure, Sum
-from reporting.powerbi.dataset import push_dataset
-from reporting.powerbi.evolution import impossible_changes
-from reporting.usecase import Dimension, UseCase
 
 
 def changes(after: UseCase) -> list[str]:
@@ -20,9 +20,11 @@ def changes(after: UseCase) -> list[str]:
 
 def test_measures_come_change_and_go_and_columns_come() -> None:
     assert changes(CASE) == []
-    assert changes(replace(CASE, measures=(*CASE.measures, Measure("Most", Max("price"), scope=Last(15))))) == []
+    assert (
+        changes(replace(CASE, measures=(*CASE.measures, Measure("Most", Max("price"), scope=TrailingWindow(15))))) == []
+    )
     assert changes(replace(CASE, measures=(*CASE.measures, Measure("All weight", Sum("weight"))))) == []
-    other = tuple(replace(m, scope=Last(30)) if m.name == "Recent parcels" else m for m in CASE.measures)
+    other = tuple(replace(m, scope=TrailingWindow(30)) if m.name == "Recent parcels" else m for m in CASE.measures)
     assert changes(replace(CASE, measures=other)) == []
     assert changes(replace(CASE, measures=tuple(m for m in CASE.measures if m.expression != Count()))) != []
 
@@ -43,7 +45,7 @@ def test_a_dimension_that_is_gone_and_a_column_of_another_type_are_named() -> No
 def test_the_refusal_names_use_case_change_and_choices() -> None:
     import json
 
-    from reporting.sinks.destination import check_definition
+    from livegold.reporting.sinks.destination import check_definition
 
     before = push_dataset(CASE, "d")
     after = push_dataset(replace(CASE, dimensions=()), "d")

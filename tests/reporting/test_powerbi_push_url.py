@@ -11,10 +11,18 @@ from pathlib import Path
 import pytest
 
 from canned_server import CannedServer
-from reporting.errors import Ambiguous, LivegoldError, Refused, ServiceUnavailable, Throttled, Unauthorized, WrongUse
-from reporting.powerbi.http import Session
-from reporting.powerbi.limits import MAX_STREAMING_REQUEST_BYTES
-from reporting.powerbi.push_url import push_url_rows
+from livegold.reporting.errors import (
+    Ambiguous,
+    LivegoldError,
+    Refused,
+    ServiceUnavailable,
+    Throttled,
+    Unauthorized,
+    WrongUse,
+)
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi.limits import MAX_STREAMING_REQUEST_BYTES
+from livegold.reporting.powerbi.push_url import push_url_rows
 
 KEY = "k3y%2Fof+the=dataset=="
 PATH = f"/beta/tenant/datasets/abc/rows?experience=power-bi&key={KEY}"

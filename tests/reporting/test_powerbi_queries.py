@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from canned_server import CannedServer
+from livegold.reporting.errors import Ambiguous, Refused, WrongUse
+from livegold.reporting.powerbi.auth import GivenTokens
+from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi.queries import AtLeast, count_and_sums, execute_query, sums_by
+from livegold.reporting.service.server import LocalService
 from powerbi_cases import client_of
-from reporting.errors import Ambiguous, Refused, WrongUse
-from reporting.powerbi.auth import GivenTokens
-from reporting.powerbi.client import PowerBIClient
-from reporting.powerbi.http import Session
-from reporting.powerbi.queries import AtLeast, count_and_sums, execute_query, sums_by
-from reporting.service.server import LocalService
 
 QUERY = count_and_sums("T", {"s": "c"})
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from canned_server import CannedServer
-from powerbi_cases import Time, client_of, set_fault
-from reporting.errors import (
+from livegold.reporting.errors import (
     Ambiguous,
     CheckFailed,
     LivegoldError,
@@ -20,13 +19,14 @@ from reporting.errors import (
     Throttled,
     WrongUse,
 )
-from reporting.powerbi.auth import GivenTokens
-from reporting.powerbi.client import Dataset, PowerBIClient
-from reporting.powerbi.http import Session
-from reporting.powerbi.refresh import Enhanced, Refreshes, RefreshObject
-from reporting.powerbi.refresh_run import MOST_SILENCE_SECONDS, MOST_STARTS, RefreshRun, check_outcome
-from reporting.powerbi.schedule import Schedule
-from reporting.service.server import LocalService
+from livegold.reporting.powerbi.auth import GivenTokens
+from livegold.reporting.powerbi.client import Dataset, PowerBIClient
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi.refresh import Enhanced, Refreshes, RefreshObject
+from livegold.reporting.powerbi.refresh_run import MAX_SILENCE_SECONDS, MAX_STARTS, RefreshRun, check_outcome
+from livegold.reporting.powerbi.schedule import Schedule
+from livegold.reporting.service.server import LocalService
+from powerbi_cases import Time, client_of, set_fault
 
 pytestmark = pytest.mark.integration
 TABLES = [{"name": "Sales", "columns": [{"name": "n", "dataType": "Int64"}]}]
@@ -292,7 +292,7 @@ def test_a_service_that_never_answers_is_given_up(
     before = time.now
     with pytest.raises(ServiceUnavailable, match="HTTP 503"):
         Told(refreshes, dataset, time, timeout=86_400).run.start()
-    assert MOST_SILENCE_SECONDS <= time.now - before < MOST_SILENCE_SECONDS + 60
+    assert MAX_SILENCE_SECONDS <= time.now - before < MAX_SILENCE_SECONDS + 60
 
 
 def test_a_start_that_fails_again_and_again_is_given_up(
@@ -301,7 +301,7 @@ def test_a_start_that_fails_again_and_again_is_given_up(
     set_fault(service, path="/refreshes", times=1_000, status=500)
     with pytest.raises(Ambiguous, match="HTTP 500"):
         Told(refreshes, dataset, time, timeout=86_400).run.start()
-    assert len(time.slept) == MOST_STARTS - 1
+    assert len(time.slept) == MAX_STARTS - 1
 
 
 def test_the_ninth_refresh_of_a_day_fails_at_once_and_says_why(

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from livegold.reporting.cli import main
+from livegold.reporting.powerbi.client import Dataset
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.service.server import LocalService
 from powerbi_cases import client_of, set_fault
-from reporting.cli import main
-from reporting.powerbi.client import Dataset
-from reporting.powerbi.http import Session
-from reporting.service.server import LocalService
 
 pytestmark = pytest.mark.integration
 Livegold = Callable[..., tuple[int, str, str]]
@@ -219,7 +219,7 @@ def test_a_job_needs_no_terminal_and_its_progress_is_not_in_its_answer(
 ) -> None:
     local(service, "POST", "refreshes", {"seconds": 0})
     environment = {**os.environ, "LIVEGOLD_HOME": str(service.home)}
-    command = [sys.executable, "-m", "reporting.cli.main", "refresh", "run", "Imported", "--json"]
+    command = [sys.executable, "-P", "-m", "livegold", "refresh", "run", "Imported", "--json"]
     done = subprocess.run(
         command,
         env=environment,

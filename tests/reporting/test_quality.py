@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from reporting.cli.quality import CELLS, LiveQuality, Quality, newest
+from livegold.reporting.cli.quality import CELLS, LiveQuality, Quality, newest
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
-from reporting.cli.main import livegold
-from reporting.settings import SETTINGS
-from reporting.usecase import load_use_case
+from livegold.reporting.cli.main import livegold
+from livegold.reporting.settings.settings import SETTINGS
+from livegold.reporting.specification import load_use_case
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

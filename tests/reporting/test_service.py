@@ -16,13 +16,13 @@ import msal
 import pytest
 import requests
 
+from livegold.reporting.errors import WrongUse
+from livegold.reporting.home.endpoint import client_secret, read_endpoint
+from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_BASIC_FIFO, SEQUENCE_HEADER
+from livegold.reporting.service.server import LocalService
 from powerbi_cases import Time, client_of, patient, rows_of
-from reporting.errors import WrongUse
-from reporting.powerbi.client import PowerBIClient
-from reporting.powerbi.http import Session
-from reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_BASIC_FIFO, SEQUENCE_HEADER
-from reporting.service.endpoint import client_secret, read_endpoint
-from reporting.service.server import LocalService
 from service_cases import COLUMNS, DEFINITION, SCOPE, TABLE, Api
 
 
@@ -313,7 +313,7 @@ def test_an_unknown_call_is_a_404_in_json(api: Api) -> None:
 def test_serve_says_where_it_listens_and_ends_with_0_on_sigterm_and_sigint(tmp_path: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         program = (
-            "import sys, pathlib; from reporting.service.server import serve;"
+            "import sys, pathlib; from livegold.reporting.service.server import serve;"
             "serve(pathlib.Path(sys.argv[1]), 0, say=lambda t: print(t, flush=True))"
         )
         process = subprocess.Popen(

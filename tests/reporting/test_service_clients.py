@@ -17,9 +17,9 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
+from livegold.reporting.home.endpoint import Endpoint
+from livegold.reporting.service.server import LocalService
 from powerbi_cases import Time
-from reporting.service.endpoint import Endpoint
-from reporting.service.server import LocalService
 from service_cases import Api
 
 MICROSOFT = ("api.powerbi.com", "login.microsoftonline.com", "login.windows.net")

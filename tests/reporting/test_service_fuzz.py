@@ -16,9 +16,9 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from livegold.reporting.powerbi.limits import DATA_TYPES, SEQUENCE_HEADER
+from livegold.reporting.service.server import LocalService
 from powerbi_cases import Time
-from reporting.powerbi.limits import DATA_TYPES, SEQUENCE_HEADER
-from reporting.service.server import LocalService
 from service_cases import COLUMNS, DEFINITION, TABLE, Api, code_of
 
 pytestmark = pytest.mark.integration
@@ -73,7 +73,7 @@ ROWS = st.lists(st.dictionaries(st.sampled_from([*COLUMNS, "N", "other", ""]), V
 
 
 def is_of_type(value: Any, data_type: str) -> bool:
-    """Whether a value read back is one of its column, judged apart from the service's own code."""
+    """Whether a value read back is one of its column, checked apart from the service's own code."""
     if value is None:
         return True
     if data_type == "Boolean":

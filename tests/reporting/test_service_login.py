@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from livegold.reporting.errors import WrongUse
+from livegold.reporting.home.endpoint import read_endpoint
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.service.assertions import CERTIFICATE
+from livegold.reporting.service.server import LocalService
 from powerbi_cases import Time, patient
-from reporting.errors import WrongUse
-from reporting.powerbi.http import Session
-from reporting.service.assertions import CERTIFICATE
-from reporting.service.endpoint import read_endpoint
-from reporting.service.server import LocalService
 from service_cases import SCOPE, Api, code_of
 
 OPEN_TOKEN = "not-a-secret-but-long-enough"
@@ -239,7 +239,7 @@ def test_a_short_open_token_is_refused_without_showing_it(tmp_path: Path) -> Non
 
 
 def test_the_command_line_serves_plain_http_and_never_prints_the_open_token(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "reporting.cli.main", "powerbi", "--port", "0", "--http", "--dedicated"]
+    command = [sys.executable, "-P", "-m", "livegold", "powerbi", "--port", "0", "--http", "--dedicated"]
     environment = {**os.environ, "LIVEGOLD_HOME": str(tmp_path)}
     running = subprocess.Popen(
         [*command, "--open-token", OPEN_TOKEN],

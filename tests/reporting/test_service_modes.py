@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from livegold.reporting.powerbi.http import Session
 from powerbi_cases import Time
-from reporting.powerbi.http import Session
 from service_cases import TABLE, Api, code_of
 
 NOW = {"name": "Now", "columns": [{"name": "at", "dataType": "DateTime"}, {"name": "n", "dataType": "Int64"}]}

@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "local-service.md"
 PORT = "8643"
 BLOCK = re.compile(r"```sh\n(.*?)```\n```text\n(.*?)```", re.DOTALL)
 MARK = "--- end of block"
-MOST_SECONDS = 180.0
+MAX_SECONDS = 180.0
 
 
 def free_port() -> str:
@@ -46,7 +46,7 @@ def test_the_commands_of_the_page_print_what_it_says(tmp_path: Path) -> None:
         start_new_session=True,
     )
     lines: list[str] = []
-    end = threading.Timer(MOST_SECONDS, os.killpg, (running.pid, signal.SIGKILL))
+    end = threading.Timer(MAX_SECONDS, os.killpg, (running.pid, signal.SIGKILL))
     end.start()
     try:
         assert running.stdout is not None

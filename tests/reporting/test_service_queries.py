@@ -12,8 +12,8 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from livegold.reporting.service.dax_reader import UnknownQuery, read_query
 from powerbi_cases import Time
-from reporting.service.dax_reader import UnknownQuery, read_query
 from service_cases import Api, code_of
 
 TABLE = {

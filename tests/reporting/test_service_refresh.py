@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from livegold.reporting.service.server import LocalService
 from powerbi_cases import Time
-from reporting.service.server import LocalService
 from service_cases import Api, code_of
 
 FULL = {"type": "Full", "commitMode": "transactional", "retryCount": 2, "timeout": "00:30:00"}

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from livegold.reporting.powerbi.limits import SEQUENCE_HEADER
+from livegold.reporting.service.problems import Problem
+from livegold.reporting.service.semantics import SequenceSemantics
+from livegold.reporting.service.server import LocalService
 from powerbi_cases import Time
-from reporting.powerbi.limits import SEQUENCE_HEADER
-from reporting.service.problems import Problem
-from reporting.service.semantics import SequenceSemantics
-from reporting.service.server import LocalService
 from service_cases import Api, code_of
 
 

@@ -15,9 +15,9 @@ import jsonschema
 import pytest
 import requests
 
+from livegold.reporting.service.application import Options, opened_application
+from livegold.reporting.service.server import LocalService
 from powerbi_cases import Time
-from reporting.service.application import Options, opened_application
-from reporting.service.server import LocalService
 from service_cases import DEFINITION, TABLE, Api
 
 Json = dict[str, Any]

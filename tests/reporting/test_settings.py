@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reporting.errors import SettingsError
-from reporting.settings import load, table
+from livegold.reporting.errors import SettingsError
+from livegold.reporting.settings.settings import load, table
 
 NO_FILE = Path("no such file")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from livegold.reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_PER_HOUR
+from livegold.reporting.sinks.budget import Budget
+from livegold.reporting.sinks.state import Journal, Parcel
 from powerbi_cases import Time
-from reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_PER_HOUR
-from reporting.sinks.budget import Budget
-from reporting.sinks.journal import Journal, Parcel
 
 
 @pytest.mark.parametrize(("rows", "posts"), [(10_000, 300), (500, 1_500)])

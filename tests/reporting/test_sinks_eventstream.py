@@ -19,23 +19,31 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from rich.console import Console
 
+from livegold.reporting.cli.sinks import make_sinks
+from livegold.reporting.cli.view import sink as view
+from livegold.reporting.errors import (
+    NotFound,
+    Refused,
+    SecondWriter,
+    SettingsError,
+    SpecificationError,
+    Unauthorized,
+    WrongUse,
+)
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.settings.eventhubs import MAX_EVENT_BYTES
+from livegold.reporting.settings.settings import Settings, load
+from livegold.reporting.sinks.base import FeedBatch
+from livegold.reporting.sinks.eventstream import EventstreamSink, state_dir, status_of
+from livegold.reporting.sinks.messages import Message, check_columns, fitted, messages
+from livegold.reporting.sinks.messenger import Messenger, Target
+from livegold.reporting.sinks.state import Parcel
+from livegold.reporting.sinks.values import CUT_MARK
+from livegold.reporting.specification.usecase import Field, Spotlight
 from powerbi_cases import CASE, Crash, Time, batch, patient, pulse_row, rows_of, sink_of, spot_row
-from reporting.cli.sinks import make_sinks
-from reporting.cli.view import sink as view
-from reporting.errors import NotFound, Refused, SecondWriter, SettingsError, SpecificationError, Unauthorized, WrongUse
-from reporting.eventhubs import MAX_EVENT_BYTES
-from reporting.service.server import LocalService
-from reporting.settings import Settings, load
-from reporting.sinks.base import FeedBatch
-from reporting.sinks.eventstream import EventstreamSink, state_dir, status_of
-from reporting.sinks.journal import Parcel
-from reporting.sinks.messages import Message, check_columns, fitted, messages
-from reporting.sinks.messenger import Messenger, Target
-from reporting.sinks.values import CUT_MARK
-from reporting.usecase import Field, Spotlight
 
 if TYPE_CHECKING:
-    from streams.broker import Broker
+    from livegold.streams.local.broker import Broker
 
 pytestmark = pytest.mark.integration
 
@@ -195,7 +203,7 @@ def read(servers: str, topic: str, partitions: int = 3) -> list[tuple[Given, dic
 
 
 def once(found: list[tuple[Given, dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-    """What a reader has that drops repeats of (feed, batch, row): the rows of each table, in the order they came."""
+    """What a reader has that drops duplicates of (feed, batch, row): the rows of each table, in the order they came."""
     tables: dict[str, list[dict[str, Any]]] = {}
     seen: dict[tuple[str, str, int], dict[str, Any]] = {}
     for (feed, number, table, row), body in found:
@@ -238,7 +246,7 @@ def test_the_messages_are_the_rows_of_the_powerbi_sink_in_their_order(
     shown.print(view("eventstream", status, running=True))
     text = shown.file.getvalue()  # type: ignore[attr-defined]
     assert f"running, delivers at least once, topic {topic}" in text
-    assert "drop repeats of livegold-feed, livegold-batch, livegold-row" in text
+    assert "drop duplicates of livegold-feed, livegold-batch, livegold-row" in text
     assert f"{status['rows_delivered']} rows (" in text
     assert (status["mode"], status["last_batch"], status["outbox_rows"], status["rows_maybe_twice"]) == (
         "at least once",
@@ -398,7 +406,7 @@ def test_a_topic_that_takes_less_than_a_row_stops_the_sink_with_the_cause(
 def test_an_outage_holds_the_sink_and_nothing_is_lost_nor_sent_twice_when_the_broker_is_back(
     broker: Broker, state: Path, tmp_path: Path
 ) -> None:
-    from streams.broker import Broker as OwnBroker
+    from livegold.streams.local.broker import Broker as OwnBroker
 
     (tmp_path / "broker").mkdir()
     (tmp_path / "broker" / "jars.json").write_bytes((broker.folder / "jars.json").read_bytes())

@@ -12,6 +12,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from livegold.reporting.errors import NotFound, Refused, SecondWriter, ServiceUnavailable, WrongUse
+from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.powerbi.dataset import dataset_name, push_dataset
+from livegold.reporting.powerbi.limits import MAX_POSTS_PER_MINUTE
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.settings import settings as settings_module
+from livegold.reporting.sinks.base import FeedBatch
+from livegold.reporting.sinks.delivered import delivered
+from livegold.reporting.sinks.powerbi import PowerBISink, state_dir, status_of
+from livegold.reporting.sinks.values import CUT_MARK
 from powerbi_cases import (
     CASE,
     START,
@@ -31,16 +41,6 @@ from powerbi_cases import (
     sink_of,
     spot_row,
 )
-from reporting import settings as settings_module
-from reporting.errors import NotFound, Refused, SecondWriter, ServiceUnavailable, WrongUse
-from reporting.powerbi.client import PowerBIClient
-from reporting.powerbi.dataset import dataset_name, push_dataset
-from reporting.powerbi.limits import MAX_POSTS_PER_MINUTE
-from reporting.service.server import LocalService
-from reporting.sinks.base import FeedBatch
-from reporting.sinks.delivered import delivered
-from reporting.sinks.powerbi import PowerBISink, state_dir, status_of
-from reporting.sinks.values import CUT_MARK
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from reporting.errors import WrongUse
-from reporting.settings import Settings, load
-from reporting.sql import delta_tables, query, storage_options
+from livegold.reporting.errors import WrongUse
+from livegold.reporting.lake.sql import delta_tables, query, storage_options
+from livegold.reporting.settings.settings import Settings, load
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PULSE = pa.table({"bucket": pa.array([NOON, NOON], pa.timestamp("us", tz="UTC")), "events": [3, 4]})

@@ -1,4 +1,4 @@
-"""The made-up trips: deterministic, plausible, and as dirty, late and repeated as asked for."""
+"""The made-up trips: deterministic, plausible, and as dirty, late and duplicate as asked for."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reporting.usecases import taxi_events, tlc
-from reporting.usecases.taxi_events import DIRT, generate, generate_labelled, history
+from livegold.reporting.usecases import taxi_events, tlc
+from livegold.reporting.usecases.taxi_events import DIRT, generate, generate_labelled, history
 
 START = datetime(2026, 3, 2, 17, tzinfo=UTC)
 NEW_YORK = ZoneInfo("America/New_York")
@@ -75,7 +75,7 @@ def test_every_event_is_what_its_label_says() -> None:
         kinds[kind] += 1
         assert b"\n" not in value
         assert is_valid(value) == (kind != "dirty"), (kind, value)
-        if kind == "repeated":
+        if kind == "duplicate":
             assert seen[key] == value
         elif kind != "dirty":
             assert key not in seen
@@ -87,7 +87,7 @@ def test_every_event_is_what_its_label_says() -> None:
             assert timedelta(0) <= lateness <= timedelta(hours=2, seconds=1)
     assert abs(kinds["dirty"] - 1_500) < 150
     assert abs(kinds["late"] - 600) < 100
-    assert abs(kinds["repeated"] - 600) < 100
+    assert abs(kinds["duplicate"] - 600) < 100
 
 
 def test_some_dirty_events_come_again_corrected() -> None:
@@ -102,7 +102,7 @@ def test_repeats_come_soon_and_thousands_of_events_later() -> None:
     first: dict[str | None, int] = {}
     gaps = []
     for i, (kind, (key, _)) in enumerate(generate_labelled(1, START, 100, count=40_000)):
-        if kind == "repeated":
+        if kind == "duplicate":
             gaps.append(i - first[key])
         elif kind != "dirty":
             first[key] = i
@@ -111,9 +111,9 @@ def test_repeats_come_soon_and_thousands_of_events_later() -> None:
 
 
 def test_shares_of_nothing_give_clean_trips_only() -> None:
-    kinds = Counter(kind for kind, _ in generate_labelled(1, START, dirty=0, late=0, repeated=0, count=15_000))
+    kinds = Counter(kind for kind, _ in generate_labelled(1, START, dirty=0, late=0, duplicate=0, count=15_000))
     assert kinds == {"valid": 15_000}
-    assert {kind for kind, _ in generate_labelled(1, START, dirty=1, late=0, repeated=0, count=500)} == {"dirty"}
+    assert {kind for kind, _ in generate_labelled(1, START, dirty=1, late=0, duplicate=0, count=500)} == {"dirty"}
 
 
 @pytest.mark.parametrize("soil", DIRT)
@@ -126,13 +126,13 @@ def test_no_kind_of_dirt_makes_a_valid_event(soil: Any) -> None:
 
 def test_dropoffs_follow_the_clock_where_there_is_one() -> None:
     now = START + timedelta(days=3)
-    events = generate(1, START, dirty=0, late=0, repeated=0, count=100, now=lambda: now)
+    events = generate(1, START, dirty=0, late=0, duplicate=0, count=100, now=lambda: now)
     assert {local(json.loads(value)["dropoff"]) for _, value in events} == {now}
 
 
 def test_local_times_are_right_on_both_sides_of_a_clock_change() -> None:
     change = datetime(2026, 3, 8, 7, tzinfo=UTC)  # 2 in the morning becomes 3
-    events = list(generate(1, change - timedelta(hours=1), 1.0, dirty=0, late=0, repeated=0, count=7_200))
+    events = list(generate(1, change - timedelta(hours=1), 1.0, dirty=0, late=0, duplicate=0, count=7_200))
     for i, (_, value) in enumerate(events):
         assert local(json.loads(value)["dropoff"]) == change - timedelta(hours=1) + timedelta(seconds=i)
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reporting.errors import SpecificationError
-from reporting.measures import Count, CountIf, Last, Max, Measure, Sum
-from reporting.usecase import (
+from livegold.reporting.errors import SpecificationError
+from livegold.reporting.measures.measure import Count, CountIf, Max, Measure, Sum, TrailingWindow
+from livegold.reporting.specification import load_use_case
+from livegold.reporting.specification.usecase import (
     Check,
     Derived,
     Dimension,
     Feature,
     Field,
     UseCase,
-    load_use_case,
-    shipped_use_cases,
 )
 
 
@@ -99,7 +97,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "a maximum so far": (lambda c: {"measures": (Measure("x", Max("fare")),)}, "x"),
     "a window of half a bucket": (
-        lambda c: {"bucket_seconds": 7200, "measures": (Measure("x", Count(), scope=Last(15)),)},
+        lambda c: {"bucket_seconds": 7200, "measures": (Measure("x", Count(), scope=TrailingWindow(15)),)},
         "15",
     ),
     "an unknown column in the spotlight": (
@@ -133,18 +131,3 @@ def test_derived_tables_follow_from_the_specification(case: UseCase) -> None:
 def test_the_digest_changes_with_a_check_and_with_nothing_else(case: UseCase) -> None:
     assert load_use_case("taxi_tips").digest == replace(case).digest == case.digest
     assert replace(case, checks=case.checks[1:]).digest != case.digest
-
-
-def test_use_cases_are_found_by_name_and_by_file(tmp_path: Path) -> None:
-    assert shipped_use_cases() == ("taxi_tips",)
-    file = tmp_path / "mine.py"
-    file.write_text("from reporting.usecases.taxi_tips import USECASE\n")
-    assert load_use_case(str(file)).name == "taxi_tips"
-    with pytest.raises(SpecificationError, match=r"'taxis' is not known: give taxi_tips, or the path of a \.py file"):
-        load_use_case("taxis")
-    file.write_text("USECASE = 5\n")
-    with pytest.raises(SpecificationError, match="has no USECASE"):
-        load_use_case(str(file))
-    file.write_text("import nothing_of_that_name\n")
-    with pytest.raises(SpecificationError, match="cannot be loaded: ModuleNotFoundError"):
-        load_use_case(str(file))

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reporting.settings import Settings, load
-from reporting.usecase import UseCase, load_use_case
-from reporting.usecases.taxi_events import history
+from livegold.reporting.settings.settings import Settings, load
+from livegold.reporting.specification import UseCase, load_use_case
+from livegold.reporting.usecases.taxi_events import history
+from livegold.streams.local.java import QUICK_START
 from stream_cases import events_frame
-from streams.java import QUICK_START
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from streams.broker import Broker
+    from livegold.streams.local.broker import Broker
 
 _numbers = itertools.count(1)
 
@@ -32,7 +32,7 @@ def case() -> UseCase:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The shared session: two cores, as the machine that runs the tests at the least has."""
-    from streams.session import spark_session
+    from livegold.streams.local.session import spark_session
 
     home = tmp_path_factory.mktemp("spark")
     own = {"home": str(home), "spark__master": "local[2]", "spark__memory": "2g", "spark__java_options": QUICK_START}
@@ -46,12 +46,12 @@ def champion_uri(spark: SparkSession, case: UseCase, tmp_path_factory: pytest.Te
     """MLflow store with two versions of the taxi_tips model (5 and 2 levels deep), the first the champion."""
     from dataclasses import replace
 
-    from streams.models import Registry
-    from streams.train import labelled, train
+    from livegold.streams.models.registry import Registry
+    from livegold.streams.models.training import train, training_rows
 
     settings = load({}, Path("none"), home=str(tmp_path_factory.mktemp("models")))
     registry = Registry(settings)
-    rows = labelled(case, events_frame(spark, list(history(1, 4_000, datetime.now(UTC)))))
+    rows = training_rows(case, events_frame(spark, list(history(1, 4_000, datetime.now(UTC)))))
     for depth in (5, 2):
         model, evaluation = train(replace(case, model=replace(case.model, max_depth=depth)), rows)
         registry.register(case, model, evaluation.metrics(), {"max_depth": depth})

@@ -12,11 +12,11 @@ import sys
 import threading
 from pathlib import Path
 
-from reporting.settings import load
-from reporting.usecase import load_use_case
-from streams.models import import_early
-from streams.session import spark_session
-from streams.switch import Pipeline
+from livegold.reporting.settings.settings import load
+from livegold.reporting.specification import load_use_case
+from livegold.streams.local.session import spark_session
+from livegold.streams.models.registry import import_early
+from livegold.streams.switch import Pipeline
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     settings = load({}, Path("none"), **changed)
     lock, seen = threading.Lock(), 0
 
-    def reached(step: str) -> None:
+    def on_step(step: str) -> None:
         nonlocal seen
         with lock:
             seen += step == wanted
@@ -34,7 +34,7 @@ def main() -> None:
     import_early()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    Pipeline(spark_session(settings), load_use_case("taxi_tips"), settings, {}, reached).run(switch, stop)
+    Pipeline(spark_session(settings), load_use_case("taxi_tips"), settings, {}, on_step).run(switch, stop)
 
 
 main()

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reporting.settings import Settings, load
-from reporting.usecases.taxi_events import generate_labelled
+from livegold.reporting.settings.settings import Settings, load
+from livegold.reporting.usecases.taxi_events import generate_labelled
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -23,8 +23,8 @@ def made_events(seed: int, count: int, **shares: float) -> Labelled:
 
 def publish_events(settings: Settings, topic: str, events: Labelled) -> None:
     """Puts events into a topic and returns when the broker has them all."""
-    from streams.hub import Hub
-    from streams.publisher import publish
+    from livegold.streams.hub.hub import Hub
+    from livegold.streams.hub.publisher import publish
 
     hub = Hub.of(load({}, Path("none"), hub__servers=settings["hub.servers"], hub__topic=topic), topic)
     done = publish(hub, [event for _, event in events])

@@ -18,13 +18,13 @@ import pytest
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from reporting import settings
-from reporting.errors import WrongUse
-from streams import java
-from streams.broker import Broker, running_servers
-from streams.hub import Hub, offsets
-from streams.processes import Child
-from streams.publisher import publish
+from livegold.reporting.errors import WrongUse
+from livegold.reporting.settings import settings
+from livegold.streams.hub.hub import Hub, offsets
+from livegold.streams.hub.publisher import publish
+from livegold.streams.local import java
+from livegold.streams.local.broker import Broker, running_servers
+from livegold.streams.local.processes import Child
 
 ENDS_WITHIN = 20.0
 
@@ -118,7 +118,7 @@ def test_a_port_in_use_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
 
 
 def serving(home: Path) -> subprocess.Popen[bytes]:
-    program = "import sys, pathlib, streams.broker as b; b.serve(pathlib.Path(sys.argv[1]), 0, {'t': 1})"
+    program = "import sys, pathlib, livegold.streams.local.broker as b; b.serve(pathlib.Path(sys.argv[1]), 0, {'t': 1})"
     return subprocess.Popen([sys.executable, "-c", program, str(home)], stdout=subprocess.PIPE)
 
 
@@ -163,7 +163,7 @@ def test_kafka_dies_when_its_parent_is_killed(home: Path, served: tuple[subproce
 @pytest.mark.parametrize("watched", [False, True])
 def test_a_child_dies_with_its_parent_with_and_without_a_watcher(tmp_path: Path, watched: bool) -> None:
     program = (
-        "import sys, time, pathlib; from streams.processes import Child\n"
+        "import sys, time, pathlib; from livegold.streams.local.processes import Child\n"
         f"Child(['/bin/sh', '-c', 'echo $$ > {tmp_path}/pid; exec sleep 60'], "
         f"log=pathlib.Path('{tmp_path}/log'), watched={watched})\n"
         "time.sleep(60)"

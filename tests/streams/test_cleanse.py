@@ -1,4 +1,4 @@
-"""Every event is judged rightly, and a bad one has every reason."""
+"""Every event is validated correctly, and a bad one has every reason."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reporting.usecase import UseCase
+from livegold.reporting.specification.usecase import UseCase
+from livegold.streams.cleanse import SENTINEL, Cleanser
 from stream_cases import events_frame, made_events
-from streams.cleanse import SENTINEL, Cleanser
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -117,7 +117,7 @@ BAD = {
 
 def test_valid_events_are_read_as_they_are_meant(spark: SparkSession, case: UseCase) -> None:
     frame = events_frame(spark, [(None, value) for value in VALID.values()])
-    rows = Cleanser(case).judged(frame).orderBy("offset").collect()
+    rows = Cleanser(case).validated(frame).orderBy("offset").collect()
     refused = [name for name, row in zip(VALID, rows, strict=True) if not row.ok]
     assert refused == []
     plain, zoned = rows[0], rows[list(VALID).index("zone in the time")]
@@ -131,7 +131,7 @@ def test_valid_events_are_read_as_they_are_meant(spark: SparkSession, case: UseC
 def test_bad_events_have_every_reason(spark: SparkSession, case: UseCase) -> None:
     frame = events_frame(spark, [(None, value) for value, _ in BAD.values()])
     cleanser = Cleanser(case)
-    accepted = [row.offset for row in cleanser.judged(frame).where("ok").collect()]
+    accepted = [row.offset for row in cleanser.validated(frame).where("ok").collect()]
     assert [list(BAD)[offset] for offset in accepted] == []
     rows = cleanser.reasons(frame).orderBy("offset").collect()
     found = {name: sorted(row.reasons) for name, row in zip(BAD, rows, strict=True)}
@@ -141,8 +141,10 @@ def test_bad_events_have_every_reason(spark: SparkSession, case: UseCase) -> Non
 def test_what_the_generator_calls_valid_or_dirty_is_judged_so(spark: SparkSession, case: UseCase) -> None:
     made = made_events(5, 6_000, dirty=0.3)
     cleanser = Cleanser(case)
-    judged = cleanser.judged(events_frame(spark, [event for _, event in made])).select("offset", "ok", "key", "value")
-    wrong = [(made[row.offset], row.ok) for row in judged.collect() if row.ok != (made[row.offset][0] != "dirty")]
+    validated = cleanser.validated(events_frame(spark, [event for _, event in made])).select(
+        "offset", "ok", "key", "value"
+    )
+    wrong = [(made[row.offset], row.ok) for row in validated.collect() if row.ok != (made[row.offset][0] != "dirty")]
     assert wrong == []
     bad = [event for kind, event in made if kind == "dirty"]
     unexplained = cleanser.reasons(events_frame(spark, bad)).where("reasons[0] = 'event cannot be read'").count()
@@ -152,6 +154,6 @@ def test_what_the_generator_calls_valid_or_dirty_is_judged_so(spark: SparkSessio
 
 def test_a_replayed_event_is_shown_when_it_is_replayed_and_scored_as_it_was(spark: SparkSession, case: UseCase) -> None:
     frame = events_frame(spark, [(None, TEXT.encode()), (None, changed(replay_time="2026-01-01T12:00:00Z"))])
-    first, replayed = Cleanser(case).judged(frame).orderBy("offset").collect()
+    first, replayed = Cleanser(case).validated(frame).orderBy("offset").collect()
     assert str(replayed.event_time) == "2026-01-01 12:00:00"
     assert [replayed[c] for c in Cleanser(case).feature_columns] == [first[c] for c in Cleanser(case).feature_columns]

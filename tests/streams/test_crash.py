@@ -16,13 +16,14 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from reporting.lake import Lake
-from reporting.settings import Settings, load
-from reporting.usecase import UNKNOWN, UseCase
+from livegold.reporting.lake.paths import Lake
+from livegold.reporting.schema import UNKNOWN
+from livegold.reporting.settings.settings import Settings, load
+from livegold.reporting.specification.usecase import UseCase
+from livegold.streams.accounts.reconciliation import reconcile
+from livegold.streams.local.java import QUICK_START
+from livegold.streams.models.registry import Registry
 from stream_cases import gold_rows, made_events, publish_events
-from streams.java import QUICK_START
-from streams.models import Registry
-from streams.reconcile import reconcile
 
 pytestmark = [pytest.mark.spark, pytest.mark.broker, pytest.mark.long]
 
@@ -128,7 +129,7 @@ def test_ten_kills_lose_nothing_and_repeat_nothing(
     assert result.problems == ()
     assert (result.hub, result.predictions) == (len(events), len(valid))
     assert result.quarantined == sum(kind == "dirty" for kind, _ in events)
-    assert result.repeats == sum(kind == "repeated" for kind, _ in events)
+    assert result.duplicates == sum(kind == "duplicate" for kind, _ in events)
 
     for table in ("raw", "predictions", "quarantine"):
         damaged = tmp_path / f"without-a-row-of-{table}"

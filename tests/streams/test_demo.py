@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dashboards.preview.browser import Browser
+from livegold.dashboards.preview.browser import Browser
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 
@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 420.0
 GONE_SECONDS = 20.0
 TOKEN = re.compile(rb"eyJ[\w-]{20,}\.eyJ[\w-]{20,}\.")
 EQUATION = re.compile(
-    r"published ([\d,]+) = raw ([\d,]+) = gold ([\d,]+) \+ quarantine ([\d,]+) \+ repeats ([\d,]+)  ✓"
+    r"published ([\d,]+) = raw ([\d,]+) = gold ([\d,]+) \+ quarantine ([\d,]+) \+ duplicates ([\d,]+)  ✓"
 )
 
 
@@ -38,7 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def demo(home: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "reporting.cli.main", "demo", "taxi_tips", "--no-open", *arguments]
+    command = [sys.executable, "-P", "-m", "livegold", "demo", "taxi_tips", "--no-open", *arguments]
     return subprocess.Popen(
         command,
         env={**os.environ, "LIVEGOLD_HOME": str(home)},
@@ -104,10 +104,10 @@ def test_a_demo_accounts_for_every_event_and_leaves_no_process(home: Path) -> No
     process = demo(home, "--minutes", "0.5", "--rate", "200")
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, output
-    published, raw, gold, quarantine, repeats = numbers(output)
-    assert published == raw == gold + quarantine + repeats
+    published, raw, gold, quarantine, duplicates = numbers(output)
+    assert published == raw == gold + quarantine + duplicates
     assert published > 4_000
-    assert min(gold, quarantine, repeats) > 0
+    assert min(gold, quarantine, duplicates) > 0
     assert re.search(r"Pulse +[\d,]+ ", output)
     assert none_left_behind(home)
     assert_no_secret_is_anywhere(home, output)
@@ -149,8 +149,8 @@ def test_the_page_moves_and_ctrl_c_ends_a_demo_cleanly_with_everything_published
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, output
-    published, raw, gold, quarantine, repeats = numbers(output)
-    assert published == raw == gold + quarantine + repeats
+    published, raw, gold, quarantine, duplicates = numbers(output)
+    assert published == raw == gold + quarantine + duplicates
     assert "of these, 1 were published besides the demo's own" in output
     assert none_left_behind(home)
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from reporting.doctor.eventstream import eventstream_access
-from reporting.doctor.findings import FAILED, NOT_CHECKED, OK, WARNING
-from reporting.settings import Settings, load
-from reporting.usecase import UseCase
-from streams.broker import Broker
-from streams.doctor import champion, hub_access, java_version, memory, spark_versions
-from streams.hub import Hub
-from streams.publisher import publish
+from livegold.reporting.doctor.eventstream import eventstream_access
+from livegold.reporting.doctor.findings import FAILED, NOT_CHECKED, OK, WARNING
+from livegold.reporting.doctor.streams import champion, hub_access, java_version, memory, spark_versions
+from livegold.reporting.settings.settings import Settings, load
+from livegold.reporting.specification.usecase import UseCase
+from livegold.streams.hub.hub import Hub
+from livegold.streams.hub.publisher import publish
+from livegold.streams.local.broker import Broker
 
 NO_FILE = Path("none")
 

@@ -12,10 +12,10 @@ import duckdb
 import orjson
 import pytest
 
-from reporting.errors import WrongUse
-from reporting.usecase import UseCase, load_use_case
-from reporting.usecases import taxi_events
-from streams.eventfiles import EventFile, replay
+from livegold.reporting.errors import WrongUse
+from livegold.reporting.specification import UseCase, load_use_case
+from livegold.reporting.usecases import taxi_events
+from livegold.streams.hub.files import EventFile, replay
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HEADER = "pickup,dropoff,distance,fare,tip,passengers,payment,meter"

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reporting.cli.sinks import make_sinks
-from reporting.errors import NotFound, WrongUse
-from reporting.service.server import LocalService
-from reporting.settings import Settings
-from reporting.usecase import UseCase
+from livegold.reporting.cli.sinks import make_sinks
+from livegold.reporting.errors import NotFound, WrongUse
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.settings.settings import Settings
+from livegold.reporting.specification.usecase import UseCase
+from livegold.streams.accounts.follow import ACCEPTED, GOLD, PUBLISHED, RAW, SCORED, TILE, Follower
+from livegold.streams.hub.hub import ensure_topic
+from livegold.streams.switch import Pipeline
 from stream_cases import made_events, publish_events
-from streams.follow import ACCEPTED, GOLD, PUBLISHED, RAW, SCORED, TILE, Follower
-from streams.hub import ensure_topic
-from streams.switch import Pipeline
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -73,7 +73,7 @@ def test_a_good_a_bad_and_a_repeated_event_are_followed_to_their_end(
         publish_events(settings, topic, made_events(seed, 300))
         run()
     follower.look(again, 1)
-    assert again.ended.startswith("a repeat")
+    assert again.ended.startswith("a duplicate")
     assert RAW in again.steps
 
 

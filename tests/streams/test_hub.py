@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from reporting import settings
-from reporting.errors import NotFound, ServiceUnavailable, SettingsError, Unauthorized
-from streams.broker import Broker
-from streams.hub import Hub, ensure_topic, offsets
-from streams.publisher import publish
+from livegold.reporting.errors import NotFound, ServiceUnavailable, SettingsError, Unauthorized
+from livegold.reporting.settings import settings
+from livegold.streams.hub.hub import Hub, ensure_topic, offsets
+from livegold.streams.hub.publisher import publish
+from livegold.streams.local.broker import Broker
 
 AZURE = (
     "Endpoint=sb://trips.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=S3cr3tKey+/=;EntityPath=taxis"

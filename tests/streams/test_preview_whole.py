@@ -26,23 +26,23 @@ sys.path.append(str(Path(__file__).parents[1] / "dashboards"))
 import duckdb
 from deltalake import DeltaTable
 
-from dashboards.preview.browser import DRIVER, NAMES, Browser
+from livegold.dashboards.preview.browser import DRIVER, NAMES, Browser
+from livegold.reporting.cli.sinks import make_sinks
+from livegold.reporting.lake.paths import Lake
+from livegold.reporting.measures.context import Among, Between, Filter
+from livegold.reporting.measures.measure import CountIf, Measure, Rejected
+from livegold.reporting.measures.sql import sql_over_predictions, sql_over_pulse
+from livegold.reporting.powerbi.dataset import dataset_name, push_dataset
+from livegold.reporting.semantic.derived import CELLS, AtCutOff, CompleteBuckets, Freshness, LastUpdate
+from livegold.reporting.semantic.model import cut_off_rows, default_cut_off, model_measures
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.settings.settings import Settings
+from livegold.reporting.specification.usecase import UseCase
+from livegold.reporting.usecases.taxi_events import generate_labelled
+from livegold.streams.models.registry import Registry
+from livegold.streams.switch import Pipeline
 from preview_driver import window
-from reporting.cli.sinks import make_sinks
-from reporting.derived import CELLS, AtCutOff, Closed, Freshness, LastUpdate
-from reporting.lake import Lake
-from reporting.measure_context import Among, Between, Filter
-from reporting.measure_sql import sql_over_predictions, sql_over_pulse
-from reporting.measures import CountIf, Measure, Rejected
-from reporting.model import cut_off_rows, default_cut_off, model_measures
-from reporting.powerbi.dataset import dataset_name, push_dataset
-from reporting.service.server import LocalService
-from reporting.settings import Settings
-from reporting.usecase import UseCase
-from reporting.usecases.taxi_events import generate_labelled
 from stream_cases import publish_events
-from streams.models import Registry
-from streams.switch import Pipeline
 from visual_oracle import BUCKET, CUT_OFF, Chosen, Field, Oracle, Page, changed_row, label
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Gold(Oracle):
         if isinstance(of, Measure):
             return self._own(of, at)
         newest = self.buckets[-1]
-        if isinstance(of, Closed):
+        if isinstance(of, CompleteBuckets):
             here = max(at.get(BUCKET, (newest,)), default=None)
             if here is None:
                 return None

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from reporting import settings
-from reporting.errors import ServiceUnavailable, WrongUse
-from streams.broker import Broker
-from streams.hub import Hub, offsets
-from streams.publisher import Event, Published, publish
+from livegold.reporting.errors import ServiceUnavailable, WrongUse
+from livegold.reporting.settings import settings
+from livegold.streams.hub.hub import Hub, offsets
+from livegold.streams.hub.publisher import Event, Published, publish
+from livegold.streams.local.broker import Broker
 
 
 @pytest.fixture

@@ -14,19 +14,19 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from reporting.lake import Lake
-from reporting.measure_dax import PULSE
-from reporting.measures import ByBucket, Count, CountIf, Measure, Min, Rejected, Sum, mean
-from reporting.settings import Settings, load
-from reporting.sinks.journal import Journal, Parcel, add_parcels
-from reporting.sinks.powerbi import state_dir
-from reporting.usecase import Check, Column, Dimension, Feature, Field, Model, Spotlight, UseCase
-from streams.reconcile import Reconciliation, reconcile
+from livegold.reporting.lake.paths import Lake
+from livegold.reporting.measures.measure import ByBucket, Count, CountIf, Measure, Min, Rejected, Sum, mean
+from livegold.reporting.schema import PULSE
+from livegold.reporting.settings.settings import Settings, load
+from livegold.reporting.sinks.powerbi import state_dir
+from livegold.reporting.sinks.state import Journal, Parcel, add_parcels
+from livegold.reporting.specification.usecase import Check, Column, Dimension, Feature, Field, Model, Spotlight, UseCase
+from livegold.streams.accounts.reconciliation import Reconciliation, reconcile
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from streams.broker import Broker
+    from livegold.streams.local.broker import Broker
 
 CASE = UseCase(
     name="shipments",
@@ -53,12 +53,12 @@ CASE = UseCase(
         Measure("Refused", Rejected()),
     ),
     spotlight=Spotlight("double(amount)", "severity > 5", ("amount",), limit=2),
-    repeats_within_hours=1,
+    duplicates_within_hours=1,
 )
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TOPIC = "events.jsonl"
-BAD, REPEAT = 3, 7
-"""The places of the event in quarantine and of the one that repeats place 2, byte for byte."""
+BAD, DUPLICATE = 3, 7
+"""The places of the event in quarantine and of the duplicate of place 2, byte for byte."""
 RAW = "key binary, value binary, topic string, partition int, offset bigint, arrival timestamp"
 QUARANTINE = f"{RAW}, reasons array, query_id string, batch_id bigint"
 ARROW: dict[str, pa.DataType] = {
@@ -86,9 +86,9 @@ class Made:
         )
         self.lines = [event(i) for i in range(10)]
         self.lines[BAD] = b'{"id": "e3", "amount": "much"}'
-        self.lines[REPEAT] = self.lines[2]
+        self.lines[DUPLICATE] = self.lines[2]
         self.raw: Rows = [position(i) | {"key": None, "value": line} for i, line in enumerate(self.lines)]
-        self.predictions = [predicted(i) for i in range(10) if i not in (BAD, REPEAT)]
+        self.predictions = [predicted(i) for i in range(10) if i not in (BAD, DUPLICATE)]
         reasons = ["amount is not decimal(10,2): much", "at is missing"]
         written = {"reasons": reasons, "query_id": "q", "batch_id": 0}
         self.quarantine: Rows = [position(BAD) | {"key": None, "value": self.lines[BAD]} | written]
@@ -188,8 +188,8 @@ def test_a_whole_lake_passes_with_every_event_accounted_for_and_without_spark(ma
     found = made.compare()
     assert found.problems == ()
     assert found.ok
-    assert (found.hub, found.raw, found.predictions, found.quarantined, found.repeats) == (10, 10, 8, 1, 1)
-    assert found.raw == found.predictions + found.quarantined + found.repeats
+    assert (found.hub, found.raw, found.predictions, found.quarantined, found.duplicates) == (10, 10, 8, 1, 1)
+    assert found.raw == found.predictions + found.quarantined + found.duplicates
     assert found.reasons == {"amount is not decimal(10,2)": 1, "at is missing": 1}
     assert found.delivered == {}
 
@@ -199,7 +199,7 @@ def test_nothing_at_all_passes(made: Made) -> None:
     made.raw = made.predictions = made.quarantine = made.pulse = made.spotlight = []
     found = made.compare()
     assert found.problems == ()
-    assert (found.hub, found.raw, found.predictions, found.quarantined, found.repeats) == (0, 0, 0, 0, 0)
+    assert (found.hub, found.raw, found.predictions, found.quarantined, found.duplicates) == (0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_nothing_at_all_passes(made: Made) -> None:
             ["missing in raw at 1 event: events.jsonl/0/4", "1 event in predictions and not in raw"],
         ),
         (lambda m: m.raw.pop(BAD), ["1 event in quarantine and not in raw: events.jsonl/0/3"]),
-        (lambda m: m.raw.pop(REPEAT), ["missing in raw at 1 event: events.jsonl/0/7"]),
+        (lambda m: m.raw.pop(DUPLICATE), ["missing in raw at 1 event: events.jsonl/0/7"]),
         (lambda m: m.raw.pop(), ["raw has 9 of the 10 lines", "raw is not yet caught up: 1 event in predictions"]),
         (lambda m: m.raw.append(m.raw[4]), ["1 event more than once in raw: events.jsonl/0/4"]),
         (lambda m: m.predictions.append(m.predictions[1]), ["1 event more than once in predictions", "event_id"]),
@@ -276,8 +276,8 @@ def test_gold_behind_raw_is_not_yet_caught_up_and_names_how_far(made: Made, spar
     made.pulse = [*pulse_of(made.predictions), rejected(BAD)]
     made.spotlight = made.spotlight[:1]
     found = made.compare(spark_factory=lambda: spark)
-    # The repeat of an event that gold has is one already.
-    assert found.repeats == 1
+    # The duplicate of an event that gold has is one already.
+    assert found.duplicates == 1
     assert found.problems == (
         "gold is not yet caught up: 4 events in raw, in no other table and after gold's last one: "
         "events.jsonl/0/5, events.jsonl/0/6, events.jsonl/0/8, ...",
@@ -294,22 +294,22 @@ def test_a_table_that_is_not_there_is_the_one_problem(made: Made, name: str) -> 
 
 
 def test_a_repeat_after_the_hours_is_an_event_of_its_own(made: Made) -> None:
-    later = predicted(2) | {"arrival": START + timedelta(hours=2), "offset": REPEAT, "batch_id": 1}
-    made.raw[REPEAT]["arrival"] = later["arrival"]
+    later = predicted(2) | {"arrival": START + timedelta(hours=2), "offset": DUPLICATE, "batch_id": 1}
+    made.raw[DUPLICATE]["arrival"] = later["arrival"]
     made.predictions.append(later)
     made.pulse = [*pulse_of(made.predictions), rejected(BAD)]
     assert made.compare().problems == ()
     later["arrival"] = START + timedelta(minutes=59)
     found = made.compare()
     assert found.problems == (
-        "1 event in predictions whose event_id came before, within repeats_within_hours (1): events.jsonl/0/7",
+        "1 event in predictions whose event_id came before, within duplicates_within_hours (1): events.jsonl/0/7",
     )
 
 
 def test_events_without_a_key_have_no_repeats(made: Made) -> None:
     case = replace(CASE, event_id=None)
     found = made.compare(case)
-    assert found.repeats == 0
+    assert found.duplicates == 0
     assert "missing: 1 event in raw and in no other table: events.jsonl/0/7" in found.problems
 
 
@@ -322,16 +322,16 @@ def test_a_hub_that_does_not_answer_is_a_problem_unless_it_is_left_out(tmp_path:
     assert made.compare(hub=False).ok
 
 
-# ---- Spark judges ----------------------------------------------------------------------------------------------------
+# ---- Spark validates -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.spark
 def test_a_repeat_with_other_blanks_is_told_by_the_pipelines_own_parser(made: Made, spark: SparkSession) -> None:
-    made.lines[REPEAT] = made.lines[2].replace(b": ", b" :  ")
-    made.raw[REPEAT]["value"] = made.lines[REPEAT]
+    made.lines[DUPLICATE] = made.lines[2].replace(b": ", b" :  ")
+    made.raw[DUPLICATE]["value"] = made.lines[DUPLICATE]
     found = made.compare(spark_factory=lambda: spark)
     assert found.problems == ()
-    assert found.repeats == 1
+    assert found.duplicates == 1
 
 
 @pytest.mark.spark
@@ -340,9 +340,9 @@ def test_what_is_missing_is_told_apart_from_repeats(made: Made, spark: SparkSess
     made.pulse = pulse_of(made.predictions)
     made.quarantine = []
     found = made.compare(spark_factory=lambda: spark)
-    assert found.repeats == 0
+    assert found.duplicates == 0
     assert found.problems == (
-        "missing: 3 events in raw and in no other table, valid and no repeat: "
+        "missing: 3 events in raw and in no other table, valid and no duplicate: "
         "events.jsonl/0/1, events.jsonl/0/2, events.jsonl/0/7",
         "missing: 1 event in raw and in no other table, not valid and not in quarantine: events.jsonl/0/3",
     )
@@ -351,7 +351,7 @@ def test_what_is_missing_is_told_apart_from_repeats(made: Made, spark: SparkSess
 @pytest.mark.spark
 def test_the_same_bytes_are_no_repeat_when_they_came_before_their_time(made: Made, spark: SparkSession) -> None:
     # Ten minutes before its own time the event was not valid: quarantine should have it.
-    made.raw[REPEAT]["arrival"] = START + timedelta(seconds=40, minutes=-10)
+    made.raw[DUPLICATE]["arrival"] = START + timedelta(seconds=40, minutes=-10)
     found = made.compare(spark_factory=lambda: spark)
     assert found.problems == (
         "missing: 1 event in raw and in no other table, not valid and not in quarantine: events.jsonl/0/7",
@@ -371,7 +371,7 @@ def test_a_run_that_writes_meanwhile_is_told_of(made: Made, spark: SparkSession)
     found = made.compare(spark_factory=spark_while_raw_is_written)
     assert found.raw == 10
     assert found.problems == (
-        "missing: 1 event in raw and in no other table, valid and no repeat: events.jsonl/0/1",
+        "missing: 1 event in raw and in no other table, valid and no duplicate: events.jsonl/0/1",
         "a run was writing while this was compared: compare again when it has ended",
     )
 
@@ -407,7 +407,7 @@ def test_raw_is_held_against_the_offsets_of_the_broker(tmp_path: Path, broker: B
     made = on_kafka(tmp_path, broker, "reconcile-plain")
     assert made.compare().problems == ()
     assert made.compare().hub == 10
-    del made.raw[REPEAT]
+    del made.raw[DUPLICATE]
     assert made.compare().problems == ("1 event in the hub and not in raw: reconcile-plain/0/7",)
     made.raw.append(made.raw[0] | {"offset": 10})
     problems = made.compare(CASE, spark_factory=refuse_spark).problems
@@ -424,7 +424,7 @@ def test_marks_of_transactions_are_no_missing_events(tmp_path: Path, broker: Bro
     found = made.compare()
     assert found.problems == ()
     assert found.hub == 10
-    del made.raw[REPEAT]
+    del made.raw[DUPLICATE]
     assert made.compare().problems == ("1 event in the hub and not in raw: reconcile-transactions/0/14",)
 
 
@@ -440,7 +440,7 @@ def test_events_that_the_hub_has_let_go_are_still_wanted_in_raw(tmp_path: Path, 
     found = made.compare()
     assert found.problems == ()
     assert (found.hub, found.raw) == (2, 10)
-    del made.raw[REPEAT]
+    del made.raw[DUPLICATE]
     assert made.compare().problems == ("1 event not in raw and no more in the hub: reconcile-expired/0/7",)
 
 
@@ -450,7 +450,7 @@ def test_a_topic_that_is_not_there_is_a_problem_and_the_rest_is_compared(tmp_pat
     found = made.compare()
     assert len(found.problems) == 1
     assert found.problems[0].startswith("the hub was not compared: hub nobody on")
-    assert found.repeats == 1
+    assert found.duplicates == 1
 
 
 # ---- what was delivered ----------------------------------------------------------------------------------------------
@@ -458,7 +458,7 @@ def test_a_topic_that_is_not_there_is_a_problem_and_the_rest_is_compared(tmp_pat
 
 def accept(settings: Settings, batches: dict[int, Rows], waiting: tuple[int, ...] = ()) -> None:
     """Puts the pulse of batches into the sink's ledger, as the sink does, and leaves some in the outbox."""
-    from reporting.sinks.rows import sums_of
+    from livegold.reporting.sinks.rows import sums_of
 
     journal = Journal(state_dir(settings.home, CASE.name))
     additive = [a.name for a in CASE.aggregates if a.additive]

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reporting.cli import main
-from reporting.cli.sinks import make_sinks
-from reporting.errors import Refused, WrongUse
-from reporting.lake import Lake
-from reporting.measures import Measure, Sum
-from reporting.service.server import LocalService
-from reporting.settings import Settings
-from reporting.sinks.powerbi import state_dir, status_of
-from reporting.usecase import Dimension, UseCase
+from livegold.reporting.cli import main
+from livegold.reporting.cli.sinks import make_sinks
+from livegold.reporting.errors import Refused, WrongUse
+from livegold.reporting.lake.paths import Lake
+from livegold.reporting.measures.measure import Measure, Sum
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.settings.settings import Settings
+from livegold.reporting.sinks.powerbi import state_dir, status_of
+from livegold.reporting.specification.usecase import Dimension, UseCase
+from livegold.streams.accounts.reconciliation import reconcile
+from livegold.streams.switch import Pipeline
 from stream_cases import gold_rows, made_events, publish_events
-from streams.reconcile import reconcile
-from streams.switch import Pipeline
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

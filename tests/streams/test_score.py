@@ -10,7 +10,7 @@ from pyspark.ml import Pipeline
 from pyspark.ml.classification import DecisionTreeClassifier, LogisticRegression
 from pyspark.ml.feature import VectorAssembler
 
-from streams.score import ExpressionScorer, TransformScorer, scorer
+from livegold.streams.models.score import ExpressionScorer, TransformScorer, scorer
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -21,11 +21,11 @@ NAMES = ["feature_a", "feature_b", "feature_c"]
 
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession) -> DataFrame:
-    dice = random.Random(3)
+    rng = random.Random(3)
     made = []
     for _ in range(2_000):
-        a, b, c = dice.uniform(-5, 5), float(dice.randrange(4)), dice.gauss(0, 1)
-        made.append((a, b, c, float(a * b + c + dice.gauss(0, 2) > 1)))
+        a, b, c = rng.uniform(-5, 5), float(rng.randrange(4)), rng.gauss(0, 1)
+        made.append((a, b, c, float(a * b + c + rng.gauss(0, 2) > 1)))
     return spark.createDataFrame(made, [*NAMES, "label"])
 
 

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from reporting.cli.sinks import make_sinks
-from reporting.powerbi.http import Session
-from reporting.service.server import LocalService
-from reporting.service.stored_rows import StoredRows
-from reporting.settings import Settings
-from reporting.usecase import UseCase
+from livegold.reporting.cli.sinks import make_sinks
+from livegold.reporting.powerbi.http import Session
+from livegold.reporting.service.server import LocalService
+from livegold.reporting.service.stored_rows import StoredRows
+from livegold.reporting.settings.settings import Settings
+from livegold.reporting.specification.usecase import UseCase
+from livegold.streams.switch import Pipeline
 from stream_cases import made_events, publish_events
-from streams.switch import Pipeline
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from streams.broker import Broker
+    from livegold.streams.local.broker import Broker
 
 pytestmark = [pytest.mark.spark, pytest.mark.broker, pytest.mark.integration, pytest.mark.long]
 

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reporting.errors import NotFound, WrongUse
-from reporting.lake import Lake
-from reporting.settings import Settings, load
-from reporting.status import StatusFile
-from reporting.usecase import UseCase
+from livegold.reporting.errors import NotFound, WrongUse
+from livegold.reporting.home.status import StatusFile
+from livegold.reporting.lake.paths import Lake
+from livegold.reporting.settings.settings import Settings, load
+from livegold.reporting.specification.usecase import UseCase
+from livegold.streams.accounts.reconciliation import reconcile
+from livegold.streams.switch import Pipeline, check_switch
 from stream_cases import gold_rows, made_events, publish_events
-from streams.reconcile import reconcile
-from streams.switch import Pipeline, check_switch
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from streams.broker import Broker
+    from livegold.streams.local.broker import Broker
 
 EVENTS = 8_000
 
@@ -93,8 +93,8 @@ def test_a_folder_of_files_is_a_hub_too(
     topic: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    from streams.hub import Hub, ensure_topic
-    from streams.publisher import publish
+    from livegold.streams.hub.hub import Hub, ensure_topic
+    from livegold.streams.hub.publisher import publish
 
     folder = tmp_path_factory.mktemp("events")
     settings = make_settings("files", hub__kind="folder", hub__folder=str(folder), hub__servers="127.0.0.1:9092")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from dashboards.preview.drawing.style import Values, colour, font, px
-from dashboards.preview.pbir import Projection, Visual, value_of
-from dashboards.preview.questions import Answer, Field
+from livegold.dashboards.preview.drawing.style import Values, colour, font, px
+from livegold.dashboards.preview.pbir import Projection, Visual, value_of
+from livegold.dashboards.preview.questions import Answer, Field
 
 
 def card(visual: Visual, answer: Answer) -> str:

@@ -9,17 +9,17 @@ import datetime as dt
 import json
 from typing import Any
 
-from dashboards.preview.drawing.style import FACE, PX_PER_POINT, colour
-from dashboards.preview.formats import BLANK
-from dashboards.preview.pbir import Visual, value_of
-from dashboards.preview.questions import Answer, Field, Filters
+from livegold.dashboards.preview.drawing.style import FACE, PX_PER_POINT, colour
+from livegold.dashboards.preview.formats import BLANK
+from livegold.dashboards.preview.pbir import Visual, value_of
+from livegold.dashboards.preview.questions import Answer, Field, Filters
 
 EPOCH = dt.datetime(1970, 1, 1)
 LINES = ("lineChart", "areaChart")
 BARS = ("barChart", "clusteredBarChart")
 COLUMNS = ("clusteredColumnChart", "columnChart")
 # Beyond this many bars their values would overlap.
-MOST_LABELS = 12
+MAX_LABELS = 12
 
 Options = dict[str, Any]
 
@@ -156,7 +156,7 @@ def _series(visual: Visual, number: int, answer: Answer, rows: int) -> Options:
             "barGap": "8%",
             "itemStyle": {"color": tint, "borderRadius": [0, 3, 3, 0] if flat else [3, 3, 0, 0]},
             "label": {
-                "show": bool(visual.look("labels", "show", False)) and rows <= MOST_LABELS,
+                "show": bool(visual.look("labels", "show", False)) and rows <= MAX_LABELS,
                 "position": "right" if flat else "top",
                 "color": colour(visual.look("labels", "color"), visual, None, "#252423"),
                 "fontSize": round(float(visual.look("labels", "fontSize", 9)) * PX_PER_POINT),

@@ -6,10 +6,10 @@ import hashlib
 from decimal import Decimal
 from html import escape
 
-from dashboards.preview.drawing.style import Values, colour, font
-from dashboards.preview.formats import formatted
-from dashboards.preview.pbir import Projection, Visual
-from dashboards.preview.questions import Answer, Filters
+from livegold.dashboards.preview.drawing.style import Values, colour, font
+from livegold.dashboards.preview.formats import formatted
+from livegold.dashboards.preview.pbir import Projection, Visual
+from livegold.dashboards.preview.questions import Answer, Filters
 
 
 def table(visual: Visual, answer: Answer) -> str:

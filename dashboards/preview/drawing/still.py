@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from dashboards.preview.drawing.style import FACE, colour, font, px
-from dashboards.preview.pbir import Page, Visual, value_of
+from livegold.dashboards.preview.drawing.style import FACE, colour, font, px
+from livegold.dashboards.preview.pbir import Page, Visual, value_of
 
 
 def textbox(visual: Visual) -> str:

@@ -9,9 +9,9 @@ from decimal import Decimal
 from html import escape
 from typing import Any
 
-from dashboards.preview.formats import BLANK, formatted
-from dashboards.preview.pbir import Choice, Projection, Visual, value_of
-from dashboards.preview.questions import Answer, Field, Known
+from livegold.dashboards.preview.formats import BLANK, formatted
+from livegold.dashboards.preview.pbir import Choice, Projection, Visual, value_of
+from livegold.dashboards.preview.questions import Answer, Field, Known
 
 PX_PER_POINT = 4 / 3
 FACE = "'Segoe UI', Inter, Roboto, 'Helvetica Neue', Arial, sans-serif"

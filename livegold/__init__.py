@@ -1,0 +1,1 @@
+"""livegold: a model's live output, exact, in Power BI."""

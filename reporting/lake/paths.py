@@ -1,0 +1,50 @@
+"""Where the tables of a use case are. Not for reading or writing them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from livegold.reporting.settings import Settings
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Paths (or URLs) of the Delta tables and checkpoints of one use case."""
+
+    root: str
+    case: str
+
+    @classmethod
+    def of(cls, settings: Settings, case: str) -> Lake:
+        return cls(settings.lake.rstrip("/"), case)
+
+    @property
+    def raw(self) -> str:
+        return f"{self.root}/raw/{self.case}"
+
+    @property
+    def quarantine(self) -> str:
+        return f"{self.root}/quarantine/{self.case}"
+
+    @property
+    def gold(self) -> str:
+        return f"{self.root}/gold/{self.case}"
+
+    @property
+    def predictions(self) -> str:
+        return f"{self.gold}/predictions"
+
+    @property
+    def pulse(self) -> str:
+        return f"{self.gold}/pulse"
+
+    @property
+    def spotlight(self) -> str:
+        return f"{self.gold}/spotlight"
+
+    def dimension(self, name: str) -> str:
+        return f"{self.gold}/{name}"
+
+    def checkpoint(self, query: str) -> str:
+        """Checkpoint of a query: `raw`, `gold`, or `feed-<sink>`."""
+        return f"{self.root}/checkpoints/{self.case}/{query}"

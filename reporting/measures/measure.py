@@ -1,0 +1,515 @@
+"""Measures: arithmetic over additive aggregates of predictions, as frozen, validated data. No rendering in here.
+
+    accuracy = (CountIf("tp") + CountIf("tn")) / (CountIf("tp") + CountIf("tn") + CountIf("fp") + CountIf("fn"))
+    Measure("Accuracy", accuracy, scope=TrailingWindow(30), format="0.0%")
+
+Each aggregate is one column of pulse (and of totals), so that partial rows add up to the same number however the events
+were cut into batches. `measure_sql`, `measure_dax` and `measure_python` render a measure; all four obey these rules:
+
+- *Nothing*: a sum or count of nothing is 0; a minimum, maximum or ratio of nothing is blank (SQL NULL, Python None).
+  Blank goes through every operator; a division by zero and the root of a negative number are blank.
+- *Exact*: counts and sums of integers and decimals are exact (decimals to the 4 places that Power BI keeps), and so are
+  their sums, differences and products with a whole constant, within 64 bits. Division, roots, products of aggregates
+  and anything with a fractional constant are computed in double, each operand converted first. A sum of doubles depends
+  on the order of its rows: renderings agree within DOUBLE_TOLERANCE of its rows' absolute sum.
+- *Scope*: what of time a measure looks at. Filters on dimensions hold in every scope.
+"""
+
+from __future__ import annotations
+
+import decimal
+import math
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from livegold.reporting.errors import SpecificationError, choices
+
+Row = Mapping[str, Any]
+Value = int | float | Decimal | None
+
+# Relative: 2^-52 for each of the additions of a million rows, rounded up.
+DOUBLE_TOLERANCE = 1e-9
+# Whole numbers beyond this are not exact in a double, nor in the JSON of the REST API.
+LARGEST_WHOLE = 2**53
+
+_COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_AGGREGATE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+# Brackets and quotes end a name in DAX and in SQL; a name is also a column alias (63 characters in PostgreSQL).
+_MEASURE_NAME = re.compile(r"[^\[\]\"'`\s](?:[^\[\]\"'`\t\r\n]*[^\[\]\"'`\s])?")
+_MEASURE_NAME_LIMIT = 63
+# Wide enough for the sum of any Decimal(38, s) that memory can hold.
+_EXACT = decimal.Context(prec=76)
+
+
+class Expression:
+    """Arithmetic over aggregates. Combine with + - * / and `sqrt`; whole and fractional constants mix in."""
+
+    @property
+    def operands(self) -> tuple[Expression, ...]:
+        return ()
+
+    @property
+    def aggregates(self) -> tuple[Aggregate, ...]:
+        """The distinct aggregates in here, in the order they are first met."""
+        return tuple(dict.fromkeys(a for operand in self.operands for a in operand.aggregates))
+
+    @property
+    def may_be_blank(self) -> bool:
+        return any(operand.may_be_blank for operand in self.operands)
+
+    @property
+    def is_double(self) -> bool:
+        """Known to be a double whatever the types of the columns; False means: as exact as the columns are."""
+        return any(operand.is_double for operand in self.operands)
+
+    def __add__(self, other: Any) -> Expression:
+        return _combine("+", self, other)
+
+    def __radd__(self, other: Any) -> Expression:
+        return _combine("+", other, self)
+
+    def __sub__(self, other: Any) -> Expression:
+        return _combine("-", self, other)
+
+    def __rsub__(self, other: Any) -> Expression:
+        return _combine("-", other, self)
+
+    def __mul__(self, other: Any) -> Expression:
+        return _combine("*", self, other)
+
+    def __rmul__(self, other: Any) -> Expression:
+        return _combine("*", other, self)
+
+    def __truediv__(self, other: Any) -> Expression:
+        return _combine("/", self, other)
+
+    def __rtruediv__(self, other: Any) -> Expression:
+        return _combine("/", other, self)
+
+    def __neg__(self) -> Expression:
+        return _combine("*", -1, self)
+
+
+@dataclass(frozen=True, eq=False)
+class Constant(Expression):
+    """A number. 2 and 2.0 are not the same: the one keeps a product exact, the other makes it a double."""
+
+    value: int | float
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
+            raise SpecificationError(
+                f"measure expression: {self.value!r} ({type(self.value).__name__}) is no operand; "
+                "use an aggregate, an expression of aggregates, an int or a float"
+            )
+        if not math.isfinite(self.value) or (isinstance(self.value, int) and abs(self.value) > LARGEST_WHOLE):
+            raise SpecificationError(
+                f"measure expression: the constant {self.value} is out of range; "
+                f"use a finite float or a whole number up to {LARGEST_WHOLE} either way"
+            )
+
+    @property
+    def is_double(self) -> bool:
+        return isinstance(self.value, float)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Constant) and repr(self.value) == repr(other.value)
+
+    def __hash__(self) -> int:
+        return hash(repr(self.value))
+
+
+@dataclass(frozen=True)
+class Arithmetic(Expression):
+    """`left operator right`, the operator one of + - * /."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+    @property
+    def operands(self) -> tuple[Expression, ...]:
+        return (self.left, self.right)
+
+    @property
+    def in_double(self) -> bool:
+        """Whether both operands are converted to double first: division, and products of two non-constants."""
+        return self.operator == "/" or (
+            self.operator == "*" and not any(isinstance(o, Constant) and not o.is_double for o in self.operands)
+        )
+
+    @property
+    def may_be_blank(self) -> bool:
+        return self.operator == "/" or super().may_be_blank
+
+    @property
+    def is_double(self) -> bool:
+        return self.in_double or super().is_double
+
+
+@dataclass(frozen=True)
+class Root(Expression):
+    """The square root, in double; blank for a negative number."""
+
+    of: Expression
+
+    @property
+    def operands(self) -> tuple[Expression, ...]:
+        return (self.of,)
+
+    @property
+    def may_be_blank(self) -> bool:
+        return True
+
+    @property
+    def is_double(self) -> bool:
+        return True
+
+
+def sqrt(operand: Any) -> Expression:
+    return Root(_expression(operand))
+
+
+class Aggregate(Expression):
+    """One column of pulse. `name` is that column's name; `columns` are the columns of predictions it reads."""
+
+    name: str
+    merge: ClassVar[str]  # how partial values become one: sum, min or max
+
+    @property
+    def aggregates(self) -> tuple[Aggregate, ...]:
+        return (self,)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def additive(self) -> bool:
+        return self.merge == "sum"
+
+    @property
+    def may_be_blank(self) -> bool:
+        return not self.additive
+
+    @property
+    def sql(self) -> str:
+        """Spark SQL of this aggregate over rows of predictions; what a batch writes into pulse."""
+        raise NotImplementedError
+
+    @property
+    def merge_sql(self) -> str:
+        """Spark SQL of this aggregate over rows of pulse."""
+        return f"coalesce(sum(`{self.name}`), 0)" if self.additive else f"{self.merge}(`{self.name}`)"
+
+    def of_rows(self, rows: Iterable[Row]) -> Value:
+        """Its value over rows of predictions."""
+        raise NotImplementedError
+
+    def of_partials(self, rows: Iterable[Row]) -> Value:
+        """Its value over rows of pulse."""
+        return _merged(self.merge, (row[self.name] for row in rows))
+
+    def _validate(self, column: str | None, default: str) -> None:
+        kind = type(self).__name__
+        if column is not None and not _COLUMN.fullmatch(column):
+            raise SpecificationError(
+                f"{kind}: {column!r} is no column name; use letters, digits and underscores, with a letter first"
+            )
+        if not self.name:
+            object.__setattr__(self, "name", default)
+        if not _AGGREGATE_NAME.fullmatch(self.name):
+            raise SpecificationError(
+                f"{kind}: {self.name!r} cannot name a column of pulse; "
+                "set name= to letters, digits and underscores, with a letter first"
+            )
+
+
+@dataclass(frozen=True)
+class Count(Aggregate):
+    """The number of events."""
+
+    name: str = "events"
+    merge: ClassVar[str] = "sum"
+
+    def __post_init__(self) -> None:
+        self._validate(None, "events")
+
+    @property
+    def sql(self) -> str:
+        return "count(*)"
+
+    def of_rows(self, rows: Iterable[Row]) -> Value:
+        return sum(1 for _ in rows)
+
+
+@dataclass(frozen=True)
+class _OfColumn(Aggregate):
+    column: str
+    name: str = ""
+    suffix: ClassVar[str] = ""
+    merge: ClassVar[str] = "sum"
+
+    def __post_init__(self) -> None:
+        self._validate(self.column, f"{self.column}{self.suffix}")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+
+@dataclass(frozen=True)
+class CountIf(_OfColumn):
+    """The number of events for which a boolean column is true; null is not true."""
+
+    @property
+    def sql(self) -> str:
+        return f"count(CASE WHEN `{self.column}` THEN 1 END)"
+
+    def of_rows(self, rows: Iterable[Row]) -> Value:
+        return sum(1 for row in rows if row[self.column])
+
+
+@dataclass(frozen=True)
+class CountOf(_OfColumn):
+    """The number of events for which a column is not null."""
+
+    suffix: ClassVar[str] = "_count"
+
+    @property
+    def sql(self) -> str:
+        return f"count(`{self.column}`)"
+
+    def of_rows(self, rows: Iterable[Row]) -> Value:
+        return sum(1 for row in rows if row[self.column] is not None)
+
+
+@dataclass(frozen=True)
+class Sum(_OfColumn):
+    """The sum of a numeric column; nulls count for nothing."""
+
+    suffix: ClassVar[str] = "_sum"
+
+    @property
+    def sql(self) -> str:
+        return f"coalesce(sum(`{self.column}`), 0)"
+
+    def of_rows(self, rows: Iterable[Row]) -> Value:
+        return _merged("sum", (row[self.column] for row in rows))
+
+
+@dataclass(frozen=True)
+class Min(_OfColumn):
+    """The smallest value of a numeric column. Not for a measure so far over a push dataset: Totals only add up."""
+
+    suffix: ClassVar[str] = "_min"
+    merge: ClassVar[str] = "min"
+
+    @property
+    def sql(self) -> str:
+        return f"min(`{self.column}`)"
+
+    def of_rows(self, rows: Iterable[Row]) -> Value:
+        return _merged("min", (row[self.column] for row in rows))
+
+
+@dataclass(frozen=True)
+class Max(_OfColumn):
+    """The largest value of a numeric column. Not for a measure so far over a push dataset: Totals only add up."""
+
+    suffix: ClassVar[str] = "_max"
+    merge: ClassVar[str] = "max"
+
+    @property
+    def sql(self) -> str:
+        return f"max(`{self.column}`)"
+
+    def of_rows(self, rows: Iterable[Row]) -> Value:
+        return _merged("max", (row[self.column] for row in rows))
+
+
+@dataclass(frozen=True)
+class Rejected(Aggregate):
+    """The number of events that went to quarantine, in the bucket in which they arrived.
+
+    They are no predictions and have no dimensions: over predictions it is 0, and in pulse their rows are "unknown" in
+    every dimension.
+    """
+
+    name: str = "rejected"
+    merge: ClassVar[str] = "sum"
+
+    def __post_init__(self) -> None:
+        self._validate(None, "rejected")
+
+    @property
+    def sql(self) -> str:
+        return "count(CASE WHEN false THEN 1 END)"
+
+    def of_rows(self, rows: Iterable[Row]) -> Value:
+        return 0
+
+
+def mean(column: str) -> Expression:
+    """The mean of a numeric column over the rows where it is not null; blank where it is null in all of them."""
+    return Sum(column) / CountOf(column)
+
+
+@dataclass(frozen=True)
+class AllTime:
+    """Everything since the start: filters and axes of time do not narrow it."""
+
+
+@dataclass(frozen=True)
+class TrailingWindow:
+    """The last minutes up to the newest bucket in the time context, found with all dimensions removed.
+
+    On a card that is the newest bucket there is, on a time axis the bucket of the point: a rolling window.
+    """
+
+    minutes: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.minutes, bool) or not isinstance(self.minutes, int) or self.minutes < 1:
+            raise SpecificationError(f"TrailingWindow({self.minutes!r}): give whole minutes, 1 or more")
+
+    def buckets(self, bucket_seconds: int) -> int:
+        """The number of buckets in the window."""
+        return self.minutes * 60 // bucket_seconds
+
+
+@dataclass(frozen=True)
+class ByBucket:
+    """The buckets in the time context, and no others: one point of a trend."""
+
+
+Scope = AllTime | TrailingWindow | ByBucket
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A named number. `format` is a Power BI format string such as `0.0%` or `#,0`."""
+
+    name: str
+    expression: Expression
+    scope: Scope = AllTime()
+    format: str = ""
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if (
+            not isinstance(self.name, str)
+            or not _MEASURE_NAME.fullmatch(self.name)
+            or len(self.name) > _MEASURE_NAME_LIMIT
+        ):
+            raise SpecificationError(
+                f"measure {self.name!r}: the name must be 1 to {_MEASURE_NAME_LIMIT} characters on one line, "
+                "without brackets, quotes or outer blanks"
+            )
+        if not isinstance(self.expression, Expression) or not self.expression.aggregates:
+            raise SpecificationError(
+                f"measure {self.name!r}: the expression {self.expression!r} has no aggregate; "
+                f"use {choices(kind.__name__ for kind in (Count, CountIf, CountOf, Sum, Min, Max, Rejected))} in it"
+            )
+        if not isinstance(self.scope, AllTime | TrailingWindow | ByBucket):
+            raise SpecificationError(
+                f"measure {self.name!r}: {self.scope!r} is no scope; "
+                "use AllTime(), TrailingWindow(minutes) or ByBucket()"
+            )
+        distinct_aggregates([self])
+
+    @property
+    def aggregates(self) -> tuple[Aggregate, ...]:
+        return self.expression.aggregates
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of predictions it reads, each once."""
+        return tuple(dict.fromkeys(c for a in self.aggregates for c in a.columns))
+
+    def check(self, bucket_seconds: int, columns: Collection[str] | None = None, *, push: bool = True) -> None:
+        """Raise a SpecificationError if a use case with such buckets and such columns of predictions cannot have it.
+
+        `push=False` is for models over gold alone: they have all of Pulse and so can tell a minimum so far.
+        """
+        if isinstance(self.scope, TrailingWindow) and self.scope.minutes * 60 % bucket_seconds:
+            raise SpecificationError(
+                f"measure {self.name!r}: TrailingWindow({self.scope.minutes}) is {self.scope.minutes * 60} seconds, "
+                f"not a multiple of the bucket's {bucket_seconds}; change the minutes or bucket_seconds"
+            )
+        if columns is not None:
+            for aggregate in self.aggregates:
+                for column in aggregate.columns:
+                    if column not in columns:
+                        raise SpecificationError(
+                            f"measure {self.name!r}: {type(aggregate).__name__}({column!r}) reads a column that "
+                            f"predictions do not have; use {choices(sorted(columns))}"
+                        )
+        if push and isinstance(self.scope, AllTime):
+            for aggregate in self.aggregates:
+                if not aggregate.additive:
+                    raise SpecificationError(
+                        f"measure {self.name!r}: {type(aggregate).__name__}({aggregate.columns[0]!r}) cannot be told "
+                        "so far, because the Totals of a push dataset only add up; "
+                        "give the measure scope=TrailingWindow(minutes) or scope=ByBucket()"
+                    )
+
+
+def distinct_aggregates(measures: Iterable[Measure]) -> tuple[Aggregate, ...]:
+    """The aggregates of measures in order, each once: the columns of pulse. Two with one name are an error.
+
+    Names differ by more than case, because neither Power BI nor Spark tells `Events` from `events`.
+    """
+    by_name: dict[str, Aggregate] = {}
+    for measure in measures:
+        for aggregate in measure.aggregates:
+            other = by_name.setdefault(aggregate.name.lower(), aggregate)
+            if other != aggregate:
+                raise SpecificationError(
+                    f"measure {measure.name!r}: {aggregate!r} and {other!r} have one name in pulse; "
+                    "give one of them another with name="
+                )
+    return tuple(by_name.values())
+
+
+def add(left: Value, right: Value) -> Value:
+    """left + right as every rendering has it: exact unless one is a float, blank if one is."""
+    if left is None or right is None:
+        return None
+    if isinstance(left, float) or isinstance(right, float):
+        return float(left) + float(right)
+    if isinstance(left, Decimal) or isinstance(right, Decimal):
+        return _EXACT.add(Decimal(left), Decimal(right))
+    return left + right
+
+
+def multiply(left: Value, right: Value) -> Value:
+    """left * right, exact unless one is a float, blank if one is."""
+    if left is None or right is None:
+        return None
+    if isinstance(left, float) or isinstance(right, float):
+        return float(left) * float(right)
+    if isinstance(left, Decimal) or isinstance(right, Decimal):
+        return _EXACT.multiply(Decimal(left), Decimal(right))
+    return left * right
+
+
+def _merged(how: str, values: Iterable[Value]) -> Value:
+    present = [v for v in values if v is not None]
+    if how == "sum":
+        total: Value = 0
+        for value in present:
+            total = add(total, value)
+        return total
+    return (min if how == "min" else max)(present, default=None)
+
+
+def _expression(operand: Any) -> Expression:
+    return operand if isinstance(operand, Expression) else Constant(operand)
+
+
+def _combine(operator: str, left: Any, right: Any) -> Expression:
+    return Arithmetic(operator, _expression(left), _expression(right))

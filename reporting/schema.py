@@ -1,0 +1,66 @@
+"""Names of tables and columns, in gold and in the model, each said here and nowhere else. Imports nothing."""
+
+from __future__ import annotations
+
+# ---- columns of gold -------------------------------------------------------------------------------------------------
+
+BUCKET = "bucket"
+"""Start (UTC) of a bucket."""
+BUCKET_NO = "bucket_no"
+"""Seconds since 1970 divided by the length of a bucket, rounded down."""
+TIME_COLUMNS = (BUCKET, BUCKET_NO)
+SOURCE = ("topic", "partition", "offset", "arrival")
+"""Where an event came from."""
+REPLAY_TIME = "replay_time"
+"""Field an event may carry in any use case: when a replayed event is shown. Where present it is the event's time."""
+
+RESERVED = (
+    ("event_id", "string", "business key of the event, or topic/partition/offset where the use case names none"),
+    ("event_time", "timestamp", "when it happened (UTC); when it is shown, for a replayed event"),
+    (BUCKET, "timestamp", "start (UTC) of the time bucket of event_time"),
+    (BUCKET_NO, "bigint", "number of the bucket: seconds since 1970 divided by the length of a bucket"),
+    ("arrival", "timestamp", "when the hub got the event (UTC)"),
+    ("topic", "string", "topic the event was published to"),
+    ("partition", "int", "partition of the topic"),
+    ("offset", "bigint", "offset in the partition"),
+)
+"""Columns of predictions that say which event it is: name, Spark SQL type, meaning."""
+WRITTEN = (
+    ("query_id", "string", "id of the streaming query that wrote the row"),
+    ("batch_id", "bigint", "number of its batch"),
+)
+"""Columns of gold's own accounts: name, Spark SQL type, meaning."""
+WRITTEN_BY_GOLD = tuple(name for name, *_ in WRITTEN)
+
+# ---- values of dimensions --------------------------------------------------------------------------------------------
+
+OTHER = "other"
+"""What a value becomes that a dimension has no more room for, or that is not among its declared ones."""
+UNKNOWN = "unknown"
+"""What null and blank become in a dimension."""
+LAST_ORDER = {OTHER: 1_000_000, UNKNOWN: 1_000_001}
+"""Order of the values that livegold adds itself: after every declared or admitted one."""
+SCORE_BANDS = tuple(f"{low}-{low + 10}%" for low in range(0, 100, 10))
+
+# ---- tables and columns of the model ---------------------------------------------------------------------------------
+
+PULSE = "Pulse"
+TOTALS = "Totals"
+SPOTLIGHT = "Spotlight"
+PREDICTIONS = "Predictions"
+NOW = "Now"
+BUCKETS = "Buckets"
+FACT_TABLES = (PULSE, TOTALS, SPOTLIGHT)
+CUT_OFF_TABLE = "Cut Off"
+"""A table related to none: the cut-offs that can be chosen, in percent (`order`), with key and label."""
+BAND_TABLE = "Score Band"
+TAKEN_NAMES = (*FACT_TABLES, CUT_OFF_TABLE, NOW, PREDICTIONS, BUCKETS)
+"""Names of tables that no dimension's table may have."""
+
+TICK = "tick"
+COMPLETE_TICK = "complete_tick"
+LEFT_OUT = "spotlight_left_out"
+"""Rows of Spotlight the budget had no room for, since the start: in the last row of a tick, 0 in the others."""
+LEFT_OUT_MEASURE = "Spotlight left out"
+CUT_OFF = "cut_off"
+"""What a chart is by that shows every cut-off: no dimension of predictions."""

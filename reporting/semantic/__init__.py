@@ -1,0 +1,53 @@
+"""The semantic model as data: the use case's measures, and what is derived of them. Writes no files."""
+
+from livegold.reporting.semantic.derived import (
+    NO_COLOUR,
+    SHAPES,
+    STATE_COLOURS,
+    AtCutOff,
+    CompleteBuckets,
+    DerivedMeasure,
+    Freshness,
+    LastUpdate,
+    Ratio,
+    StateColour,
+    StateText,
+)
+from livegold.reporting.semantic.model import (
+    SOURCES,
+    ModelMeasure,
+    Source,
+    cut_off_rows,
+    default_cut_off,
+    dimension_of,
+    formats_of,
+    model_measures,
+    pages_of,
+    slicing_tables,
+    template_name,
+)
+
+__all__ = [
+    "NO_COLOUR",
+    "SHAPES",
+    "SOURCES",
+    "STATE_COLOURS",
+    "AtCutOff",
+    "CompleteBuckets",
+    "DerivedMeasure",
+    "Freshness",
+    "LastUpdate",
+    "ModelMeasure",
+    "Ratio",
+    "Source",
+    "StateColour",
+    "StateText",
+    "cut_off_rows",
+    "default_cut_off",
+    "dimension_of",
+    "formats_of",
+    "model_measures",
+    "pages_of",
+    "slicing_tables",
+    "template_name",
+]

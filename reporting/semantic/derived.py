@@ -1,0 +1,290 @@
+"""Measures of the semantic model that are made of a use case's measures: ratios of two, states, cut-offs. As data.
+
+`dax` renders one, `value` says in plain Python what it means; a test proves that both agree. Not for tables or files.
+
+| kind          | is                                                                             |
+|---------------|--------------------------------------------------------------------------------|
+| `Ratio`       | one measure by another, which may look at other buckets                        |
+| `CompleteBuckets`      | a measure by bucket, blank for the newest bucket there is, which is still open |
+| `AtCutOff`    | what a measure of the confusion matrix would be at the chosen cut-off          |
+| `StateText`   | how a measure stands, as a shape and a word                                    |
+| `StateColour` | the same as a colour                                                           |
+| `LastUpdate`  | start of the newest bucket there is                                            |
+| `Freshness`   | whether that is long ago, as a shape and a word                                |
+
+Blank goes through every one of them; of a text it makes `NO_DATA`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from livegold.reporting.errors import SpecificationError, choices
+from livegold.reporting.measures import Aggregate, CountIf, Expression, Value, arithmetic_dax, compute
+from livegold.reporting.schema import BAND_TABLE, BUCKET, BUCKET_NO, COMPLETE_TICK, CUT_OFF_TABLE, PULSE, TICK, TOTALS
+from livegold.reporting.specification import CELLS, State
+
+SHAPES = ("●", "◆", "▼")
+"""Good, to be watched, bad."""
+NO_DATA = "○ no data"
+STATE_COLOURS = ("#0B6A0B", "#8A5A00", "#B10E1C")
+"""Good, to be watched, bad: each 4.5:1 or more on white and on the theme's page background."""
+NO_COLOUR = "#5C5C5C"
+
+CUT_OFFS = tuple(range(0, 101, 10))
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """`of` / (`to` * `factor`): with TrailingWindow(3) by TrailingWindow(15) and 0.2, how the last minutes compare with
+    those before.
+
+    It is `most` at the most, where that is given: a window that has just begun to fill says nothing of more than usual.
+    """
+
+    name: str
+    of: str
+    to: str
+    factor: float = 1.0
+    format: str = "0.0%"
+    description: str = ""
+    most: float | None = None
+
+    def dax(self, push: bool) -> str:
+        divided = f"DIVIDE(CONVERT(__of, DOUBLE), CONVERT(__to, DOUBLE) * {_number(self.factor)})"
+        # In variables, because pbix-mcp 0.9.149 takes a comma in the name of a measure for the end of an argument.
+        named = f"VAR __of = [{self.of}]\nVAR __to = [{self.to}]\n"
+        ratio = f"IF(ISBLANK(__of) || ISBLANK(__to), BLANK(), {divided})"
+        if self.most is None:
+            return f"{named}RETURN\n    {ratio}"
+        most = _number(self.most)
+        # Blank is 0 where it is compared.
+        return (
+            f"{named}VAR __ratio = {ratio}\nRETURN\n    IF(__ratio > {most} && NOT ISBLANK(__ratio), {most}, __ratio)"
+        )
+
+    def value(self, values: Mapping[str, Any]) -> float | None:
+        of, to = values[self.of], values[self.to]
+        if of is None or to is None or float(to) * self.factor == 0:
+            return None
+        ratio = float(of) / (float(to) * self.factor)
+        return ratio if self.most is None else min(ratio, self.most)
+
+
+@dataclass(frozen=True)
+class CompleteBuckets:
+    """`of`, a measure by bucket, but for the newest bucket of all, which is blank: it still fills.
+
+    With `buckets`, the buckets before the last so many closed ones are blank too: a trend that reaches so far back.
+    """
+
+    of: str
+    format: str = ""
+    buckets: int | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.of}, closed"
+
+    @property
+    def description(self) -> str:
+        reach = "" if self.buckets is None else f", over the {self.buckets} buckets before it"
+        return f"{self.of}, without the newest bucket, which is still open{reach}"
+
+    def dax(self, push: bool) -> str:
+        highest = f"MAX({PULSE}[{BUCKET_NO}])"
+        newest = f"VAR __newest = CALCULATE({highest}, REMOVEFILTERS({PULSE}))"
+        # Of the time context alone: a point at which a dimension's value has no row is as open as the others of it.
+        here = f"VAR __here = CALCULATE({highest}, ALLEXCEPT({PULSE}, {PULSE}[{BUCKET}], {PULSE}[{BUCKET_NO}]))"
+        value = f"VAR __value = [{self.of}]"
+        shown = "__here < __newest && NOT ISBLANK(__here)"
+        if self.buckets is not None:
+            shown += f" && __here >= __newest - {self.buckets}"
+        return f"{newest}\n{here}\n{value}\nRETURN\n    IF({shown}, __value)"
+
+    def value(self, values: Mapping[str, Any], behind: int) -> Value:
+        """`behind`: how many buckets the newest of the context is before the newest there is."""
+        return values[self.of] if 0 < behind <= (self.buckets or behind) else None
+
+
+@dataclass(frozen=True)
+class AtCutOff:
+    """An expression over CountIf of tp, fp, tn and fn, as it would be if the model said yes from the cut-off on.
+
+    Exact for cut-offs at the edges of score bands; at 100 percent it never says yes. Only known outcomes count.
+    """
+
+    name: str
+    expression: Expression
+    format: str = "0.0%"
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        for aggregate in self.expression.aggregates:
+            if not isinstance(aggregate, CountIf) or aggregate.column not in CELLS:
+                raise SpecificationError(
+                    f"cut-off measure {self.name!r}: counts {aggregate!r}: give CountIf of {choices(CELLS)}"
+                )
+        if not self.expression.aggregates:
+            raise SpecificationError(f"cut-off measure {self.name!r}: counts nothing: give CountIf of {choices(CELLS)}")
+
+    def dax(self, push: bool, default: int) -> str:
+        table = TOTALS if push else PULSE
+        lines = [f"VAR __cut = SELECTEDVALUE('{CUT_OFF_TABLE}'[order], {default})"]
+        of_all: list[str]
+        if push:
+            lines.insert(0, f"VAR __tick = CALCULATE(MAX({TOTALS}[{COMPLETE_TICK}]), REMOVEFILTERS({TOTALS}))")
+            of_all = [f"{TOTALS}[{TICK}] = __tick"]
+        else:
+            of_all = [f"REMOVEFILTERS({PULSE}[{c}])" for c in (BUCKET, BUCKET_NO)]
+        sides = {"tp": ("tp", "fn", ">="), "fn": ("tp", "fn", "<"), "fp": ("fp", "tn", ">="), "tn": ("fp", "tn", "<")}
+        named: dict[Aggregate, str] = {}
+        for aggregate in self.expression.aggregates:
+            assert isinstance(aggregate, CountIf)
+            left, right, side = sides[aggregate.column]
+            band = f"KEEPFILTERS('{BAND_TABLE}'[order] * 10 {side} __cut)"
+            total = f"SUM({table}[{left}]) + SUM({table}[{right}])"
+            # 0 is added outside: for pbix-mcp 0.9.149 CALCULATE is blank where no band is left, whatever is in it.
+            named[aggregate] = f"CALCULATE({total}, {', '.join([*of_all, band])}) + 0"
+        return "\n".join([*lines, *arithmetic_dax(self.expression, named)])
+
+    def value(self, bands: Mapping[int, Mapping[str, int]], cut_off: int) -> Value:
+        """`bands` has the four counts so far (names of CELLS) by the order of the score band; `cut_off` is percent."""
+
+        def total(names: tuple[str, str], above: bool) -> int:
+            return sum(
+                counts[n] or 0 for order, counts in bands.items() if (order * 10 >= cut_off) is above for n in names
+            )
+
+        yes, no = ("tp", "fn"), ("fp", "tn")
+        at = {"tp": total(yes, True), "fn": total(yes, False), "fp": total(no, True), "tn": total(no, False)}
+        return compute(self.expression, {a: at[a.columns[0]] for a in self.expression.aggregates})
+
+
+@dataclass(frozen=True)
+class StateText:
+    """How a measure stands, as a shape and a word."""
+
+    state: State
+    format: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.state.measure}, state"
+
+    @property
+    def description(self) -> str:
+        s = self.state
+        side = "more" if s.good > s.bad else "less"
+        return f"{s.words[0]} from {s.good:g} on, {s.words[2]} from {s.bad:g} on ({side} is better)"
+
+    def dax(self, push: bool) -> str:
+        return _by_state(self.state, [f'"{t}"' for t in self._texts], f'"{NO_DATA}"')
+
+    def value(self, values: Mapping[str, Any]) -> str:
+        place = place_of(self.state, values[self.state.measure])
+        return NO_DATA if place is None else self._texts[place]
+
+    @property
+    def _texts(self) -> list[str]:
+        return [f"{shape} {word}" for shape, word in zip(SHAPES, self.state.words, strict=True)]
+
+
+@dataclass(frozen=True)
+class StateColour:
+    """How a measure stands, as a colour: never the only sign of it."""
+
+    state: State
+    format: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.state.measure}, colour"
+
+    @property
+    def description(self) -> str:
+        return f"colour of {self.state.measure}, state"
+
+    def dax(self, push: bool) -> str:
+        return _by_state(self.state, [f'"{c}"' for c in STATE_COLOURS], f'"{NO_COLOUR}"')
+
+    def value(self, values: Mapping[str, Any]) -> str:
+        place = place_of(self.state, values[self.state.measure])
+        return NO_COLOUR if place is None else STATE_COLOURS[place]
+
+
+@dataclass(frozen=True)
+class LastUpdate:
+    """Start (UTC) of the newest bucket there is, whatever is filtered."""
+
+    name: str = "Last update"
+    format: str = "yyyy-MM-dd HH:mm:ss"
+    description: str = "start (UTC) of the newest bucket there is"
+
+    def dax(self, push: bool) -> str:
+        return f"CALCULATE(MAX({PULSE}[{BUCKET}]), REMOVEFILTERS({PULSE}))"
+
+    def value(self, newest: datetime | None) -> datetime | None:
+        return newest
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """Whether the newest bucket is long ago. With `sample`, what it says of rows that never change."""
+
+    stale_after_seconds: int
+    sample: bool = False
+    name: str = "Freshness"
+    format: str = ""
+
+    @property
+    def description(self) -> str:
+        return f"stale when the newest bucket began more than {self.stale_after_seconds} seconds ago"
+
+    def dax(self, push: bool) -> str:
+        if self.sample:
+            return '"○ sample rows"'
+        last = LastUpdate().dax(push)
+        stale = f"DATEDIFF(__last, UTCNOW(), SECOND) > {self.stale_after_seconds}"
+        said = f'IF({stale}, "{SHAPES[2]} stale", "{SHAPES[0]} live")'
+        return f'VAR __last = {last}\nRETURN\n    IF(ISBLANK(__last), "{NO_DATA}", {said})'
+
+    def value(self, newest: datetime | None, now: datetime) -> str:
+        if self.sample:
+            return "○ sample rows"
+        if newest is None:
+            return NO_DATA
+        stale = int((now - newest).total_seconds()) > self.stale_after_seconds
+        return f"{SHAPES[2]} stale" if stale else f"{SHAPES[0]} live"
+
+
+DerivedMeasure = Ratio | CompleteBuckets | AtCutOff | StateText | StateColour | LastUpdate | Freshness
+
+
+def place_of(state: State, value: Any) -> int | None:
+    """0 good, 1 to be watched, 2 bad; None for blank."""
+    if value is None:
+        return None
+    more = state.good > state.bad
+    if value >= state.good if more else value <= state.good:
+        return 0
+    if value <= state.bad if more else value >= state.bad:
+        return 2
+    return 1
+
+
+def _number(value: float) -> str:
+    """Digits without an exponent, which read back as the same double."""
+    digits = format(Decimal(repr(float(value))), "f")
+    return f"({digits})" if value < 0 else digits
+
+
+def _by_state(state: State, said: list[str], blank: str) -> str:
+    good, bad = (">=", "<=") if state.good > state.bad else ("<=", ">=")
+    least, most = _number(state.good), _number(state.bad)
+    chosen = f"IF(__value {good} {least}, {said[0]}, IF(__value {bad} {most}, {said[2]}, {said[1]}))"
+    return f"VAR __value = [{state.measure}]\nRETURN\n    IF(ISBLANK(__value), {blank}, {chosen})"

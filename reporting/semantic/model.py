@@ -1,0 +1,137 @@
+"""The measures of a use case's semantic model, each with its DAX: for the push dataset and for templates over gold.
+
+Derives only. The tables' columns are `powerbi.dataset.fact_columns` and `dimension_columns`; all measures are in Pulse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from livegold.reporting.measures import ByBucket, Measure, TrailingWindow, dax_for_delta, dax_for_push
+from livegold.reporting.schema import CUT_OFF, CUT_OFF_TABLE
+from livegold.reporting.semantic.derived import (
+    CUT_OFFS,
+    AtCutOff,
+    CompleteBuckets,
+    DerivedMeasure,
+    Freshness,
+    LastUpdate,
+    Ratio,
+    StateColour,
+    StateText,
+)
+from livegold.reporting.specification import Dimension, Page, Trend, UseCase
+
+Source = Literal["push", "databricks", "directlake", "delta", "sample"]
+SOURCES: tuple[Source, ...] = ("push", "databricks", "directlake", "delta", "sample")
+
+STALE_BUCKETS = 3
+STALE_SECONDS = 120
+"""The newest bucket is stale when it began this long ago, and this many buckets."""
+
+
+@dataclass(frozen=True)
+class ModelMeasure:
+    """A measure as the model has it. `of` is what it was made of; `folder` its display folder; text has no format."""
+
+    of: Measure | DerivedMeasure
+    name: str
+    dax: str
+    format: str
+    description: str
+    folder: str
+
+
+def template_name(case: UseCase) -> str:
+    """What people call the model and the report: `taxi_tips` is `Taxi Tips`."""
+    return case.name.replace("_", " ").title()
+
+
+def model_measures(case: UseCase, source: Source) -> tuple[ModelMeasure, ...]:
+    """Every measure of the model, in order; the first are the use case's own."""
+    push = source == "push"
+    made = [
+        ModelMeasure(
+            m,
+            m.name,
+            (dax_for_push if push else dax_for_delta)(m, case.bucket_seconds),
+            m.format,
+            m.description,
+            _folder(m),
+        )
+        for m in case.measures
+    ]
+    for derived in derived_measures(case, sample=source == "sample"):
+        dax = derived.dax(push, default_cut_off(case)) if isinstance(derived, AtCutOff) else derived.dax(push)
+        made.append(
+            ModelMeasure(derived, derived.name, dax, derived.format, derived.description, _folder_of_derived(derived))
+        )
+    return tuple(made)
+
+
+def derived_measures(case: UseCase, *, sample: bool = False) -> tuple[DerivedMeasure, ...]:
+    """What the model has besides the use case's own measures."""
+    made: list[DerivedMeasure] = [*case.ratios, *case.cut_offs]
+    formats = formats_of(case)
+    trends = [b for page in pages_of(case) for b in page.blocks if isinstance(b, Trend)]
+    in_trends = dict.fromkeys(m for t in trends for m in (*t.measures, *(t.expected or ())))
+    reach = None if case.trend_minutes is None else case.trend_minutes * 60 // case.bucket_seconds
+    made += [CompleteBuckets(name, formats[name], reach) for name in in_trends]
+    for state in case.states:
+        made += [StateText(state), StateColour(state)]
+    stale = max(STALE_SECONDS, STALE_BUCKETS * case.bucket_seconds)
+    return (*made, LastUpdate(), Freshness(stale, sample))
+
+
+def formats_of(case: UseCase) -> Mapping[str, str]:
+    """Format strings by name of measures, ratios and cut-off measures."""
+    named: tuple[Measure | Ratio | AtCutOff, ...] = (*case.measures, *case.ratios, *case.cut_offs)
+    return {m.name: m.format for m in named}
+
+
+def default_cut_off(case: UseCase) -> int:
+    """The cut-off, in percent, while none is chosen: the edge of a band at or below the model's threshold."""
+    return int(round(case.model.threshold * 1000) // 100) * 10
+
+
+def cut_off_rows() -> list[dict[str, str | int]]:
+    """Rows of the table of cut-offs: key, label, order (percent)."""
+    return [{"key": f"{percent}%", "label": f"{percent}%", "order": percent} for percent in CUT_OFFS]
+
+
+def slicing_tables(case: UseCase) -> dict[str, str]:
+    """Names of the tables with key, label and order, by the name of what they hold: dimensions, and cut-offs if any."""
+    tables = {d.name: d.table for d in case.all_dimensions}
+    if case.cut_offs:
+        tables[CUT_OFF] = CUT_OFF_TABLE
+    return tables
+
+
+def dimension_of(case: UseCase, name: str) -> Dimension:
+    """The dimension of a name."""
+    return next(d for d in case.all_dimensions if d.name == name)
+
+
+def pages_of(case: UseCase) -> tuple[Page, ...]:
+    """The pages the use case declares, or those that any use case can have."""
+    if case.pages:
+        return case.pages
+    from livegold.reporting.semantic.default_pages import default_pages
+
+    return default_pages(case)
+
+
+def _folder(measure: Measure) -> str:
+    if isinstance(measure.scope, TrailingWindow):
+        return "Last minutes"
+    return "By bucket" if isinstance(measure.scope, ByBucket) else "So far"
+
+
+def _folder_of_derived(derived: DerivedMeasure) -> str:
+    if isinstance(derived, AtCutOff):
+        return "At the cut-off"
+    if isinstance(derived, CompleteBuckets):
+        return "By bucket"
+    return "Compared" if isinstance(derived, Ratio) else "State"

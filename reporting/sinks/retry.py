@@ -1,0 +1,43 @@
+"""How a sink tries again: the outbox, parcel after parcel, with pauses that grow. Sends nothing, waits for nothing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from livegold.reporting.errors import Transient
+from livegold.reporting.sinks.state import Journal, Parcel
+
+FIRST_BACKOFF_SECONDS = 0.5
+LONGEST_BACKOFF_SECONDS = 60.0
+
+
+def backoff(attempt: int, rng: random.Random) -> float:
+    """Seconds to wait after the failed attempt of this number (from 1): longer each time, and not with everybody."""
+    longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempt, 20))
+    return longest * rng.uniform(0.5, 1.0)
+
+
+def persistently(call: Callable[[], None], wait_after: Callable[[Transient, int], None]) -> None:
+    """Calls until it is carried out; `wait_after(error, attempt)` waits, or raises to give up."""
+    attempt = 0
+    while True:
+        try:
+            return call()
+        except Transient as error:
+            attempt += 1
+            wait_after(error, attempt)
+
+
+def empty_outbox(
+    journal: Journal, deliver: Callable[[Parcel], None], wait_after: Callable[[Transient, int], None]
+) -> None:
+    """Delivers what waits, in order; `deliver` takes a parcel out of the outbox or raises."""
+    attempt = 0
+    while (parcel := journal.next_parcel()) is not None:
+        try:
+            deliver(parcel)
+            attempt = 0
+        except Transient as error:
+            attempt += 1
+            wait_after(error, attempt)

@@ -1,0 +1,116 @@
+"""Finds use cases: by the name a package registers, or in a Python file, which is loaded as an ordinary module.
+
+A package registers its use cases as entry points of the group `livegold.usecases`, as livegold does its own. A file may
+hold dataclasses and import files beside it; its folder is on the import path from then on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+
+from livegold.reporting.errors import SpecificationError, choices
+from livegold.reporting.specification.usecase import UseCase
+
+GROUP = "livegold.usecases"
+
+_beside: dict[Path, dict[str, ModuleType]] = {}
+"""By folder, the modules that use cases of that folder have imported from it."""
+
+
+def load_use_case(name: str) -> UseCase:
+    """The use case of a registered name, or the `USECASE` of a Python file.
+
+    Raises SpecificationError when there is none, naming the registered ones, or when it cannot be loaded.
+    """
+    registered = _registered()
+    if name in registered:
+        found = registered[name]
+        with _explained(f"use case {name} ({found.value})"):
+            case = found.load()
+    elif name.endswith(".py") and Path(name).is_file():
+        case = getattr(_module_of(Path(name).resolve()), "USECASE", None)
+    else:
+        raise SpecificationError(
+            f"use case {name!r} is not known: give {choices(registered)}, or the path of a .py file"
+        )
+    if not isinstance(case, UseCase):
+        raise SpecificationError(f"{name} has no USECASE that is a livegold.UseCase: add one")
+    return case
+
+
+def registered_use_cases() -> tuple[str, ...]:
+    """Names of the use cases that come with livegold and with the packages installed beside it, in order."""
+    return tuple(_registered())
+
+
+def _registered() -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
+        other = found.setdefault(entry.name, entry)
+        if other.value != entry.value:
+            raise SpecificationError(
+                f"use case {entry.name} is registered twice, as {other.value} and as {entry.value}: uninstall one"
+            )
+    return found
+
+
+def _module_of(file: Path) -> ModuleType:
+    # Of its own for each file: two may have the same name in different folders.
+    name = f"livegold_use_case_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up to read annotations.
+    sys.modules[name] = module
+    try:
+        with _explained(str(file)), _imports_beside(file.parent):
+            spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """A fault of somebody's file becomes one line; what livegold itself says of a use case stays as it is."""
+    try:
+        yield
+    except SpecificationError:
+        raise
+    except Exception as error:
+        raise SpecificationError(f"{what} cannot be loaded: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _imports_beside(folder: Path) -> Iterator[None]:
+    """Files of `folder` can be imported by their names, whatever files of the same names other use cases imported."""
+    for other, modules in _beside.items():
+        for name, module in modules.items():
+            if other != folder and sys.modules.get(name) is module:
+                del sys.modules[name]
+    sys.modules.update(_beside.get(folder, {}))
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        # Last from now on: a function may import later, but no file of the folder may hide what others import.
+        sys.path.remove(str(folder))
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
+        fresh = {n: m for n, m in sys.modules.items() if n not in before and _lies_in(m, folder)}
+        _beside.setdefault(folder, {}).update(fresh)
+
+
+def _lies_in(module: ModuleType, folder: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    return file is not None and Path(file).is_relative_to(folder)

@@ -1,0 +1,6 @@
+"""Accounts: every event accounted for from hub to dataset, and one event followed."""
+
+from livegold.streams.accounts.follow import Follower
+from livegold.streams.accounts.reconciliation import reconcile
+
+__all__ = ["Follower", "reconcile"]

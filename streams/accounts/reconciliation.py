@@ -1,0 +1,184 @@
+"""Reconcile: hub, raw, gold, quarantine and what was delivered, compared event by event. It changes nothing.
+
+Everything is counted again from the broker's offsets and the rows on disk; no counter and no commit's record is
+believed. An event is its position: topic, partition, offset. A run may be writing meanwhile, so what a batch writes
+last is opened first (pulse, spotlight, quarantine, predictions), then raw, and the hub is asked at the end: what is
+then ahead of the other has only to be waited for.
+
+DuckDB joins, and spills to disk where memory ends. The bytes of events are read for those alone that are in raw and in
+no other table.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import duckdb
+from deltalake import DeltaTable
+
+from livegold.reporting.errors import NotFound, ServiceUnavailable
+from livegold.reporting.lake import Lake, arrow_dataset, database, open_table
+from livegold.reporting.settings import Settings
+from livegold.reporting.specification import UseCase
+from livegold.streams.accounts.positions import beyond_raw, held_by_hub, in_two_tables, twice, without_reason
+from livegold.streams.accounts.recount import DeliveredSum, compare_delivered, compare_pulse, compare_spotlight
+from livegold.streams.accounts.unaccounted import account_for
+from livegold.streams.hub import ANSWER_SECONDS, Hub
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+MEMORY_LIMIT = "2GB"
+"""What DuckDB may hold before it spills; the positions of a million events take less than a tenth of it."""
+POSITIONS = ("quarantine", "predictions", "raw")
+TABLES = ("pulse", "spotlight", *POSITIONS)
+"""In the order they are opened: see the module's docstring."""
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """Numbers of events, and one line for each difference with examples of positions (topic/partition/offset).
+
+    `hub` is what the hub holds, None where it was not compared. `reasons` counts quarantined events by the text of a
+    reason before its colon; an event may have several. `delivered` has for each additive aggregate what Power BI
+    accepted and what gold's pulse says; it is empty where the sink never ran. `notes` say what could not be
+    compared and is no difference.
+    """
+
+    hub: int | None
+    raw: int
+    predictions: int
+    quarantined: int
+    duplicates: int
+    reasons: Mapping[str, int]
+    problems: tuple[str, ...]
+    delivered: Mapping[str, DeliveredSum] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def reconcile(
+    case: UseCase,
+    settings: Settings,
+    spark_factory: Callable[[], SparkSession] | None = None,
+    *,
+    hub: bool = True,
+    delivered: bool = True,
+    deadline: float = ANSWER_SECONDS,
+) -> Reconciliation:
+    """Compares everything of one use case; seconds for a million events.
+
+    `spark_factory` is called only when an event may be a duplicate that is written differently, which takes the
+    pipeline's own parser to tell; the default is livegold's own session. `hub` and `delivered` leave a part out on
+    purpose. A hub that does not answer within `deadline` seconds and a table that is not there are problems;
+    Unauthorized and SettingsError are raised.
+    """
+    lake = Lake.of(settings, case.name)
+    place = Hub.of(settings, case.name) if hub else None
+    problems: list[str] = []
+    with _spilling_database() as db:
+        tables = _open(db, case, lake, problems)
+        held = None
+        if place is not None and "raw" in tables:
+            try:
+                held, said = held_by_hub(db, place, deadline)
+                problems += said
+            except (ServiceUnavailable, NotFound) as error:
+                problems.append(f"the hub was not compared: {error}")
+        for name in POSITIONS:
+            if name in tables:
+                problems += twice(db, name)
+        if "quarantine" in tables:
+            problems += without_reason(db)
+        duplicates = 0
+        if all(name in tables for name in POSITIONS):
+            problems += in_two_tables(db) + beyond_raw(db)
+            start = spark_factory or _own_session(settings)
+            duplicates, said = account_for(db, case, arrow_dataset(tables["raw"]), "pulse" in tables, start)
+            problems += said
+        if {"predictions", "pulse", "quarantine"} <= set(tables):
+            problems += compare_pulse(db, case)
+        if {"predictions", "spotlight"} <= set(tables):
+            problems += compare_spotlight(db, case)
+        sums: dict[str, DeliveredSum] = {}
+        notes: list[str] = []
+        if delivered and "pulse" in tables:
+            sums, said, unasked = compare_delivered(db, case, settings)
+            problems += said
+            if unasked:
+                notes.append(f"the dataset was not asked, only the ledger compared: {unasked}")
+        if problems and _moved(tables):
+            problems.append("a run was writing while this was compared: compare again when it has ended")
+        return Reconciliation(
+            hub=held,
+            raw=_count(db, tables, "raw"),
+            predictions=_count(db, tables, "predictions"),
+            quarantined=_count(db, tables, "quarantine"),
+            duplicates=duplicates,
+            reasons=_reasons(db) if "quarantine" in tables else {},
+            problems=tuple(problems),
+            delivered=sums,
+            notes=tuple(notes),
+        )
+
+
+@contextmanager
+def _spilling_database() -> Iterator[duckdb.DuckDBPyConnection]:
+    with tempfile.TemporaryDirectory(prefix="livegold-reconcile-") as folder, database() as db:
+        db.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        db.execute(f"SET temp_directory = '{folder}'")
+        db.execute("SET preserve_insertion_order = false")
+        yield db
+
+
+def _open(db: duckdb.DuckDBPyConnection, case: UseCase, lake: Lake, problems: list[str]) -> dict[str, DeltaTable]:
+    """Opens the tables: each is a view of its name, and its positions are `<name>_at`."""
+    tables: dict[str, DeltaTable] = {}
+    for name in TABLES:
+        path = getattr(lake, name)
+        try:
+            tables[name] = open_table(path)
+        except NotFound:
+            problems.append(f"table {name} is not there ({path}): run `livegold run {case.name}` first")
+    for name, table in tables.items():
+        db.register(name, arrow_dataset(table))
+        if name in POSITIONS:
+            times = "arrival, event_time" if name == "predictions" else "arrival"
+            db.execute(f'CREATE TEMP TABLE {name}_at AS SELECT topic, "partition", "offset", {times} FROM {name}')
+    return tables
+
+
+def _moved(tables: Mapping[str, DeltaTable]) -> bool:
+    """Whether a table was written to after it was opened."""
+    return any(open_table(table.table_uri).version() != table.version() for table in tables.values())
+
+
+def _count(db: duckdb.DuckDBPyConnection, tables: Mapping[str, DeltaTable], name: str) -> int:
+    return db.execute(f"SELECT count(*) FROM {name}_at").fetchall()[0][0] if name in tables else 0
+
+
+def _reasons(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    rows = db.execute(
+        """
+        SELECT reason, count(*) FROM (
+            SELECT unnest(list_distinct([trim(split_part(r, ':', 1)) FOR r IN reasons])) AS reason FROM quarantine)
+        GROUP BY reason ORDER BY count(*) DESC, reason
+        """
+    ).fetchall()
+    return dict(rows)
+
+
+def _own_session(settings: Settings) -> Callable[[], SparkSession]:
+    def start() -> SparkSession:
+        from livegold.streams.local import spark_session
+
+        return spark_session(settings)
+
+    return start

@@ -1,0 +1,47 @@
+"""The hub as a Spark stream with the columns of the Kafka source. Not for what the rows mean."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from livegold.streams.hub.hub import Hub
+
+
+def hub_stream(spark: SparkSession, hub: Hub, headers: bool) -> DataFrame:
+    """The events of a hub: key, value (binary), topic, partition, offset, timestamp, and headers where asked for.
+
+    In a folder the file's name is the topic, the line the offset and the file's time the arrival; there `positioned`
+    has to be applied to each batch.
+    """
+    if hub.folder is not None:
+        return (
+            spark.readStream.format("text")
+            .options(**hub.spark_options())
+            .load(str(hub.folder.resolve()))
+            .select(
+                F.col("value").cast("binary").alias("value"),
+                F.col("_metadata.file_name").alias("topic"),
+                F.col("_metadata.file_block_start").alias("_block"),
+                F.col("_metadata.file_modification_time").alias("timestamp"),
+            )
+        )
+    options = hub.spark_options() | {"includeHeaders": str(headers).lower()}
+    return spark.readStream.format("kafka").options(**options).load()
+
+
+def positioned(batch: DataFrame, headers: bool) -> DataFrame:
+    """One batch of `hub_stream` with partition and offset: those of Kafka, or the line's number in a folder's file."""
+    if "_block" not in batch.columns:
+        return batch
+    # Lines of one part of a file come in their order, in one task.
+    in_order = batch.withColumn("_row", F.monotonically_increasing_id())
+    line = F.row_number().over(Window.partitionBy("topic").orderBy("_block", "_row")) - 1
+    added = {
+        "key": F.lit(None).cast("binary"),
+        "partition": F.lit(0),
+        "offset": line.cast("bigint"),
+    }
+    if headers:
+        added["headers"] = F.lit(None).cast("array<struct<key:string,value:binary>>")
+    return in_order.withColumns(added).drop("_block", "_row")

@@ -1,0 +1,63 @@
+"""History to learn from, as the rows of `raw_events`: from a file, from raw, or from the use case's generator.
+
+Not for training. A file and a generator are held in memory once, on the driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+
+from livegold.reporting.errors import NotFound, WrongUse
+from livegold.reporting.lake import Lake
+from livegold.reporting.specification import UseCase
+from livegold.streams.hub import Event, EventFile, replay
+
+GENERATED_EVENTS = 20_000
+"""Enough for a tree of depth 5, and a second's work."""
+COLUMNS = ("key", "value", "topic", "partition", "offset", "arrival")
+
+
+def history_from_file(spark: SparkSession, case: UseCase, path: Path) -> DataFrame:
+    """Every row of a file, at its own time. Raises WrongUse as EventFile does."""
+    return _rows(spark, case, replay(EventFile(path, case), keep_times=True))
+
+
+def history_from_raw(spark: SparkSession, case: UseCase, lake: Lake) -> DataFrame:
+    """Every event of raw; NotFound when nothing has been run yet."""
+    if not DeltaTable.isDeltaTable(spark, lake.raw):
+        raise NotFound(
+            f"use case {case.name} has no raw events in {lake.raw}: run the pipeline first, or give --events"
+        )
+    return spark.read.format("delta").load(lake.raw).select(*COLUMNS)
+
+
+def generated_history(spark: SparkSession, case: UseCase, count: int = GENERATED_EVENTS, seed: int = 1) -> DataFrame:
+    """`count` made-up events that ended before now. Raises WrongUse for a use case that has no such generator."""
+    if case.history is None:
+        raise WrongUse(f"use case {case.name} has no made-up history: give a file with --events, or --from-raw")
+    return _rows(spark, case, case.history(seed, count, datetime.now(UTC)))
+
+
+def _rows(spark: SparkSession, case: UseCase, events: Iterable[Event]) -> DataFrame:
+    keys: list[bytes | None] = []
+    values: list[bytes] = []
+    for key, value in events:
+        keys.append(None if key is None else key.encode())
+        values.append(value)
+    count = len(values)
+    # Arrived now: whatever its time, history is not from the future.
+    columns = [
+        pa.array(keys, pa.binary()),
+        pa.array(values, pa.binary()),
+        pa.array([case.name] * count, pa.string()),
+        pa.array([0] * count, pa.int32()),
+        pa.array(range(count), pa.int64()),
+        pa.array([datetime.now(UTC)] * count, pa.timestamp("us", tz="UTC")),
+    ]
+    return spark.createDataFrame(pa.table(dict(zip(COLUMNS, columns, strict=True))))
