@@ -23,9 +23,9 @@ from livegold.reporting.errors import LivegoldError, WrongUse, choices
 from livegold.reporting.home import StatusFile, acquire_lock
 from livegold.reporting.lake import Lake
 from livegold.reporting.settings import Settings
-from livegold.reporting.sinks.base import Sink
+from livegold.reporting.sinks import Sink
 from livegold.reporting.specification import UseCase
-from livegold.streams.feeds import Feed, forget, query_of
+from livegold.streams.feeds import Feed, query_of, reset
 from livegold.streams.gold import GoldWriter, create_tables, write_raw
 from livegold.streams.hub import Hub, hub_stream, positioned
 from livegold.streams.models import CHECK_SECONDS, Registry, Scorer
@@ -139,8 +139,8 @@ class Pipeline:
             sink.check()
             checkpoint = self.lake.checkpoint(f"feed-{name}")
             feed = query_of(self._spark, checkpoint)
-            if feed is not None and feed != sink.followed():
-                forget(self._spark, checkpoint)
+            if feed is not None and feed != sink.source_id():
+                reset(self._spark, checkpoint)
 
     # ---- queries ---------------------------------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ class Pipeline:
 
     def _start_feeds(self, files: int | None = None) -> None:
         for name, sink in self._sinks.items():
-            feed = Feed(self._spark, self.case, self.lake, _opened(sink))
+            feed = Feed(self._spark, self.case, self.lake, _opened(sink), sink.needs)
             self._start(f"feed-{name}", feed.stream(files), feed)
 
     def _write_raw(self, rows: DataFrame, batch_id: int) -> None:

@@ -13,7 +13,13 @@ ROOT = Path(__file__).parents[1]
 TOP = ("reporting", "streams", "dashboards")
 # The front door knows every room; nothing but the front door may know it.
 FRONT = ("reporting.cli", "reporting.bench", "reporting.doctor")
-KERNEL = ("reporting.specification", "reporting.measures", "reporting.schema", "reporting.errors")
+KERNEL = (
+    "reporting.specification",
+    "reporting.measures",
+    "reporting.schema",
+    "reporting.plugins",
+    "reporting.errors",
+)
 DOORS = (
     "reporting.specification",
     "reporting.measures",
@@ -21,6 +27,7 @@ DOORS = (
     "reporting.settings",
     "reporting.home",
     "reporting.lake",
+    "reporting.sinks",
     "streams.hub",
     "streams.gold",
     "streams.models",

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from livegold.reporting.measures import Filter, Measure, sql_over_pulse
-from livegold.reporting.sinks.values import INT64_MAX, INT64_MIN
+from livegold.reporting.powerbi.limits import INT64_MAX, INT64_MIN
 from livegold.reporting.specification import UseCase
 
 ROWS_A_FILE = 250_000

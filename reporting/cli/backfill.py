@@ -11,7 +11,7 @@ import click
 from livegold.reporting.cli.progress import say
 from livegold.reporting.cli.requirements import SPARK, require
 from livegold.reporting.errors import NotFound
-from livegold.reporting.sinks.base import Sink
+from livegold.reporting.sinks import Sink
 
 SHOW_SECONDS = 2.0
 
@@ -23,13 +23,13 @@ SHOW_SECONDS = 2.0
 @click.option("--restart", is_flag=True, help="Begin again instead of going on where a backfill was cut off.")
 def backfill(usecase: str, name: str, drop: bool, restart: bool) -> None:
     """Empties the dataset and fills it from gold, within what Power BI takes. Cut off, it goes on where it was."""
-    from livegold.reporting.cli.sinks import check_names, make_sinks
     from livegold.reporting.lake import Lake
     from livegold.reporting.settings import load as load_settings
+    from livegold.reporting.sinks import check_sink_names, make_sinks
     from livegold.reporting.specification import load_use_case
 
     case = load_use_case(usecase)
-    check_names([name])
+    check_sink_names([name])
     require(SPARK)
     settings = load_settings()
     sinks = make_sinks([name], settings, case)
@@ -46,7 +46,7 @@ def backfill(usecase: str, name: str, drop: bool, restart: bool) -> None:
                 raise NotFound(f"use case {case.name} has no gold in {lake.gold}: run `livegold run {case.name}` first")
             # Not before gold is known to be there: with `--drop` there is no way back.
             if drop or restart or not begun.exists():
-                sinks[name].forget(drop=drop)
+                sinks[name].reset(drop=drop)
                 begun.touch()
             else:
                 say(f"goes on with the backfill that was cut off (--restart begins again): {begun}")
@@ -81,12 +81,12 @@ def _show(sink: Sink, ended: threading.Event) -> None:
 
 
 def _line(status: Mapping[str, Any]) -> str:
-    waiting = status.get("outbox_posts", 0)
+    waiting = status.get("outbox_chunks", 0)
     told = f"{status.get('rows_delivered', 0):,} rows accepted"
     if waiting:
         told += f", {waiting} requests wait"
-    if "rows_last_hour" in status:
-        told += f"; {status['rows_last_hour']:,} of {status['rows_limit']:,} rows of this hour used"
+    if "limits" in status.get("details", {}):
+        told += f"; {status['details']['limits']}"
     if status.get("last_error") and waiting:
         told += f"; {status['last_error']}"
     return told

@@ -15,20 +15,20 @@ from livegold.reporting.errors import WrongUse
 @click.argument("usecase")
 @click.option("--switch", required=True, help="batch: to the end of what is there; stream: until Ctrl-C.")
 @click.option("--from", "source", type=click.Choice(["hub", "raw"]), default="hub", show_default=True)
-@click.option("--sink", "sinks", multiple=True, help="powerbi or eventstream; may be given several times.")
+@click.option("--sink", "sinks", multiple=True, help="powerbi, eventstream or one of a package; may be repeated.")
 @click.option(
     "--warm-up", is_flag=True, help="Let made-up events through first, into nowhere: the first batch is quick."
 )
 def run(usecase: str, switch: str, source: str, sinks: tuple[str, ...], warm_up: bool) -> None:
     """Runs the pipeline: hub to raw and gold, gold to the sinks."""
-    from livegold.reporting.cli.sinks import check_names, make_sinks
     from livegold.reporting.settings import load as load_settings
+    from livegold.reporting.sinks import check_sink_names, make_sinks
     from livegold.reporting.specification import load_use_case
 
     case = load_use_case(usecase)
     if source == "raw":
         raise WrongUse("--from raw is not there yet: leave it out to read the hub")
-    check_names(sinks)
+    check_sink_names(sinks)
     require(SPARK, MODELS)
     from livegold.streams.hub import Hub
     from livegold.streams.local import stop_on_signals

@@ -21,7 +21,7 @@ def query_of(spark: SparkSession, checkpoint: str) -> str | None:
     return str(json.loads(text)["id"])
 
 
-def forget(spark: SparkSession, checkpoint: str) -> None:
+def reset(spark: SparkSession, checkpoint: str) -> None:
     """Deletes a checkpoint: the query that has it next begins from the start."""
     file_system, path = _at(spark, checkpoint)
     file_system.delete(path, True)

@@ -19,8 +19,7 @@ from livegold.reporting.powerbi.http import Session
 from livegold.reporting.service.local_client import client_of
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.service.stored_rows import StoredRows
-from livegold.reporting.sinks.base import FeedBatch
-from livegold.reporting.sinks.powerbi import PowerBISink
+from livegold.reporting.sinks import FeedBatch, PowerBISink
 from livegold.reporting.specification.usecase import Dimension, Feature, Field, Model, Spotlight, UseCase
 
 CASE = UseCase(
@@ -142,8 +141,12 @@ def batch(
     )
 
 
-def sink_of(service: LocalService, state: Path, time: Time, client: PowerBIClient | None = None) -> PowerBISink:
-    return PowerBISink(CASE, client or client_of(service), state, clock=time.clock, sleep=time.sleep)
+def sink_of(
+    service: LocalService, state: Path, time: Time, client: PowerBIClient | None = None, **options: Any
+) -> PowerBISink:
+    """A sink on the clock of the service; `options` are others of the sink's."""
+    given = {"clock": time.clock, "sleep": time.sleep, **options}
+    return PowerBISink(CASE, client or client_of(service), state, **given)
 
 
 def rows_of(service: LocalService, dataset: str, table: str) -> list[dict[str, Any]]:

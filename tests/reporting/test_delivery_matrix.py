@@ -16,9 +16,7 @@ import requests
 from livegold.reporting.errors import NotFound, SecondWriter
 from livegold.reporting.powerbi.http import Session
 from livegold.reporting.service.server import LocalService
-from livegold.reporting.sinks import powerbi as powerbi_module
-from livegold.reporting.sinks.base import FeedBatch
-from livegold.reporting.sinks.powerbi import PowerBISink
+from livegold.reporting.sinks import FeedBatch, PowerBISink
 from powerbi_cases import (
     Crash,
     CrashingSession,
@@ -152,8 +150,7 @@ def down_for_two_minutes(scene: Scene) -> None:
             back.append(again)
 
     back: list[LocalService] = []
-    with sink_of(scene.service, scene.state, scene.time) as sink:
-        sink._sleep = sleep_until_back
+    with sink_of(scene.service, scene.state, scene.time, sleep=sleep_until_back) as sink:
         sink.write(BATCHES[0])
         scene.service.__exit__(None, None, None)
         for one in BATCHES[1:]:
@@ -194,7 +191,7 @@ def dataset_deleted(scene: Scene) -> None:
     with pytest.raises(NotFound, match="livegold backfill"):
         sink.write(BATCHES[1])
     sink.close()
-    sink_of(scene.service, scene.state, scene.time).forget()
+    sink_of(scene.service, scene.state, scene.time).reset()
     scene.deliver([batch(i, b.pulse.to_pylist(), b.spotlight.to_pylist(), "feed-2") for i, b in enumerate(BATCHES)])
 
 
@@ -244,11 +241,10 @@ def test_a_stall_of_half_a_minute_is_sat_out(service: LocalService, tmp_path: Pa
 
 @pytest.mark.parametrize("semantics", [name for name in SEMANTICS if name != "not offered"])
 def test_of_two_writers_on_two_machines_the_newer_goes_on_and_the_older_stops(
-    service: LocalService, tmp_path: Path, time: Time, semantics: str, monkeypatch: pytest.MonkeyPatch
+    service: LocalService, tmp_path: Path, time: Time, semantics: str
 ) -> None:
-    monkeypatch.setattr(powerbi_module, "only_writer", lambda place, what: (tmp_path / "unlocked").open("a"))
     set_semantics(service, **SEMANTICS[semantics])
-    first = sink_of(service, tmp_path / "first", time)
+    first = sink_of(service, tmp_path / "first", time, locks=tmp_path / "one machine")
     first.open()
     first.write(BATCHES[0])
     stopped: list[SecondWriter] = []
@@ -262,8 +258,8 @@ def test_of_two_writers_on_two_machines_the_newer_goes_on_and_the_older_stops(
             except SecondWriter as error:
                 stopped.append(error)
 
-    second = sink_of(service, tmp_path / "second", time)
-    second._sleep = first_writes_on
+    other = {"sleep": first_writes_on, "locks": tmp_path / "another machine"}
+    second = sink_of(service, tmp_path / "second", time, **other)
     with second:
         for one in BATCHES:
             second.write(one)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from rich.console import Console
 
-from livegold.reporting.cli.sinks import make_sinks
 from livegold.reporting.cli.view import sink as view
 from livegold.reporting.errors import (
     NotFound,
@@ -33,11 +33,11 @@ from livegold.reporting.errors import (
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.eventhubs import MAX_EVENT_BYTES
 from livegold.reporting.settings.settings import Settings, load
-from livegold.reporting.sinks.base import FeedBatch
-from livegold.reporting.sinks.eventstream import EventstreamSink, state_dir, status_of
-from livegold.reporting.sinks.messages import Message, check_columns, fitted, messages
-from livegold.reporting.sinks.messenger import Messenger, Target
-from livegold.reporting.sinks.state import Parcel
+from livegold.reporting.sinks import FeedBatch, inspector_of, make_sinks
+from livegold.reporting.sinks.eventstream import EventstreamSink
+from livegold.reporting.sinks.eventstream.messages import Message, body_of, check_columns, fitted, messages
+from livegold.reporting.sinks.eventstream.messenger import Messenger, Target
+from livegold.reporting.sinks.state import Chunk
 from livegold.reporting.sinks.values import CUT_MARK
 from livegold.reporting.specification.usecase import Field, Spotlight
 from powerbi_cases import CASE, Crash, Time, batch, patient, pulse_row, rows_of, sink_of, spot_row
@@ -66,6 +66,11 @@ def small_batches(n: int = 3, feed: str = "f1") -> list[FeedBatch]:
         for i in range(n)
     ]
     return [replace(b, feed=feed) for b in made]
+
+
+def status_of(state: Path) -> dict[str, Any]:
+    """What is seen from outside."""
+    return EventstreamSink.inspector("eventstream", CASE, state).status()
 
 
 def write_all(sink: EventstreamSink, batches: list[FeedBatch]) -> None:
@@ -124,10 +129,14 @@ def test_a_row_that_is_too_long_loses_the_ends_of_its_longest_texts_and_they_are
         fitted({"table": "Spotlight", "n": 10**15}, 20, Counter())
 
 
-def test_digits_of_numbers_go_through_as_they_were_written() -> None:
-    row = b'{"a":123456789012345678901234.5678,"b":9007199254740993,"c":-1234567890123456789012345,"d":1e-7}'
-    (message,) = messages(Parcel(3, "Pulse", 0, 1, 1, "{}", b'{"rows":[' + row + b"]}"), "trips", "feed", 7, Counter())
-    assert message.value == b'{"table":"Pulse",' + row.removeprefix(b"{")
+def test_digits_of_numbers_go_through_as_gold_has_them_and_rows_are_numbered_within_the_batch() -> None:
+    row = {"a": Decimal("123456789012345678901234.567890"), "b": 2**53 + 1, "c": 2**63 - 1, "d": Decimal("0.0000001")}
+    body = body_of("Pulse", [{"a": Decimal(1)}, row], Counter())
+    _, message = messages(Chunk(3, "Pulse", 0, 1, 6, 2, "{}", body), "trips", "feed")
+    assert message.value == (
+        b'{"table":"Pulse","a":123456789012345678901234.567890,"b":9007199254740993,"c":9223372036854775807,'
+        b'"d":0.0000001}'
+    )
     assert {name: value.decode() for name, value in message.headers} == {
         "livegold-usecase": "trips",
         "livegold-feed": "feed",
@@ -257,9 +266,11 @@ def test_the_messages_are_the_rows_of_the_powerbi_sink_in_their_order(
 
 
 class Dying(Messenger):
-    """Dies after the broker has the messages of parcel number `at` (from 1): between sending and ledger."""
+    """Dies after the broker has the messages of chunk number `at` (from 1): between sending and ledger."""
 
-    left = 0
+    def __init__(self, target: Target, waiting: Callable[[str], None], at: int) -> None:
+        super().__init__(target, waiting)
+        self.left = at
 
     def send(self, messages: Any) -> None:
         super().send(messages)
@@ -274,10 +285,7 @@ def test_after_a_crash_in_mid_batch_nothing_is_missing_and_what_came_twice_says_
     broker: Broker, topic: str, target: Target, state: Path, sink: Callable[[], EventstreamSink], at: int
 ) -> None:
     batches = small_batches()
-    first = sink()
-    dying = Dying(target, lambda trouble: None)
-    dying.left = at
-    first._messenger = dying
+    first = EventstreamSink(CASE, target, state, messenger=partial(Dying, at=at))
     first.open()
     with pytest.raises(Crash):
         write_all(first, batches)
@@ -305,14 +313,14 @@ def test_a_batch_that_comes_again_is_left_out_and_another_feed_is_everything_onc
     broker: Broker, topic: str, sink: Callable[[], EventstreamSink]
 ) -> None:
     with sink() as first:
-        assert first.followed() is None
+        assert first.source_id() is None
         for one in (*small_batches(2), small_batches(2)[1]):
             first.write(one)
-        assert first.followed() == "f1"
+        assert first.source_id() == "f1"
     with sink() as second:
         for one in small_batches(2, feed="f2"):
             second.write(one)
-        assert second.followed() == "f2"
+        assert second.source_id() == "f2"
         assert second.status()["rows_delivered"] == sum(given[0] == "f2" for given, _ in read(broker.servers, topic))
     found = read(broker.servers, topic)
     feeds = [[(g[1:], body["events"]) for g, body in found if g[0] == f and g[2] == "Pulse"] for f in ("f1", "f2")]
@@ -467,7 +475,8 @@ def test_an_outage_holds_the_sink_and_nothing_is_lost_nor_sent_twice_when_the_br
 def test_both_sinks_have_states_of_their_own(broker: Broker, topic: str, service: LocalService, tmp_path: Path) -> None:
     own = {"eventstream__servers": broker.servers, "eventstream__topic": topic}
     own |= service.endpoint.settings() | {"powerbi__client_secret": service.secret}
-    made = make_sinks(["powerbi", "eventstream"], load({}, NO_FILE, home=str(tmp_path / "both"), **own), CASE)
+    settings = load({}, NO_FILE, home=str(tmp_path / "both"), **own)
+    made = make_sinks(["powerbi", "eventstream"], settings, CASE)
     try:
         for sink in made.values():
             sink.check()
@@ -478,4 +487,4 @@ def test_both_sinks_have_states_of_their_own(broker: Broker, topic: str, service
         for sink in made.values():
             sink.close()
     assert said["powerbi"]["rows_delivered"] == said["eventstream"]["rows_delivered"] > 0
-    assert status_of(state_dir(tmp_path / "both", CASE.name))["last_batch"] == 0
+    assert inspector_of("eventstream", settings, CASE).last_batch() == 0
