@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from rich.console import Console
@@ -40,7 +42,20 @@ from livegold.reporting.sinks.eventstream.messenger import Messenger, Target
 from livegold.reporting.sinks.state import Chunk
 from livegold.reporting.sinks.values import CUT_MARK
 from livegold.reporting.specification.usecase import Field, Spotlight
-from powerbi_cases import CASE, Crash, Time, batch, patient, pulse_row, rows_of, sink_of, spot_row
+from powerbi_cases import (
+    CASE,
+    PULSE_SCHEMA,
+    START_BUCKET,
+    ZONED,
+    Crash,
+    Time,
+    batch,
+    patient,
+    pulse_row,
+    rows_of,
+    sink_of,
+    spot_row,
+)
 
 if TYPE_CHECKING:
     from livegold.streams.local.broker import Broker
@@ -469,6 +484,62 @@ def test_an_outage_holds_the_sink_and_nothing_is_lost_nor_sent_twice_when_the_br
         assert [r["tick"] for r in once(read(own.servers, "live"))["Totals"]] == [1, 1, 2, 2, 3, 3, 4, 4]
     finally:
         own.stop()
+
+
+def pulse_of(rows: int) -> pa.Table:
+    """That many rows of pulse that nothing merges: a bucket each, an event in each."""
+    numbers = np.arange(START_BUCKET - rows, START_BUCKET)
+    same = {"site": "North", "score_band": "50-60%", "model_version": "1", "price_sum": Decimal("0.25")}
+    same |= {"weight_sum": 0.5, "weight_count": 1, "price_max": Decimal("0.25"), "events": 1, "predicted": 0}
+    columns = {"bucket": pa.array(numbers * 60_000_000, pa.int64()).cast(ZONED), "bucket_no": pa.array(numbers)}
+    columns |= {name: pa.repeat(pa.scalar(value, PULSE_SCHEMA.field(name).type), rows) for name, value in same.items()}
+    return pa.table(columns).select(PULSE_SCHEMA.names)
+
+
+def counted(servers: str, topic: str, partitions: int = 3) -> tuple[Counter[str], Counter[str]]:
+    """(messages, different rows) by table, of everything in a topic; rows are told apart by their headers."""
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "reader", "enable.auto.commit": False})
+    every: Counter[str] = Counter()
+    different: set[tuple[str, bytes, bytes, bytes]] = set()
+    try:
+        for number in range(partitions):
+            at = TopicPartition(topic, number, 0)
+            low, high = consumer.get_watermark_offsets(at, timeout=20)
+            consumer.assign([at])
+            left = high - low
+            while left:
+                got = consumer.consume(min(left, 50_000), timeout=20)
+                left -= len(got)
+                for message in got:
+                    table = message.key().decode()
+                    headers = dict(message.headers())
+                    every[table] += 1
+                    names = ("livegold-feed", "livegold-batch", "livegold-row")
+                    different.add((table, *(headers[name] for name in names)))
+    finally:
+        consumer.close()
+    return every, Counter(table for table, *_ in different)
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("rows", [200_500, pytest.param(1_000_000, marks=pytest.mark.long)])
+def test_every_row_of_a_batch_that_no_push_table_could_hold_is_counted_at_the_consumer(
+    broker: Broker, topic: str, sink: Callable[[], EventstreamSink], state: Path, rows: int
+) -> None:
+    backfill = FeedBatch(0, pulse_of(rows), small_batches(1)[0].spotlight, small_batches(1)[0].dimensions, "f1")
+    began = real_time.monotonic()
+    with sink() as eventstream:
+        eventstream.write(backfill)
+        status = eventstream.status()
+        delivered = EventstreamSink.inspector("eventstream", CASE, state).delivered()
+    took = real_time.monotonic() - began
+    every, different = counted(broker.servers, topic)
+    print(
+        f"{rows:,} rows of pulse: {every['Pulse']:,} messages at the consumer, written in {took:.1f} s, {dict(every)}"
+    )
+    assert every["Pulse"] == rows
+    assert every == different == {t: v["rows"] for t, v in status["tables"].items()}
+    assert delivered.sums["events"] == rows
 
 
 @pytest.mark.broker
