@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -229,6 +231,23 @@ def test_what_it_delivered_is_told_without_opening_it(settings: Settings) -> Non
     delivered = inspector.delivered()
     assert (delivered.sums["events"], delivered.tables["Pulse"].rows, delivered.waiting) == (10, 2, 0)
     assert inspector.accepted_sum("events") == 10
+
+
+def test_the_sink_of_the_documentation_works_as_it_is_printed(tmp_path: Path) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "sinks.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
+    (entry,) = re.findall(r'^(files) = "(.*)"$', document, re.MULTILINE)
+    installed(tmp_path / "site", "my_sinks", " = ".join(entry), source)
+    settings = load({}, NO_FILE, home=str(tmp_path / "home"), files__folder=str(tmp_path / "live"))
+    with make_sinks(["files"], settings, CASE)["files"] as sink:
+        for number in range(2):
+            sink.write(batch(number, [pulse_row(number, "North", 3)], [spot_row(f"p{number}", 1.0)]))
+        delivered = sink.status()["tables"]
+    lines: Counter[str] = Counter()
+    for file in (tmp_path / "live").iterdir():
+        lines[file.name.partition("-")[0]] += len(file.read_text().splitlines())
+    assert lines == {table: figures["rows"] for table, figures in delivered.items()}
+    assert lines["Pulse"] == lines["Totals"] == lines["Spotlight"] == 2
 
 
 def test_its_settings_are_settings_and_its_secret_is_one(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
