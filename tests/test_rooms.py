@@ -21,6 +21,7 @@ DOORS = (
     "reporting.settings",
     "reporting.home",
     "reporting.lake",
+    "reporting.pipeline",
     "streams.hub",
     "streams.gold",
     "streams.models",

@@ -529,7 +529,7 @@ class _Asked:
         if measure.name in row:
             return row[measure.name]
         # A group in which nothing ever happened.
-        return compute(measure.expression, {a: 0 if a.additive else None for a in measure.aggregates})
+        return compute(measure.expression, {a: a.of_nothing for a in measure.aggregates})
 
     def _behind(self, group: _Group) -> int:
         """How many buckets the newest in the time context is before the newest there is; 0 when there is none in it."""

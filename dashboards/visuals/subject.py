@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from livegold.dashboards.pbir import Json, column, entry, stable_name
-from livegold.reporting.measures import AllTime, Count, Measure, Rejected
+from livegold.reporting.measures import AllTime, Count, Measure
 from livegold.reporting.schema import CUT_OFF
 from livegold.reporting.semantic import AtCutOff, Ratio, formats_of, pages_of, slicing_tables
 from livegold.reporting.specification import Page, State, UseCase
@@ -42,7 +42,7 @@ class Subject:
         own = {m.name: m for m in self.case.measures}
         for ratio in self.case.ratios:
             own[ratio.name] = own[ratio.of]
-        if any(isinstance(a, Rejected) for name in measures if name in own for a in own[name].aggregates):
+        if any(a.counts_rejected for name in measures if name in own for a in own[name].aggregates):
             return ""
         counts = [m.name for m in self.case.measures if m.expression == Count() and isinstance(m.scope, AllTime)]
         return counts[0] if counts else ""

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from livegold.reporting.bench.demand import LATEST_SECONDS, Demand, Spell
 from livegold.reporting.bench.population import Mixture, Population
-from livegold.reporting.measures import Aggregate, Count, CountIf, CountOf, Max, Min, Rejected
+from livegold.reporting.measures import Aggregate
 from livegold.reporting.specification import Column, UseCase
 
 # Every so many usual batches one has values that Power BI refuses or cuts.
@@ -64,6 +64,7 @@ class Simulation:
         names = [d.name for d in case.all_dimensions]
         written = ("query_id", "batch_id")
         self._sums = {c.name: c for c in case.pulse_columns if c.name not in ("bucket", "bucket_no", *names, *written)}
+        self._types = {c.name: c.type for c in case.prediction_columns}
         self._spotlight = [c for c in case.spotlight_columns if c.name not in written]
         self._least_late = float(case.late_after_seconds + case.bucket_seconds)
         self._usual = 0
@@ -165,17 +166,16 @@ class Simulation:
 
     def _sum(self, aggregate: Aggregate, counts: np.ndarray, flags: dict[str, np.ndarray]) -> pa.Array:
         draw = self._random
-        if isinstance(aggregate, Count):
-            return pa.array(counts, pa.int64())
-        if isinstance(aggregate, CountIf):
-            known = flags.get(aggregate.column)
-            return pa.array(draw.binomial(counts, 0.3) if known is None else known, pa.int64())
-        if isinstance(aggregate, CountOf):
-            return pa.array(draw.binomial(counts, 0.98), pa.int64())
-        if isinstance(aggregate, Rejected):
+        if aggregate.counts_rejected:
             return pa.array(np.zeros(len(counts), dtype=np.int64))
+        if aggregate.counts_events:
+            if not aggregate.columns:
+                return pa.array(counts, pa.int64())
+            read = aggregate.columns[0]
+            share = 0.3 if self._types[read] == "boolean" else 0.98
+            return pa.array(flags[read] if read in flags else draw.binomial(counts, share), pa.int64())
         column = self._sums[aggregate.name]
-        if isinstance(aggregate, Min | Max):
+        if not aggregate.additive:
             return _numbers(column, draw.gamma(2.0, 10.0, len(counts)))
         return _numbers(column, np.maximum(0.0, counts * 15.0 + draw.normal(0.0, 6.0, len(counts)) * np.sqrt(counts)))
 

@@ -1,5 +1,6 @@
 """What a use case is, as frozen data: fields, checks, model, dimensions, measures, pages. Runs nothing."""
 
+from livegold.reporting.schema import CELLS
 from livegold.reporting.specification.loading import load_use_case, registered_use_cases
 from livegold.reporting.specification.pages import (
     COLUMNS,
@@ -20,7 +21,6 @@ from livegold.reporting.specification.pages import (
     Trend,
 )
 from livegold.reporting.specification.usecase import (
-    CELLS,
     Check,
     Column,
     Derived,
@@ -30,7 +30,6 @@ from livegold.reporting.specification.usecase import (
     Model,
     Spotlight,
     UseCase,
-    aggregate_type,
     columns_of,
 )
 
@@ -61,7 +60,6 @@ __all__ = [
     "TimeRange",
     "Trend",
     "UseCase",
-    "aggregate_type",
     "columns_of",
     "load_use_case",
     "registered_use_cases",

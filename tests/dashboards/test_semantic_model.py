@@ -29,11 +29,11 @@ from livegold.dashboards.checks.toolbox import Tools
 from livegold.dashboards.deflate import deflate
 from livegold.dashboards.sample_rows import SAMPLE_NOTE, SampleRows, sample_rows
 from livegold.dashboards.semantic_model import fields, semantic_model, semantic_model_files
-from livegold.dashboards.spark_sql import MACROS, for_duckdb
 from livegold.dashboards.tabular import CalculatedPartition, EntityPartition, MPartition
 from livegold.reporting.errors import SpecificationError, WrongUse
 from livegold.reporting.lake.sql import database
 from livegold.reporting.measures.measure import Count, Measure
+from livegold.reporting.pipeline import MACROS, for_duckdb
 from livegold.reporting.powerbi.dataset import push_dataset
 from livegold.reporting.schema import SCORE_BANDS
 from livegold.reporting.semantic.model import Source, model_measures
