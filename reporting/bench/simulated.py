@@ -16,6 +16,16 @@ import pyarrow as pa
 from livegold.reporting.bench.demand import LATEST_SECONDS, Demand, Spell
 from livegold.reporting.bench.population import Mixture, Population
 from livegold.reporting.measures import Aggregate
+from livegold.reporting.schema import (
+    BUCKET,
+    BUCKET_NO,
+    EVENT_ID,
+    EVENT_TIME,
+    SCORE,
+    SEVERITY,
+    TIME_COLUMNS,
+    WRITTEN_BY_GOLD,
+)
 from livegold.reporting.specification import Column, UseCase
 
 # Every so many usual batches one has values that Power BI refuses or cuts.
@@ -62,10 +72,10 @@ class Simulation:
         self._population = Population(case)
         self._random = np.random.default_rng(demand.seed)
         names = [d.name for d in case.all_dimensions]
-        written = ("query_id", "batch_id")
-        self._sums = {c.name: c for c in case.pulse_columns if c.name not in ("bucket", "bucket_no", *names, *written)}
+        fixed = (*TIME_COLUMNS, *names, *WRITTEN_BY_GOLD)
+        self._sums = {c.name: c for c in case.pulse_columns if c.name not in fixed}
         self._types = {c.name: c.type for c in case.prediction_columns}
-        self._spotlight = [c for c in case.spotlight_columns if c.name not in written]
+        self._spotlight = [c for c in case.spotlight_columns if c.name not in WRITTEN_BY_GOLD]
         self._least_late = float(case.late_after_seconds + case.bucket_seconds)
         self._usual = 0
 
@@ -138,8 +148,8 @@ class Simulation:
         self, mixture: Mixture, bucket_nos: np.ndarray, places: np.ndarray, counts: np.ndarray, tardy: np.ndarray
     ) -> pa.Table:
         columns = {
-            "bucket": _times(bucket_nos * self._case.bucket_seconds * 1_000_000),
-            "bucket_no": pa.array(bucket_nos, pa.int64()),
+            BUCKET: _times(bucket_nos * self._case.bucket_seconds * 1_000_000),
+            BUCKET_NO: pa.array(bucket_nos, pa.int64()),
             **{name: values.take(pa.array(places)) for name, values in mixture.columns.items()},
         }
         flags = self._flags(counts) | {"late": np.where(tardy, counts, 0)}
@@ -185,12 +195,12 @@ class Simulation:
         bucket_nos = micros // (length * 1_000_000)
         places = pa.array(draw.choice(len(mixture.shares), number, p=mixture.shares))
         given = {
-            "event_id": pa.array([f"e{int(begin)}-{i}" for i in range(number)], pa.string()),
-            "event_time": _times(micros),
-            "bucket": _times(bucket_nos * length * 1_000_000),
-            "bucket_no": pa.array(bucket_nos, pa.int64()),
-            "score": pa.array(draw.uniform(0, 1, number)),
-            "severity": pa.array(draw.gamma(2.0, 10.0, number)),
+            EVENT_ID: pa.array([f"e{int(begin)}-{i}" for i in range(number)], pa.string()),
+            EVENT_TIME: _times(micros),
+            BUCKET: _times(bucket_nos * length * 1_000_000),
+            BUCKET_NO: pa.array(bucket_nos, pa.int64()),
+            SCORE: pa.array(draw.uniform(0, 1, number)),
+            SEVERITY: pa.array(draw.gamma(2.0, 10.0, number)),
             **{name: values.take(places) for name, values in mixture.columns.items()},
         }
         return pa.table({c.name: given.get(c.name, self._any(c, number)) for c in self._spotlight})
@@ -227,7 +237,7 @@ class Simulation:
             spotlight = _first_cell(spotlight, name, value)
             long_texts += type_ == "string"
             refused += type_ != "string"
-        return _first_cell(spotlight, "severity", WORST_SEVERITY), refused, long_texts
+        return _first_cell(spotlight, SEVERITY, WORST_SEVERITY), refused, long_texts
 
 
 def _times(micros: np.ndarray) -> pa.Array:

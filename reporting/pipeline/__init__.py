@@ -1,7 +1,7 @@
 """What happens to an event once its fields have been read, said once: SQL texts that Spark and DuckDB both run."""
 
-from livegold.reporting.pipeline.database import Database, NotForDuckDB
-from livegold.reporting.pipeline.dialect import MACROS, for_duckdb, text_literal
+from livegold.reporting.pipeline.database import Database, NotForDuckDB, prepare
+from livegold.reporting.pipeline.dialect import for_duckdb, text_literal
 from livegold.reporting.pipeline.dimensions import (
     declared_values,
     dimension_value,
@@ -37,7 +37,6 @@ from livegold.reporting.pipeline.validation import (
 
 __all__ = [
     "FIELD_TEXTS",
-    "MACROS",
     "Columns",
     "Database",
     "EventReader",
@@ -63,6 +62,7 @@ __all__ = [
     "missing_reason",
     "prediction_steps",
     "predictions",
+    "prepare",
     "pulse",
     "pulse_row_columns",
     "read_time",

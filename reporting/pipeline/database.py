@@ -16,6 +16,13 @@ from livegold.reporting.pipeline.query import Columns, Order, Query, Steps
 Rows: TypeAlias = duckdb.DuckDBPyRelation
 
 
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes a connection such that what `for_duckdb` gives means there what it means in Spark."""
+    connection.execute("SET TimeZone = 'UTC'")
+    for macro in MACROS:
+        connection.execute(macro)
+
+
 class NotForDuckDB(LivegoldError):
     """A text that DuckDB does not take; `column` is the one it would have made."""
 
@@ -26,13 +33,11 @@ class NotForDuckDB(LivegoldError):
 
 
 class Database:
-    """Runs texts on a connection of DuckDB: its time zone becomes UTC, and MACROS are made on it."""
+    """Runs texts on a connection of DuckDB, which it prepares."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        connection.execute("SET TimeZone = 'UTC'")
-        for macro in MACROS:
-            connection.execute(macro)
+        prepare(connection)
 
     def rows(self, table: pa.Table) -> Rows:
         """An Arrow table, to be worked on; timestamps have to be in UTC."""

@@ -33,7 +33,7 @@ from livegold.dashboards.tabular import CalculatedPartition, EntityPartition, MP
 from livegold.reporting.errors import SpecificationError, WrongUse
 from livegold.reporting.lake.sql import database
 from livegold.reporting.measures.measure import Count, Measure
-from livegold.reporting.pipeline import MACROS, for_duckdb
+from livegold.reporting.pipeline import for_duckdb, prepare
 from livegold.reporting.powerbi.dataset import push_dataset
 from livegold.reporting.schema import SCORE_BANDS
 from livegold.reporting.semantic.model import Source, model_measures
@@ -337,7 +337,6 @@ def test_functions_that_count_days_or_turn_clocks_mean_what_spark_means() -> Non
         "hour(to_utc_timestamp(TIMESTAMP'2026-05-04 13:00:00', 'America/New_York'))": 17,
     }
     with database() as db:
-        for macro in MACROS:
-            db.execute(macro)
+        prepare(db)
         for spark, value in wanted.items():
             assert db.execute(f"SELECT {for_duckdb(spark)}").fetchone() == (value,), spark
