@@ -43,7 +43,7 @@ def prediction_steps(case: UseCase, admitted: Mapping[str, Mapping[str, str]]) -
     `validation.event_columns` and `scoring.labelled_columns`, and model_version.
     """
     mapped = {d.name: dimension_value(d, admitted[d.name]) for d in case.all_dimensions}
-    return (bucket_columns(case), mapped, {SEVERITY: cast(f"({case.spotlight.severity})", "double")})
+    return ({**bucket_columns(case), **mapped}, {SEVERITY: cast(f"({case.spotlight.severity})", "double")})
 
 
 def predictions(case: UseCase) -> Query:
@@ -67,7 +67,7 @@ def counts_rejected(case: UseCase) -> bool:
 def rejected_pulse(case: UseCase) -> Query:
     """Rows of pulse for what goes to quarantine: by bucket of arrival, for a bad event has no time to trust.
 
-    Needs the bad events with `bucket_columns` of their arrival (ARRIVAL_BUCKETS says which).
+    Needs the bad events with `arrival_buckets`.
     """
     types = {c.name: c.type for c in case.pulse_columns}
     keys: Columns = {k: quoted(k) for k in TIME_COLUMNS}

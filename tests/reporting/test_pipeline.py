@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livegold.reporting.errors import SpecificationError
@@ -99,6 +99,7 @@ def test_what_sqlglot_alone_would_change_means_what_spark_means(database: Databa
     assert values(database, {"found": spark}, x=1)["found"] == value
 
 
+@settings(deadline=None)  # a machine that does other work beside it
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20))
 def test_a_text_is_the_same_text_in_sql(text: str) -> None:
     with duckdb.connect() as connection:
