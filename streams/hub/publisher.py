@@ -142,9 +142,10 @@ class _KafkaOutlet:
             return
         self._count += 1
         self._bytes += len(message)
-        following = message.offset() + 1
-        if following > self._next.get(message.partition(), 0):
-            self._next[message.partition()] = following
+        partition, offset = message.partition(), message.offset()
+        assert partition is not None, "a delivered message has its partition"
+        assert offset is not None, "a delivered message has its offset"
+        self._next[partition] = max(offset + 1, self._next.get(partition, 0))
 
     def send(self, events: list[Event]) -> None:
         produce, topic = self._producer.produce, self._hub.topic
