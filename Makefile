@@ -31,12 +31,13 @@ lint: .venv/ready-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# tests/streams needs Spark and takes longest. Everything else, wherever it lies, runs beside it and is shown after it.
 test: lint
-	@# What needs no Spark runs beside what does, and is shown after it.
-	@$(BIN)/python -m pytest tests/reporting tests/dashboards > .pytest-reporting.log 2>&1 & beside=$$!; \
+	@$(BIN)/python -m pytest tests --ignore=tests/streams > .pytest.log 2>&1 & beside=$$!; \
+	trap 'kill $$beside; exit 130' INT TERM; \
 	$(BIN)/python -m pytest tests/streams; streams=$$?; \
-	wait $$beside; reporting=$$?; cat .pytest-reporting.log; \
-	exit $$((streams ? streams : reporting))
+	wait $$beside; others=$$?; cat .pytest.log; \
+	exit $$((streams ? streams : others))
 
 # Seconds: no Spark, no broker, no service.
 unit: .venv/ready-for-tests
