@@ -298,7 +298,17 @@ class _Demo:
         self._picture.sink = self._seen.sink()
         quality, evaluated = self._newest()
         problems = tuple(self._problems)
-        self._end = Summary(self._picture, found, acknowledged, others, quality, evaluated, problems, self._home.path)
+        self._end = Summary(
+            self._picture,
+            self._plan.usecase,
+            found,
+            acknowledged,
+            others,
+            quality,
+            evaluated,
+            problems,
+            self._home.path,
+        )
 
     def _acknowledged(self) -> int | None:
         try:
