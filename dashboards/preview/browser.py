@@ -1,4 +1,4 @@
-"""A headless Chromium that a page is looked at with: its console, every address it asks for, pictures of it."""
+"""A headless Chromium that a page is looked at with: its console, every address it asks for, screenshots of it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OWN_SCHEMES = ("data", "blob", "about", "chrome")
 
 
 class Browser:
-    """One window, for a `with` block. `scale` is pixels of a picture for each of the page's."""
+    """One window, for a `with` block. `scale` is pixels of a screenshot for each of the page's."""
 
     def __init__(self, width: int = 1280, height: int = 720, scale: float = 1.0) -> None:
         program = next((found for name in NAMES if (found := shutil.which(name))), None)
@@ -107,7 +107,7 @@ class Browser:
         """What a visual shows: its columns and rows, not formatted; None where there is no such visual."""
         return self.run("return window.livegold ? livegold.values(arguments[0]) : null", visual)
 
-    def picture(self, file: Path) -> Path:
+    def screenshot(self, file: Path) -> Path:
         """What is in the window, as PNG."""
         file.parent.mkdir(parents=True, exist_ok=True)
         self.driver.save_screenshot(str(file))

@@ -1,4 +1,4 @@
-"""Pictures of a template's pages as they are now, taken of the preview with a headless Chromium.
+"""Screenshots of a template's pages as they are now, taken of the preview with a headless Chromium.
 
 Fails if a page logs an error or asks for anything that is not on this machine.
 """
@@ -18,9 +18,9 @@ from typing import IO
 from urllib.parse import urlencode
 
 from livegold.dashboards.preview.browser import Browser
-from livegold.dashboards.preview.page import FIRST_VALUE
-from livegold.dashboards.preview.pbir import Page
 from livegold.dashboards.preview.server import template_of
+from livegold.dashboards.preview.tab import FIRST_VALUE
+from livegold.dashboards.preview.template import Page
 from livegold.reporting.errors import CheckFailed
 from livegold.reporting.settings import SETTINGS, Settings
 from livegold.reporting.specification import load_use_case
@@ -33,7 +33,7 @@ MAX_HEIGHT = 8_000
 ADDRESS = re.compile(r"preview: (http://\S+)")
 
 
-def take_pictures(
+def take_screenshots(
     settings: Settings, usecase: str, folder: Path, *, template: Path | None = None, rows: str = "service"
 ) -> list[Path]:
     """A PNG of every page, `<page>.png` and `<page>-phone.png`; one page to drill through to for its first value.
@@ -50,7 +50,7 @@ def take_pictures(
             name = re.sub(r"[^\w-]+", "-", page.shown.lower()).strip("-") or page.name
             for phone in (False, True):
                 _open(browser, f"{address}/?{urlencode(query)}", page, phone)
-                made.append(browser.picture(folder / f"{name}{'-phone' if phone else ''}.png"))
+                made.append(browser.screenshot(folder / f"{name}{'-phone' if phone else ''}.png"))
         browser.check()
     return made
 
@@ -73,7 +73,7 @@ _READY = """
 const shown = [...document.querySelectorAll('.lg-room .lg-visual')];
 return shown.length > 0 && !!window.livegold && document.querySelector('.lg-status').textContent.length > 0
   && shown.every(v => (!v.querySelector('.nicegui-echart') || v.querySelector('.nicegui-echart svg'))
-      && (!v.querySelector('.lg-body.lg-cardVisual, .lg-body.lg-tableEx') || v.querySelector('[data-rows]')));
+      && (!v.querySelector('.lg-body.lg-filled') || v.querySelector('[data-rows]')));
 """
 
 
@@ -109,5 +109,5 @@ def _address(process: subprocess.Popen[str], errors: IO[str]) -> str:
         if not line and process.poll() is not None:
             break
     errors.seek(0)
-    said = errors.read().strip().splitlines()
-    raise CheckFailed(f"the preview did not start: {said[-1] if said else 'it said nothing'}")
+    lines = errors.read().strip().splitlines()
+    raise CheckFailed(f"the preview did not start: {lines[-1] if lines else 'it said nothing'}")

@@ -7,7 +7,7 @@ import sys
 import click
 
 from livegold.reporting.cli.progress import say
-from livegold.reporting.cli.requirements import LOCAL, PAGE, PICTURES, require
+from livegold.reporting.cli.requirements import LOCAL, PAGE, SCREENSHOTS, require
 from livegold.reporting.settings import load
 
 DELIVERED = ("taxi_tips", "bench_parcels")
@@ -116,7 +116,7 @@ def outage(use_case: str, events: int, seconds: float, pairs: int) -> None:
 @click.option("--rounds", default=60, show_default=True, type=click.IntRange(5), help="of two POSTs, 1.1 s each")
 def preview(use_case: str, stored: int, rounds: int) -> None:
     """How soon the live preview shows what was stored, at 50 rows a second, with little and with much there."""
-    require(LOCAL, PAGE, PICTURES)
+    require(LOCAL, PAGE, SCREENSHOTS)
     from rich.console import Console
     from rich.table import Table
 

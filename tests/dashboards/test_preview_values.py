@@ -26,8 +26,9 @@ pytest.importorskip("selenium")
 
 from livegold.dashboards.preview.browser import DRIVER, NAMES, Browser
 from livegold.dashboards.template import template_files
+from livegold.reporting.blocks import Full, Ranking, Tile
 from livegold.reporting.powerbi.dataset import dataset_name
-from livegold.reporting.specification.pages import Full, Page, Ranking, Row, Tile
+from livegold.reporting.specification.pages import Page, Row
 from livegold.reporting.specification.usecase import UseCase
 from model_cases import made_cases, prediction_rows
 from preview_cases import CASE, LiveService, predictions

@@ -12,30 +12,28 @@ from typing import Any
 
 import pytest
 
-from livegold.dashboards import theme
 from livegold.dashboards.checks import check
-from livegold.dashboards.layout import GUTTER, MARGIN, lay_out
 from livegold.dashboards.report import report_files
+from livegold.dashboards.report.layout import GUTTER, MARGIN, lay_out
 from livegold.dashboards.template import write_template
-from livegold.reporting.errors import SpecificationError
-from livegold.reporting.semantic.model import SOURCES, Source
-from livegold.reporting.specification import UseCase, load_use_case
-from livegold.reporting.specification.pages import (
-    Block,
+from livegold.reporting import palette
+from livegold.reporting.blocks import (
     Chart,
     ConfusionMatrix,
     CutOffSlider,
     Exceptions,
     Full,
     Header,
-    Page,
     Ranking,
-    Row,
     Slicer,
     Tile,
     TimeRange,
     Trend,
 )
+from livegold.reporting.errors import SpecificationError
+from livegold.reporting.semantic.model import SOURCES, Source
+from livegold.reporting.specification import UseCase, load_use_case
+from livegold.reporting.specification.pages import Block, Page, Row
 
 CASE = load_use_case("taxi_tips")
 BARE = dataclasses.replace(CASE, pages=(), states=(), cut_offs=())
@@ -124,12 +122,12 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize(("text", "ground"), theme.TEXT_PAIRS)
+@pytest.mark.parametrize(("text", "ground"), palette.TEXT_PAIRS)
 def test_text_can_be_read_on_its_background(text: str, ground: str) -> None:
     assert contrast(text, ground) >= 4.5
 
 
-@pytest.mark.parametrize(("mark", "ground"), theme.MARK_PAIRS)
+@pytest.mark.parametrize(("mark", "ground"), palette.MARK_PAIRS)
 def test_lines_and_bars_stand_out_from_their_background(mark: str, ground: str) -> None:
     assert contrast(mark, ground) >= 3
 
@@ -137,8 +135,8 @@ def test_lines_and_bars_stand_out_from_their_background(mark: str, ground: str) 
 def test_no_colour_is_used_but_those_whose_contrast_is_tested() -> None:
     files = report_files(CASE, "sample")
     used = {c for data in files.values() for c in re.findall(r"#[0-9A-Fa-f]{6}\b", data.decode())}
-    tested = {c for pair in (*theme.TEXT_PAIRS, *theme.MARK_PAIRS) for c in pair}
-    assert used <= tested | {theme.EDGE, theme.GRID}
+    tested = {c for pair in (*palette.TEXT_PAIRS, *palette.MARK_PAIRS) for c in pair}
+    assert used <= tested | {palette.EDGE, palette.GRID}
 
 
 # Viénot, Brettel and Mollon 1999: what is left of linear RGB for who lacks one kind of cone.
@@ -164,7 +162,7 @@ def lab(colour: str, kind: str) -> tuple[float, float, float]:
 
 @pytest.mark.parametrize("kind", ["all cones", "protan", "deutan"])
 def test_the_lines_of_a_chart_can_be_told_apart_by_the_colour_blind(kind: str) -> None:
-    lines = (*theme.DATA_COLOURS[:3], theme.EXPECTED)
+    lines = (*palette.DATA_COLOURS[:3], palette.EXPECTED)
     for one, other in itertools.combinations(lines, 2):
         distance = sum((a - b) ** 2 for a, b in zip(lab(one, kind), lab(other, kind), strict=True)) ** 0.5
         assert distance >= 15, (one, other, distance)
