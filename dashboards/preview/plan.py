@@ -96,7 +96,7 @@ def _problem(visual: Visual, drawing: Drawing, vocabulary: Vocabulary) -> str:
         filters_of(visual.filters, vocabulary, lambda _: ())
     except UnknownField as error:
         return f"{visual.kind} with {error}"
-    strange = [p.role for p in visual.projections if p.role not in drawing.roles]
+    strange = [p.role for p in visual.projections if p.role not in (*drawing.roles, *drawing.optional)]
     if strange:
         return f"{visual.kind} with role {strange[0]}"
     missing = [r for r in drawing.roles if not visual.of(r)]

@@ -25,14 +25,15 @@ def _no_problem(visual: Visual, known: Mapping[Field, Known]) -> str:
 class Drawing:
     """How visuals of some `types` (Power BI's `visualType`) are shown.
 
-    `roles` are those that are drawn: each must have a field, and a field in another would be left out without a word.
-    `problem` says why one visual cannot be drawn ("lineChart of Pulse[Trips]"), given what its fields are; empty if
-    it can. `height` is that of the visual in pixels where a page is shown in one column without a layout for phones;
-    None is as high as it turns out.
+    `roles` are those that are drawn and must have a field, `optional` those that may have one: a field in any other
+    would be left out without a word. `problem` says why one visual cannot be drawn ("lineChart of Pulse[Trips]"), given
+    what its fields are; empty if it can. `height` is that of the visual in pixels where a page is shown in one column
+    without a layout for phones; None is as high as it turns out.
     """
 
     types: tuple[str, ...]
     roles: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     problem: Callable[[Visual, Mapping[Field, Known]], str] = _no_problem
     height: int | None = None
 
