@@ -33,6 +33,8 @@ DOORS = (
     "dashboards.model",
     "dashboards.report",
     "dashboards.checks",
+    "dashboards.preview",
+    "dashboards.screenshots",
 )
 
 

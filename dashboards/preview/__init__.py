@@ -3,3 +3,9 @@
 `template` reads the files, `tables` and `service_rows` or `gold_rows` keep the rows, `engine` computes what a visual
 shows, `plan` finds the drawing of its type, `board` and `tab` make a web page of it.
 """
+
+from livegold.dashboards.preview.server import run_preview, template_of
+from livegold.dashboards.preview.tab import FIRST_VALUE
+from livegold.dashboards.preview.template import Page
+
+__all__ = ["FIRST_VALUE", "Page", "run_preview", "template_of"]

@@ -42,12 +42,12 @@ def preview(usecase: str, template: Path | None, rows: str, port: int, no_open: 
     case = load_use_case(usecase)
     if png is not None:
         require(SCREENSHOTS)
-        from livegold.dashboards.preview.screenshots import take_screenshots
+        from livegold.dashboards.screenshots import take_screenshots
 
         for file in take_screenshots(load_settings(), usecase, png, template=template, rows=rows):
             click.echo(str(file))
         return
-    from livegold.dashboards.preview.server import run_preview
+    from livegold.dashboards.preview import run_preview
     from livegold.streams.accounts import Follower
 
     given = load_settings()

@@ -38,8 +38,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from livegold.dashboards.preview.browser import Browser
-from livegold.dashboards.preview.screenshots import serving, take_screenshots
+from livegold.dashboards.screenshots import Browser, serving, take_screenshots
 from livegold.reporting.settings import settings as all_settings
 
 pytestmark = [pytest.mark.integration]

@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlencode
 
-from livegold.dashboards.preview.browser import Browser
-from livegold.dashboards.preview.server import template_of
-from livegold.dashboards.preview.tab import FIRST_VALUE
-from livegold.dashboards.preview.template import Page
+from livegold.dashboards.preview import FIRST_VALUE, Page, template_of
+from livegold.dashboards.screenshots.browser import Browser
 from livegold.reporting.errors import CheckFailed
 from livegold.reporting.settings import SETTINGS, Settings
 from livegold.reporting.specification import load_use_case
