@@ -78,13 +78,13 @@ def shared_expressions(case: UseCase, source: Source, tag: Callable[[str], str])
             "https://onelake.dfs.fabric.microsoft.com/"
             "00000000-0000-0000-0000-000000000000/00000000-0000-0000-0000-000000000000"
         )
-        said = (
+        description = (
             "The lakehouse: put the ids of workspace and lakehouse into the address (both are in the lakehouse's own "
             f"address in the browser). Its schema {case.name} has the gold tables: a shortcut to the folder of gold"
         )
         options = "[HierarchicalNavigation=true]"
         text = f"let\n    Source = AzureStorage.DataLake({m_text(url)}, {options})\nin\n    Source"
-        return (SharedExpression(ONE_LAKE, text, tag(ONE_LAKE), said, "Table"),)
+        return (SharedExpression(ONE_LAKE, text, tag(ONE_LAKE), description, "Table"),)
     if source == "delta":
         url = f"https://ACCOUNT.dfs.core.windows.net/CONTAINER/gold/{case.name}"
         remote = "AzureStorage.DataLake(Url, [HierarchicalNavigation=true])"

@@ -22,6 +22,7 @@ from livegold.reporting.drawing import (
     StillDrawing,
 )
 from livegold.reporting.pbir import Choice, Field, Visual, value_of
+from livegold.reporting.semantic import pages_of
 from livegold.reporting.specification import UseCase
 
 
@@ -57,7 +58,7 @@ class Plan:
 
 def drawings_of(case: UseCase) -> dict[str, Drawing]:
     """By type of visual, what livegold's own blocks can be drawn by and what those of the use case bring."""
-    own = dict.fromkeys(type(block) for page in case.pages for block in page.blocks)
+    own = dict.fromkeys(type(block) for page in pages_of(case) for block in page.blocks)
     return {kind: drawing for block in (*BLOCKS, *own) for drawing in block.drawings for kind in drawing.types}
 
 

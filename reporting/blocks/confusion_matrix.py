@@ -32,11 +32,11 @@ class ConfusionMatrix(Block):
 
     def parts(self, subject: Subject, page: Page, box: Box) -> Sequence[Part]:
         fields = [subject.measure(m) for m in self.measures]
-        title = self.title or "What was said, and what was"
+        title = self.title or "Predicted and actual"
         model = subject.case.model
         alt = (
-            f"Confusion matrix: above, said {model.positive} (was so, was not); "
-            f"below, said {model.negative} (was not so, was so)"
+            f"Confusion matrix: above, predicted {model.positive} (true positives, false positives); "
+            f"below, predicted {model.negative} (false negatives, true negatives)"
         )
         right, wrong = STATE_COLOURS[0], STATE_COLOURS[2]
         size = 22.0 if box.width >= 280 and box.height >= 200 else 16.0
