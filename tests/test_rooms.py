@@ -21,12 +21,20 @@ DOORS = (
     "reporting.settings",
     "reporting.home",
     "reporting.lake",
+    "reporting.pbir",
+    "reporting.drawing",
+    "reporting.blocks",
     "streams.hub",
     "streams.gold",
     "streams.models",
     "streams.accounts",
     "streams.local",
     "streams.feeds",
+    "dashboards.model",
+    "dashboards.report",
+    "dashboards.checks",
+    "dashboards.preview",
+    "dashboards.screenshots",
 )
 
 

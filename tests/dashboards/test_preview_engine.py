@@ -17,13 +17,14 @@ import pytest
 from deltalake import write_deltalake
 
 from livegold.dashboards.preview.engine import Engine
-from livegold.dashboards.preview.formats import formatted
 from livegold.dashboards.preview.gold_rows import GoldRows
-from livegold.dashboards.preview.questions import Answer, Field, Filters, Order, Question, UnknownField
+from livegold.dashboards.preview.questions import UnknownField
 from livegold.dashboards.preview.tables import Tables
+from livegold.reporting.drawing import Answer, Filters, Question, formatted
 from livegold.reporting.lake.paths import Lake
 from livegold.reporting.measures.context import Among
 from livegold.reporting.measures.python import evaluate
+from livegold.reporting.pbir import Field, Order
 from livegold.reporting.schema import CUT_OFF
 from livegold.reporting.settings import settings as all_settings
 from livegold.reporting.sinks.rows import RowMaker, Totals

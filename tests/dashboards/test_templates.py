@@ -141,7 +141,8 @@ def test_a_check_that_fails_ends_the_command_with_1(
     wrong = tmp_path / "wrong.py"
     wrong.write_text(
         "import dataclasses\n"
-        "from livegold.reporting.specification.pages import Full, Header, Page, Row\n"
+        "from livegold.reporting.blocks import Full, Header\n"
+        "from livegold.reporting.specification import Page, Row\n"
         "from livegold.reporting.usecases.taxi_tips import USECASE as CASE\n"
         "field = {'Measure': {'Expression': {'SourceRef': {'Entity': 'Pulse'}}, 'Property': 'Trisp'}}\n"
         "shown = {'projections': [{'field': field, 'queryRef': 'Pulse.Trisp', 'nativeQueryRef': 'Trisp'}]}\n"
