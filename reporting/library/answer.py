@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, overload
 
+from livegold.reporting.errors import WrongUse, choices
 from livegold.reporting.library.cases import settings as settings_in_force
 from livegold.reporting.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+FORMS = ("pandas", "arrow")
 
 
 @overload
@@ -30,5 +33,7 @@ def sql(
     """
     from livegold.reporting.lake import query as answer
 
+    if to not in FORMS:
+        raise WrongUse(f"to is {to!r}: give {choices(FORMS)}")
     rows = answer(settings or settings_in_force(), query)
     return rows if to == "arrow" else rows.to_pandas()

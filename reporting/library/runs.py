@@ -164,7 +164,7 @@ class Run:
             found = {"use_case": self.case.name, "switch": self.switch, "state": "starting", "queries": {}, "gold": {}}
         if not running:
             found["state"] = "ended"
-        return found | {"running": running, "error": None if self._error is None else str(self._error)}
+        return found | {"running": running, "error": self._said()}
 
     def wait(self, timeout: float | None = None) -> dict[str, Any]:
         """Waits until it has ended and gives its last status; raises what the pipeline raised.
@@ -196,11 +196,11 @@ class Run:
         self._thread.join()
         if self._error is not None:
             atexit.unregister(self._at_exit)
-            error.add_note(f"the run of {self.case.name} had failed: {self._error}")
+            error.add_note(f"the run of {self.case.name} had failed: {self._said()}")
 
     def __repr__(self) -> str:
         status = self.status()
-        said = f"failed: {self._error}" if self._error else status["state"]
+        said = f"failed: {status['error']}" if status["error"] else status["state"]
         return f"<livegold run of {self.case.name}, {self.switch}, {said}>"
 
     def _work(self, pipeline: Pipeline) -> None:
@@ -212,6 +212,12 @@ class Run:
             self._error = error
         finally:
             self._ended = time.time()
+
+    def _said(self) -> str | None:
+        """What it failed with, in a line."""
+        if self._error is None:
+            return None
+        return next((line for line in str(self._error).splitlines() if line.strip()), type(self._error).__name__)
 
     def _raise(self) -> None:
         if self._error is not None:
@@ -235,4 +241,4 @@ class Run:
             self._stop.set()
             self._thread.join(EXIT_SECONDS)
         if self._error is not None:
-            print(f"livegold: the run of {self.case.name} failed: {self._error}", file=sys.stderr)
+            print(f"livegold: the run of {self.case.name} failed: {self._said()}", file=sys.stderr)

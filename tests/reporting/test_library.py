@@ -124,6 +124,11 @@ def test_a_training_and_a_publication_that_cannot_be_are_refused_before_anything
     assert list(tmp_path.iterdir()) == []
 
 
+def test_rows_are_given_as_pandas_or_arrow_and_nothing_else(tmp_path: Path) -> None:
+    with pytest.raises(lg.WrongUse, match="to is 'polars': give pandas or arrow"):
+        lg.sql("select 1", to="polars", settings=lg.settings(home=tmp_path))  # type: ignore[call-overload]
+
+
 def test_a_use_case_that_has_not_run_has_no_status(tmp_path: Path) -> None:
     with pytest.raises(lg.NotFound, match="taxi_tips has not run on"):
         lg.status("taxi_tips", settings=lg.settings(home=tmp_path))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import livegold as lg
+from livegold.reporting.lake import Lake
 from stream_cases import made_events, publish_events
 
 if TYPE_CHECKING:
@@ -78,8 +79,9 @@ def test_what_a_pipeline_raises_is_raised_by_wait_and_told_by_status(
     run = lg.run(case, switch="stream", spark=spark, settings=settings)
     publish_events(settings, topic, made_events(73, 100))
     wait_until(lambda: run.status()["gold"].get("events") == 100)
-    # Whatever gold is then made of: no table, no batch.
-    shutil.rmtree(Path(settings.lake) / "gold" / case.name / "predictions" / "_delta_log")
+    table = Path(Lake.of(settings, case.name).predictions)
+    shutil.rmtree(table)
+    table.write_text("A file, where nothing can be written into.")
     publish_events(settings, topic, made_events(74, 100))
     wait_until(lambda: bool(run.status()["queries"]["gold"]["error"]))
     assert run.running, "raw goes on"
