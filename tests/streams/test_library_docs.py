@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import livegold as lg
+from livegold.streams.local import QUICK_START
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -80,13 +81,17 @@ def test_the_page_does_what_it_says(spark: SparkSession, folder: Path) -> None:
     assert (folder / "my-report" / "Taxi Tips.pbip").exists()
 
 
-def test_the_notebook_runs_from_a_folder_outside_the_checkout(folder: Path) -> None:
+def test_the_notebook_runs_from_a_folder_outside_the_checkout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import nbformat
     from nbclient import NotebookClient
 
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     stripped = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell for cell in stripped if cell.outputs or cell.execution_count is not None] == []
+    # Its Spark is beside the one of these tests.
+    monkeypatch.setenv("LIVEGOLD_SPARK_MEMORY", "1g")
+    monkeypatch.setenv("LIVEGOLD_SPARK_JAVA_OPTIONS", QUICK_START)
+    monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
     client = NotebookClient(notebook, timeout=CELL_SECONDS, resources={"metadata": {"path": str(folder)}})
     done = client.execute()
     shown = [out["data"]["text/plain"] for cell in done.cells for out in cell.get("outputs", ()) if "data" in out]
