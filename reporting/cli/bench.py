@@ -7,7 +7,7 @@ import sys
 import click
 
 from livegold.reporting.cli.progress import say
-from livegold.reporting.cli.requirements import LOCAL, PAGE, SCREENSHOTS, require
+from livegold.reporting.library import LOCAL, PAGE, SCREENSHOTS, require
 from livegold.reporting.settings import load
 
 DELIVERED = ("taxi_tips", "bench_parcels")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from livegold.reporting.cli.browser import PREVIEW_SAYS, open_page
-from livegold.reporting.cli.requirements import PAGE, SCREENSHOTS, require
+from livegold.reporting.library import PAGE, SCREENSHOTS, require
 
 
 @click.command()

@@ -24,8 +24,8 @@ PYTHON = "\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
 SHELL = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
 SECRET, CERTIFICATE, USER, COMMANDS = SHELL
 WHO = (
-    "from reporting import settings; from livegold.reporting.powerbi.client import PowerBIClient; "
-    "c = PowerBIClient.from_settings(settings.load()); print(type(c._tokens).__name__, len(c.datasets()), c.workspace)"
+    "import livegold as lg; c = lg.PowerBIClient.from_settings(lg.settings()); "
+    "print(type(c._tokens).__name__, len(c.datasets()), c.workspace)"
 )
 
 

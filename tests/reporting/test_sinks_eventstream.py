@@ -19,7 +19,6 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from rich.console import Console
 
-from livegold.reporting.cli.sinks import make_sinks
 from livegold.reporting.cli.view import sink as view
 from livegold.reporting.errors import (
     NotFound,
@@ -30,6 +29,7 @@ from livegold.reporting.errors import (
     Unauthorized,
     WrongUse,
 )
+from livegold.reporting.library import make_sinks
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.eventhubs import MAX_EVENT_BYTES
 from livegold.reporting.settings.settings import Settings, load

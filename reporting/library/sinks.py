@@ -1,14 +1,17 @@
-"""The sinks of a run, by the names the command line gives. Not for delivering."""
+"""The sinks of a run, by their names. Not for delivering."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from livegold.reporting.errors import WrongUse, choices
 from livegold.reporting.powerbi.place import powerbi_settings
 from livegold.reporting.settings import Settings
-from livegold.reporting.sinks.base import Sink
 from livegold.reporting.specification import UseCase
+
+if TYPE_CHECKING:
+    from livegold.reporting.sinks.base import Sink
 
 SINKS = ("powerbi", "eventstream")
 PLANNED = ("database", "actions")

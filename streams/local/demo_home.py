@@ -19,7 +19,7 @@ from livegold.reporting.errors import WrongUse
 from livegold.reporting.home import acquire_lock
 from livegold.reporting.settings import SETTINGS, Settings
 from livegold.reporting.specification import UseCase
-from livegold.streams.local import QUICK_START
+from livegold.streams.local.java import QUICK_START
 
 # What of a user's settings a demo goes by; everything else is the demo's own.
 _USERS = ("stream.", "spark.", "hub.batch_events")
