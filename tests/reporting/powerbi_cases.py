@@ -222,6 +222,19 @@ class AnswersSession(Session):
         return answer
 
 
+class TokensSession(Session):
+    """Remembers the tokens that went out with calls."""
+
+    def __init__(self, ca: str) -> None:
+        super().__init__(ca)
+        self.sent: set[str] = set()
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        self.sent.add(str(request.headers.get("Authorization", "")).removeprefix("Bearer "))
+        self.sent.discard("")
+        return super().send(request, **options)
+
+
 class Crash(BaseException):
     """Stands for kill -9: nothing catches it."""
 
