@@ -259,7 +259,9 @@ def test_the_messages_are_the_rows_of_the_powerbi_sink_in_their_order(
 class Dying(Messenger):
     """Dies after the broker has the messages of parcel number `at` (from 1): between sending and ledger."""
 
-    left = 0
+    def __init__(self, target: Target, waiting: Callable[[str], None], at: int) -> None:
+        super().__init__(target, waiting)
+        self.left = at
 
     def send(self, messages: Any) -> None:
         super().send(messages)
@@ -274,10 +276,7 @@ def test_after_a_crash_in_mid_batch_nothing_is_missing_and_what_came_twice_says_
     broker: Broker, topic: str, target: Target, state: Path, sink: Callable[[], EventstreamSink], at: int
 ) -> None:
     batches = small_batches()
-    first = sink()
-    dying = Dying(target, lambda trouble: None)
-    dying.left = at
-    first._messenger = dying
+    first = EventstreamSink(CASE, target, state, messenger=lambda target, waiting: Dying(target, waiting, at))
     first.open()
     with pytest.raises(Crash):
         write_all(first, batches)
