@@ -51,7 +51,7 @@ class Cleanser:
     def __init__(self, case: UseCase) -> None:
         self.case = case
         self.fields = event_fields(case)
-        self.feature_columns = feature_columns(case)
+        self.feature_columns = list(feature_columns(case))
         self.times = [f.name for f in self.fields if f.type == "timestamp"]
 
     def validated(self, events: DataFrame) -> DataFrame:

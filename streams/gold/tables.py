@@ -109,13 +109,15 @@ def _add_columns(spark: SparkSession, case: str, path: str, columns: Iterable[Co
 
 def transaction_version(spark: SparkSession, path: str, app_id: str) -> int:
     """The highest `txnVersion` the table has for an app id, or -1."""
-    log = spark._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path)
+    jvm: Any = spark._jvm
+    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path)
     found = log.update(False, _none(spark), _none(spark)).transactions().get(app_id)
     return int(found.get()) if found.isDefined() else -1
 
 
 def _none(spark: SparkSession) -> Any:
-    return spark._jvm.scala.Option.empty()
+    jvm: Any = spark._jvm
+    return jvm.scala.Option.empty()
 
 
 def commit_record(spark: SparkSession, path: str, query_id: str, batch_id: int) -> dict[str, Any] | None:
