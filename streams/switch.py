@@ -158,6 +158,7 @@ class Pipeline:
 
     def _write_raw(self, rows: DataFrame, batch_id: int) -> None:
         query_id = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
+        assert query_id is not None, "a streaming query runs its batches under its id"
         write_raw(positioned(rows, headers=True), self.lake, query_id, batch_id)
 
     def _start(self, name: str, rows: DataFrame, write: Callable[[DataFrame, int], None]) -> None:

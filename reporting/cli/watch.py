@@ -103,7 +103,5 @@ class Watch:
 
     def _events_delivered(self) -> int | None:
         """Events in the rows of Pulse that were accepted; None for a use case without a count of events."""
-        from livegold.reporting.measures import Count
-
-        counts = [a.name for a in self._case.aggregates if isinstance(a, Count)]
-        return self._inspector.accepted_sum(counts[0]) if counts else None
+        column = self._case.events_column
+        return None if column is None else self._inspector.accepted_sum(column)

@@ -11,8 +11,8 @@ from typing import IO
 from livegold.reporting.errors import SecondWriter
 from livegold.reporting.home import acquire_lock
 
-WRITER_LOCKS = Path(tempfile.gettempdir()) / "livegold-writers"
-"""Where the writers of this machine see each other."""
+WRITERS = Path(tempfile.gettempdir()) / "livegold-writers"
+"""Where the writers on this machine, of any LIVEGOLD_HOME, have their locks."""
 
 
 def only_sink(state: Path, case: str) -> IO[str]:
@@ -21,8 +21,8 @@ def only_sink(state: Path, case: str) -> IO[str]:
     return acquire_lock(state / "lock", SecondWriter(refusal))
 
 
-def only_writer(place: str, what: str, locks: Path) -> IO[str]:
-    """The same for `place` (service, workspace and dataset), which an error calls `what`: of any LIVEGOLD_HOME."""
+def only_writer(place: str, what: str, folder: Path = WRITERS) -> IO[str]:
+    """The same for `place` (service, workspace and dataset), which an error calls `what`; the lock is in `folder`."""
     name = hashlib.sha256(place.encode()).hexdigest()[:32]
     refusal = f"another livegold on this machine delivers to {what}: stop it, or give this one another powerbi.dataset"
-    return acquire_lock(locks / f"{os.getuid()}-{name}.lock", SecondWriter(refusal))
+    return acquire_lock(folder / f"{os.getuid()}-{name}.lock", SecondWriter(refusal))

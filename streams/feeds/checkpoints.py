@@ -15,7 +15,8 @@ def query_of(spark: SparkSession, checkpoint: str) -> str | None:
         return None
     stream = file_system.open(path)
     try:
-        text = spark._jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")
+        jvm: Any = spark._jvm
+        text = jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")
     finally:
         stream.close()
     return str(json.loads(text)["id"])
@@ -28,5 +29,6 @@ def reset(spark: SparkSession, checkpoint: str) -> None:
 
 
 def _at(spark: SparkSession, path: str) -> tuple[Any, Any]:
-    found = spark._jvm.org.apache.hadoop.fs.Path(path)
+    jvm: Any = spark._jvm
+    found = jvm.org.apache.hadoop.fs.Path(path)
     return found.getFileSystem(spark._jsc.hadoopConfiguration()), found

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pyspark
 
@@ -86,7 +87,8 @@ def _run_a_little(folder: str, archive: str) -> None:
     stream = spark.readStream.format("delta").load(table).writeStream.foreachBatch(copy)
     stream = stream.option("checkpointLocation", str(home / "checkpoint")).trigger(availableNow=True)
     stream.start().awaitTermination()
-    java = spark.sparkContext._gateway.proc
+    gateway: Any = spark.sparkContext._gateway
+    java = gateway.proc
     spark.stop()
     # Java writes the archive when it ends, which it does when its standard input does.
     java.stdin.close()

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -300,7 +299,7 @@ def test_after_a_crash_in_mid_batch_nothing_is_missing_and_what_came_twice_says_
     broker: Broker, topic: str, target: Target, state: Path, sink: Callable[[], EventstreamSink], at: int
 ) -> None:
     batches = small_batches()
-    first = EventstreamSink(CASE, target, state, messenger=partial(Dying, at=at))
+    first = EventstreamSink(CASE, target, state, messenger=lambda target, waiting: Dying(target, waiting, at))
     first.open()
     with pytest.raises(Crash):
         write_all(first, batches)

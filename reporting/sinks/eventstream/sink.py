@@ -50,7 +50,10 @@ class EventstreamInspector(Inspector):
 
 
 class EventstreamSink(OutboxSink):
-    """Delivers one use case to one topic. See `Sink` for when which method may be called."""
+    """Delivers one use case to one topic. See `Sink` for when which method may be called.
+
+    `messenger` makes what sends, from the target and what to call while it waits.
+    """
 
     name = "eventstream"
     settings = EVENTSTREAM_SETTINGS

@@ -24,7 +24,7 @@ from livegold.reporting.powerbi.settings import POWERBI_SETTINGS
 from livegold.reporting.schema import TOTALS
 from livegold.reporting.settings import Settings
 from livegold.reporting.sinks.inspector import AT_LEAST_ONCE
-from livegold.reporting.sinks.lock import WRITER_LOCKS, only_writer
+from livegold.reporting.sinks.lock import WRITERS, only_writer
 from livegold.reporting.sinks.outbox import FOUND, SENT, OutboxSink
 from livegold.reporting.sinks.planner import Planned
 from livegold.reporting.sinks.powerbi.budget import Budget
@@ -52,7 +52,7 @@ class PowerBISink(OutboxSink):
     """Delivers one use case to its push dataset. See `Sink` for when which method may be called.
 
     `client` must be used by nobody else. `dataset_named` is the dataset's name, by default that of the use case.
-    `locks` is the folder in which writers of one machine see each other.
+    `writers` is the folder of locks by which writers on one machine see each other.
     """
 
     name = "powerbi"
@@ -72,13 +72,13 @@ class PowerBISink(OutboxSink):
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] | None = None,
         rng: random.Random | None = None,
-        locks: Path = WRITER_LOCKS,
+        writers: Path = WRITERS,
     ) -> None:
         super().__init__(case, state, clock=clock, sleep=sleep, rng=rng)
         self._client = client
         self._dataset_name = dataset_named or dataset_name(case)
         self._definition = push_dataset(case, self._dataset_name)
-        self._writer_locks = locks
+        self._writers = writers
         self._budget: Budget
         self._destination: Destination | None = None
 
@@ -128,7 +128,7 @@ class PowerBISink(OutboxSink):
 
     def _lock_destination(self, held: ExitStack) -> None:
         place = f"{self._client.root}/{self._dataset_name}"
-        held.enter_context(only_writer(place, f"dataset {self._dataset_name!r}", self._writer_locks))
+        held.enter_context(only_writer(place, f"dataset {self._dataset_name!r}", self._writers))
 
     def _reset(self, state: SinkState, *, drop: bool) -> None:
         reset_dataset(self._client, state, self._dataset_name, drop=drop)
