@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from livegold.reporting.errors import choices
 from livegold.reporting.measures import CountIf
+from livegold.reporting.schema import CUT_OFF
 from livegold.reporting.specification.pages import COLUMNS, Page
 from livegold.reporting.specification.usecase import CELLS, Refusals, UseCase
 
@@ -20,12 +21,14 @@ def check_report(case: UseCase) -> None:
 class ReportChecks(Refusals):
     """Goes through the pages of a use case; what a block itself must be, it says by the methods of this.
 
-    `dimensions` are the names of all dimensions; `numbers` those of measures, ratios and measures of the cut-off.
+    `dimensions` are the names of all dimensions, `parameters` of what can be chosen besides (the cut-off); `numbers`
+    those of measures, ratios and measures of the cut-off.
     """
 
     def __init__(self, case: UseCase) -> None:
         super().__init__(case)
         self.dimensions = [d.name for d in case.all_dimensions]
+        self.parameters = [CUT_OFF] if case.cut_offs else []
         self.numbers = [
             *(m.name for m in case.measures),
             *(r.name for r in case.ratios),
