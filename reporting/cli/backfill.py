@@ -24,7 +24,7 @@ SHOW_SECONDS = 2.0
 def backfill(usecase: str, name: str, drop: bool, restart: bool) -> None:
     """Empties the dataset and fills it from gold, within what Power BI takes. Cut off, it goes on where it was."""
     from livegold.reporting.cli.sinks import check_names, make_sinks
-    from livegold.reporting.lake import Lake
+    from livegold.reporting.lake import Lake, open_table
     from livegold.reporting.settings import load as load_settings
     from livegold.reporting.specification import load_use_case
 
@@ -42,8 +42,12 @@ def backfill(usecase: str, name: str, drop: bool, restart: bool) -> None:
         spark = spark_session(settings)
         with stop_on_signals(stop):
             lake = Lake.of(settings, case.name)
-            if not _is_table(spark, lake.pulse):
-                raise NotFound(f"use case {case.name} has no gold in {lake.gold}: run `livegold run {case.name}` first")
+            try:
+                open_table(lake.pulse)
+            except NotFound:
+                raise NotFound(
+                    f"use case {case.name} has no gold in {lake.gold}: run `livegold run {case.name}` first"
+                ) from None
             # Not before gold is known to be there: with `--drop` there is no way back.
             if drop or restart or not begun.exists():
                 sinks[name].forget(drop=drop)
@@ -63,12 +67,6 @@ def backfill(usecase: str, name: str, drop: bool, restart: bool) -> None:
                 return
     begun.unlink()
     click.echo(f"{case.name}: {name} is refilled: {_line(sinks[name].status())}")
-
-
-def _is_table(spark: Any, path: str) -> bool:
-    from delta.tables import DeltaTable
-
-    return bool(DeltaTable.isDeltaTable(spark, path))
 
 
 def _show(sink: Sink, ended: threading.Event) -> None:
