@@ -25,8 +25,8 @@ from livegold.reporting.specification import UseCase
 from livegold.streams.batches import Write
 from livegold.streams.checkpoints import QueryId
 from livegold.streams.feeds import Feed, SparkFeed
-from livegold.streams.gold import GoldWriter, RawWriter, create_tables
-from livegold.streams.hub import Hub, hub_stream, positioned
+from livegold.streams.gold import GoldWriter, RawWriter, create_tables, finish_swap, read_on_after
+from livegold.streams.hub import Hub, Positions, hub_stream, positioned
 from livegold.streams.models import Champion, Registry
 from livegold.streams.queries import Query, Running
 from livegold.streams.status import GoldCounts, Status
@@ -83,6 +83,7 @@ class Pipeline:
         self._status.switch = switch
         self._champion.check()
         with only_run(self._settings.home, self.case.name):
+            finish_swap(self._spark, self.lake)
             self._check_sinks()
             self._get_ready()
             started = time.perf_counter()
@@ -104,6 +105,7 @@ class Pipeline:
         """
         self._status.switch = "batch"
         with only_run(self._settings.home, self.case.name):
+            finish_swap(self._spark, self.lake)
             self._check_sinks()
             self._counts.start()
             try:
@@ -139,15 +141,15 @@ class Pipeline:
         raw = RawWriter(self.lake, QueryId(self.lake.checkpoint("raw")))
         for query in (
             self._off_hub("raw", raw, headers=True),
-            self._off_hub("gold", self._writer, headers=False),
+            self._off_hub("gold", self._writer, headers=False, after=read_on_after(self.lake)),
         ):
             query.start(self._pause(switch, "stream.trigger_seconds"))
             self._started.append(query)
         self._status.state = "running"
 
-    def _off_hub(self, name: str, write: Write, headers: bool) -> Query:
-        rows = functools.partial(hub_stream, self._spark, self._hub, headers=headers)
-        placed = functools.partial(write_positioned, write, headers)
+    def _off_hub(self, name: str, write: Write, headers: bool, after: Positions | None = None) -> Query:
+        rows = functools.partial(hub_stream, self._spark, self._hub, headers, after)
+        placed = functools.partial(write_positioned, write, headers, after if self._hub.folder is not None else None)
         return Query(name, f"{self.case.name}-{name}", rows, placed, self.lake.checkpoint(name))
 
     def _start_feeds(self, switch: str, in_bulk: bool = False) -> None:
@@ -184,8 +186,8 @@ class Pipeline:
         self._status.write(self._started, self._sinks)
 
 
-def write_positioned(write: Write, headers: bool, rows: DataFrame, batch_id: int) -> None:
-    write(positioned(rows, headers), batch_id)
+def write_positioned(write: Write, headers: bool, after: Positions | None, rows: DataFrame, batch_id: int) -> None:
+    write(positioned(rows, headers, after), batch_id)
 
 
 def only_run(home: Path, case: str) -> IO[str]:

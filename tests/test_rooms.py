@@ -27,6 +27,7 @@ DOORS = (
     "streams.accounts",
     "streams.local",
     "streams.feeds",
+    "streams.rebuild",
 )
 
 

@@ -117,13 +117,13 @@ def test_copies_of_all_functions_write_raw_gold_and_a_sink_as_the_originals_woul
     raw = RawWriter(lake, QueryId(lake.checkpoint("raw")))
     gold = GoldWriter(case, lake, champion, QueryId(lake.checkpoint("gold")))
     stopped = GoldWriter(case, lake, champion, QueryId(lake.checkpoint("gold")), functools.partial(fail_at, "pulse"))
-    function = copied(functools.partial(write_positioned, stopped, False))
-    rows = functools.partial(hub_stream, spark, hub, headers=False)
+    function = copied(functools.partial(write_positioned, stopped, False, None))
+    rows = functools.partial(hub_stream, spark, hub, False)
     query = Query("gold", "gold", rows, function, lake.checkpoint("gold"))
     with pytest.raises(WrongUse, match=f"stopped after pulse in process {os.getpid()}"):
         finish(query)
     for name, writer, headers in (("raw", raw, True), ("gold", gold, False)):
-        function = copied(functools.partial(write_positioned, writer, headers))
+        function = copied(functools.partial(write_positioned, writer, headers, None))
         rows = functools.partial(hub_stream, spark, hub, headers)
         finish(Query(name, name, rows, function, lake.checkpoint(name)))
     told = tmp_path / "told.txt"
