@@ -115,11 +115,6 @@ class Pipeline:
                 self._end()
         self._raise_first_error()
 
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """What became of the events that gold has got in this run; the fields of BatchCounts."""
-        return self._counts.read()
-
     def _check_sinks(self) -> None:
         """Raises what a sink knows already. Where the feed and its sink are not of one mind, both begin again."""
         for feed, sink in zip(self._feeds, self._sinks.values(), strict=True):

@@ -159,7 +159,10 @@ class Follower:
     # ---- the steps ---------------------------------------------------------------------------------------------------
 
     def _followed(self, message: Message, value: bytes) -> Followed:
-        place = Place(message.topic(), message.partition(), message.offset())
+        partition, offset = message.partition(), message.offset()
+        assert partition is not None, "an event in the hub has its partition"
+        assert offset is not None, "an event in the hub has its offset"
+        place = Place(self._hub.topic, partition, offset)
         _, stamp = message.timestamp()
         step = Step(PUBLISHED, stamp / 1000, f"{place} ({len(value):,} bytes)")
         return Followed(place, value, {PUBLISHED: step})

@@ -185,12 +185,14 @@ def _offsets_from(consumer: Consumer, failure: Failure, hub: Hub) -> Iterator[in
     while True:
         message = consumer.poll(1.0)
         if message is not None:
-            if message.error() is not None:
-                if message.error().code() == KafkaError._PARTITION_EOF:
+            error, offset = message.error(), message.offset()
+            if error is not None:
+                if error.code() == KafkaError._PARTITION_EOF:
                     return
-                raise failure.unreachable(message.error().str(), ANSWER_SECONDS)
+                raise failure.unreachable(error.str(), ANSWER_SECONDS)
+            assert offset is not None, "a record that was read has its offset"
             heard = time.monotonic()
-            yield message.offset()
+            yield offset
         failure.check()
         if time.monotonic() - heard > ANSWER_SECONDS:
             raise failure.unreachable("reading stopped", ANSWER_SECONDS)

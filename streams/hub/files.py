@@ -268,8 +268,9 @@ class _Table:
         return ", ".join(f"CAST({_name(c)} AS VARCHAR) AS {_name(c)}" for c in self.columns)
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        settings = {"memory_limit": READ_MEMORY, "temp_directory": tempfile.gettempdir(), "threads": 2}
-        connection = duckdb.connect(config=settings)
+        connection = duckdb.connect(
+            config={"memory_limit": READ_MEMORY, "temp_directory": tempfile.gettempdir(), "threads": 2}
+        )
         connection.execute("SET TimeZone = 'UTC'")  # a Parquet time with a zone is to read the same everywhere
         return connection
 

@@ -20,7 +20,6 @@ from pyspark.sql import SparkSession
 
 from livegold.reporting.home import cache_folder
 from livegold.reporting.settings import Settings
-from livegold.streams.local.archive import java_option
 from livegold.streams.local.java import check_java
 
 KAFKA = f"org.apache.spark:spark-sql-kafka-0-10_2.13:{pyspark.__version__}"
@@ -60,12 +59,12 @@ REQUIRED = {
 }
 
 
-def spark_session(settings: Settings, log: Path | None = None) -> SparkSession:
-    """The active session, or a local one whose JVM writes to `log` (default `<home>/logs/spark.log`).
+def spark_session(settings: Settings, log: Path | None = None, *, given: SparkSession | None = None) -> SparkSession:
+    """`given`, or the active session, or a local one whose JVM writes to `log` (default `<home>/logs/spark.log`).
 
     Raises WrongUse when Java is missing or too old.
     """
-    active = SparkSession.getActiveSession()
+    active = given or SparkSession.getActiveSession()
     if active is None:
         check_java()
         active = _start(settings, log or settings.home / "logs" / "spark.log")
@@ -91,6 +90,9 @@ def _start(settings: Settings, log: Path) -> SparkSession:
     # to what it takes on, such a method stays with the quick compiler and everything it calls is optimized as ever.
     java = "-XX:+UseParallelGC -XX:-DontCompileHugeMethods -XX:MaxNodeLimit=30000 -XX:NodeLimitFudgeFactor=600"
     own = settings["spark.java_options"]
+    # Not at the top: `python -m` of that module would find it imported already, and warn.
+    from livegold.streams.local.archive import java_option
+
     archive = "" if "ArchiveClassesAtExit" in own else java_option()
     options = " ".join(f"-Dlog4j2.configurationFile={log4j.resolve()} {java} {archive} {own}".split())
     builder = builder.config("spark.driver.extraJavaOptions", options)

@@ -47,7 +47,7 @@ class TransformScorer:
 
     def score(self, frame: DataFrame) -> DataFrame:
         own = set(frame.columns)
-        scored = self.model.transform(frame).withColumn("score", vector_to_array("probability")[1])
+        scored = self.model.transform(frame).withColumn("score", vector_to_array(F.col("probability"))[1])
         return scored.select(*[c for c in scored.columns if c in own], "score")
 
 

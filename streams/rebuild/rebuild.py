@@ -72,13 +72,11 @@ class Rebuild:
                 self._say(work)
             self.seconds = time.perf_counter() - started
         if is_whole and self._sinks:
-            Pipeline(self._spark, self.case, self._settings, self._sinks).backfill(stop)
+            try:
+                Pipeline(self._spark, self.case, self._settings, self._sinks).backfill(stop)
+            finally:
+                self._say(work)
         return is_whole
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """What became of the events; the fields of BatchCounts."""
-        return self._status.gold
 
     def _working(self, work: Rescoring, step: Callable[[], T]) -> T:
         """Does a step, and says meanwhile how far it is."""
@@ -90,5 +88,5 @@ class Rebuild:
             return done.result()
 
     def _say(self, work: Rescoring) -> None:
-        self._status.counts = work.counts
+        self._status.counts = work.counts or self._status.counts
         self._status.write([work], self._sinks)

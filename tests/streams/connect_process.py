@@ -16,6 +16,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from livegold.reporting.errors import LivegoldError
+from livegold.reporting.home import StatusFile
 from livegold.reporting.settings.settings import load
 from livegold.reporting.specification import load_use_case
 from livegold.streams.local.session import spark_session
@@ -36,7 +37,8 @@ def main() -> None:
         pipeline.run("batch", threading.Event())
     except LivegoldError as error:
         said |= {"class": type(error).__name__, "text": str(error)}
-    print(json.dumps(said | dict(pipeline.counts)))
+    status = StatusFile(settings.home, case.name).read() or {}
+    print(json.dumps(said | status["gold"]))
 
 
 main()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import pytest
 
-from livegold.reporting.cli.sinks import make_sinks
 from livegold.reporting.errors import LivegoldError, NotFound, WrongUse
 from livegold.reporting.lake.paths import Lake
 from livegold.reporting.settings.settings import load
@@ -91,7 +90,7 @@ def test_a_query_is_known_by_its_checkpoint_from_its_start_on(tmp_path: Path, pl
 
 def test_a_sink_that_holds_locks_is_made_again_from_its_settings(case: UseCase, tmp_path: Path) -> None:
     settings = load({}, Path("none"), home=str(tmp_path), eventstream__servers="127.0.0.1:1", eventstream__topic="t")
-    sink = make_sinks(["eventstream"], settings, case)["eventstream"]
+    sink = EventstreamSink.from_settings(settings, case)
     copy = copied(Delivery(case, settings, sink, QueryId("none")))
     assert isinstance(copy._sink, EventstreamSink)
     assert copy._sink is not sink
