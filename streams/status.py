@@ -34,7 +34,6 @@ class GoldCounts:
         self._lake = lake
         self._table: DeltaTable | None = None
         self._version = -1
-        self._seen = -1
         self._batches: int = 0
         self._sums = dict.fromkeys(_COUNTED, 0)
         self.model_version: str | None = None

@@ -87,8 +87,9 @@ class SparkFeed(Feed):
 class Delivery:
     """The `foreachBatch` of a feed: every batch that holds rows goes to the sink, which is opened before the first.
 
-    Opened in here, so that a service that is down holds only its own feed. A copy in another process has a sink of its
-    own, made from the same settings where the sink's class can be (a sink holds locks and connections), else a copy.
+    Opened in here, so that a service that is down holds only its own feed. A sink holds locks and connections: a copy
+    in another process, which is the user's own Spark, makes one of its own from the same settings, secrets included;
+    where its class cannot do so, the sink itself is copied.
     """
 
     def __init__(self, case: UseCase, settings: Settings, sink: Sink, feed_id: QueryId) -> None:

@@ -155,10 +155,11 @@ class Rescoring:
             raw_version=plan.raw_version,
         )
         if not found.ok:
-            more = f" (and {len(found.problems) - SHOWN_PROBLEMS} more)" if len(found.problems) > SHOWN_PROBLEMS else ""
+            shown = "; ".join(found.problems[:SHOWN_PROBLEMS])
+            more = len(found.problems) - SHOWN_PROBLEMS
             raise CheckFailed(
-                f"use case {self._case.name}: the gold made from raw does not reconcile, and the old one stays: "
-                f"{'; '.join(found.problems[:SHOWN_PROBLEMS])}{more}; the new one is in {self._lake.rebuild}"
+                f"use case {self._case.name}: the gold made from raw does not reconcile, and the old one stays: {shown}"
+                f"{f' (and {more} more)' if more > 0 else ''}; delete {self._lake.rebuild} to begin again"
             )
 
     # ---- for the status --------------------------------------------------------------------------------------------
