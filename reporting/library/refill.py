@@ -78,14 +78,16 @@ class Refill:
         stop: threading.Event | None = None,
     ) -> bool:
         """Fills, and returns whether it came to its end: not where `stop` was set before."""
-        from livegold.reporting.lake import Lake
+        from livegold.reporting.lake import Lake, open_table
         from livegold.streams.switch import Pipeline
 
         stop = stop or threading.Event()
         lake = Lake.of(self.settings, self.case.name)
-        if not _is_table(spark, lake.pulse):
+        try:
+            open_table(lake.pulse)
+        except NotFound:
             name = self.case.name
-            raise NotFound(f"use case {name} has no gold in {lake.gold}: run `livegold run {name}` first")
+            raise NotFound(f"use case {name} has no gold in {lake.gold}: run `livegold run {name}` first") from None
         begun = self.settings.home / "sinks" / self.case.name / f"backfill-{self.name}"
         # Not before gold is known to be there: with `drop` there is no way back.
         if self.drop or self.restart or not begun.exists():
@@ -99,12 +101,6 @@ class Refill:
             return False
         begun.unlink()
         return True
-
-
-def _is_table(spark: Any, path: str) -> bool:
-    from delta.tables import DeltaTable
-
-    return bool(DeltaTable.isDeltaTable(spark, path))
 
 
 @contextmanager
