@@ -7,10 +7,12 @@ then on errors are kept and raised by whoever waits.
 from __future__ import annotations
 
 import atexit
+import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -28,14 +30,13 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from livegold.reporting.sinks.base import Sink
-    from livegold.streams.switch import Pipeline
 
 Progress = Callable[[str], None]
 """Told what begins now, in words for a person."""
 
 LOOK_SECONDS = 0.05
 EXIT_SECONDS = 60.0
-"""What a program that ends allows a run for its last batch."""
+"""What a program that ends allows a run to end in."""
 
 
 def run(
@@ -115,18 +116,18 @@ class RunPlan:
             progress("made-up events warm it up")
             first_run(spark, self.case, self.settings)
         progress(f"the queries of {self.case.name} start, switch {self.switch}")
-        return Run(self, pipeline, stop)
+        return Run(self, lambda: pipeline.run(self.switch, stop), stop)
 
 
 class Run:
     """A pipeline at work in a thread of this process: see `run`, which makes one.
 
-    Leaving its `with` block stops it. A program that ends stops it too, after the batch it is at, and says on standard
-    error what it failed with if nobody has been told.
+    Leaving its `with` block stops it. A program that ends stops it too, and says on standard error what it failed with
+    if nobody has been told.
     """
 
-    def __init__(self, plan: RunPlan, pipeline: Pipeline, stop: threading.Event) -> None:
-        """Starts the pipeline; raises what it raised before its queries ran."""
+    def __init__(self, plan: RunPlan, work: Callable[[], None], stop: threading.Event) -> None:
+        """Starts `work`, which ends once `stop` is set; raises what it raised before its queries ran."""
         self.case = plan.case
         self.switch = plan.switch
         self.settings = plan.settings
@@ -136,7 +137,7 @@ class Run:
         self._started = time.time()
         self._ended: float | None = None
         self._thread = threading.Thread(
-            target=self._work, args=(pipeline,), name=f"livegold-run-{plan.case.name}", daemon=True
+            target=self._work, args=(work,), name=f"livegold-run-{plan.case.name}", daemon=True
         )
         atexit.register(self._at_exit)
         self._thread.start()
@@ -179,7 +180,7 @@ class Run:
         return self.status()
 
     def stop(self, timeout: float | None = None) -> dict[str, Any]:
-        """Asks it to end with the batch it is at, then waits: returns and raises as `wait` does."""
+        """Ends it, then returns and raises as `wait` does. The next run finishes the batch that it was at."""
         self._stop.set()
         return self.wait(timeout)
 
@@ -203,10 +204,11 @@ class Run:
         said = f"failed: {status['error']}" if status["error"] else status["state"]
         return f"<livegold run of {self.case.name}, {self.switch}, {said}>"
 
-    def _work(self, pipeline: Pipeline) -> None:
+    def _work(self, work: Callable[[], None]) -> None:
         try:
             if not self._stop.is_set():
-                pipeline.run(self.switch, self._stop)
+                with _told_once():
+                    work()
             atexit.unregister(self._at_exit)
         except BaseException as error:
             self._error = error
@@ -242,3 +244,18 @@ class Run:
             self._thread.join(EXIT_SECONDS)
         if self._error is not None:
             print(f"livegold: the run of {self.case.name} failed: {self._said()}", file=sys.stderr)
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """What a batch raises is raised by `wait`; py4j would log its whole trace too, of every batch that a stop cuts."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "executing the Python Proxy" not in record.getMessage()
+
+    logger = logging.getLogger("py4j.clientserver")
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
