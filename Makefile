@@ -34,7 +34,7 @@ lint: .venv/ready-for-tests
 test: lint
 	@# What needs no Spark runs beside what does, and is shown after it.
 	@$(BIN)/python -m pytest tests/reporting tests/dashboards > .pytest-reporting.log 2>&1 & beside=$$!; \
-	$(BIN)/python -m pytest tests/streams tests/test_*.py; streams=$$?; \
+	$(BIN)/python -m pytest tests/streams; streams=$$?; \
 	wait $$beside; reporting=$$?; cat .pytest-reporting.log; \
 	exit $$((streams ? streams : reporting))
 

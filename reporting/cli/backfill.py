@@ -13,10 +13,15 @@ from livegold.reporting.cli.progress import say
 @click.command()
 @click.argument("usecase")
 @click.option("--sink", "name", default="powerbi", show_default=True, help="Which sink to refill.")
-@click.option("--drop", is_flag=True, help="Delete the dataset first and make it anew: reports on it lose it.")
-@click.option("--restart", is_flag=True, help="Begin again instead of going on where a backfill was cut off.")
+@click.option(
+    "--drop", is_flag=True, help="Delete the dataset first and create it anew; reports on the old one lose it."
+)
+@click.option("--restart", is_flag=True, help="Start over instead of resuming a backfill that was interrupted.")
 def backfill(usecase: str, name: str, drop: bool, restart: bool) -> None:
-    """Empties the dataset and fills it from gold, within what Power BI takes. Cut off, it goes on where it was."""
+    """Empties the dataset and refills it from gold, within the limits of Power BI.
+
+    A backfill that was interrupted is resumed.
+    """
     from livegold.reporting.library import plan_refill
 
     plan = plan_refill(usecase, sink=name, drop=drop, restart=restart)

@@ -22,11 +22,13 @@ LINE_SECONDS = 5.0
 @click.command()
 @click.argument("usecase")
 @click.option("--events", "file", type=click.Path(path_type=Path), help="Replay this CSV, JSON-lines or Parquet file.")
-@click.option("--rate", type=float, help="Events a second; left out, as fast as the hub takes them.")
-@click.option("--count", type=int, help="Stop after so many events.")
-@click.option("--loop", is_flag=True, help="Begin the file again at its end.")
-@click.option("--keep-times", is_flag=True, help="Leave a file's times as they are instead of replaying it as now.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the generator.")
+@click.option("--rate", type=float, help="Events a second; without it, as fast as the hub accepts them.")
+@click.option("--count", type=int, help="Stop after this many events.")
+@click.option("--loop", is_flag=True, help="Start the file again when it ends.")
+@click.option(
+    "--keep-times", is_flag=True, help="Keep the times of a file instead of replaying it as if it happened now."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed makes up other events.")
 @click.option("--report", type=click.Path(path_type=Path), help="Also write what was published to this file, as JSON.")
 def publish(
     usecase: str,
@@ -38,9 +40,9 @@ def publish(
     seed: int,
     report: Path | None,
 ) -> None:
-    """Publishes a file, or the use case's generator, as events.
+    """Publishes a file, or events that the use case makes up, to the hub.
 
-    A generator without --rate and --count publishes 200 events a second until Ctrl-C.
+    Without --rate and --count, made-up events are published at 200 a second until Ctrl-C.
     """
     from livegold.reporting.library import plan_publication
 

@@ -14,7 +14,7 @@ from livegold.reporting.errors import CheckFailed
 @click.argument("usecase")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
 def reconcile(usecase: str, as_json: bool) -> None:
-    """Compares hub, raw, gold, quarantine and what was delivered; exit code 1 on a difference.
+    """Compares hub, raw, gold, quarantine and what was delivered. Exit code 1 if anything differs.
 
     Recounts from the broker's offsets and the tables on disk, never from counters.
     """

@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     "--source",
     type=click.Choice(SOURCES),
     required=True,
-    help="Where the rows are; sample has some in the file, so that it opens anywhere.",
+    help="Where the rows are. sample puts some into the file, so that it opens anywhere.",
 )
 @click.option(
     "--out",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="An empty or new folder; a template of the use case that is there is replaced.",
+    help="A new or empty folder; an earlier template of the use case in it is replaced.",
 )
 @click.option(
     "--set",
     "settings",
     metavar="NAME=VALUE",
     multiple=True,
-    help="Fill in what the template leaves open, such as Host, HttpPath, Url, Workspace or DatasetId. Repeatable.",
+    help="Fill in what the template leaves open, such as Host, HttpPath, Url, Workspace or DatasetId; may be repeated.",
 )
-@click.option("--check", "checked", is_flag=True, help="Also run every check; exit code 1 when one fails.")
+@click.option("--check", "checked", is_flag=True, help="Also run every check; exit code 1 if one fails.")
 def report(usecase: str, source: str, folder: Path, settings: tuple[str, ...], checked: bool) -> None:
     """Writes the report template of a use case: a Power BI project to open in Power BI Desktop."""
     from livegold.reporting import library

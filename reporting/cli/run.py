@@ -12,14 +12,14 @@ from livegold.reporting.cli.progress import say
 
 @click.command()
 @click.argument("usecase")
-@click.option("--switch", required=True, help="batch: to the end of what is there; stream: until Ctrl-C.")
+@click.option("--switch", required=True, help="batch runs to the end of what is there; stream runs until Ctrl-C.")
 @click.option("--from", "source", type=click.Choice(["hub", "raw"]), default="hub", show_default=True)
 @click.option("--sink", "sinks", multiple=True, help="powerbi or eventstream; may be given several times.")
 @click.option(
-    "--warm-up", is_flag=True, help="Let made-up events through first, into nowhere: the first batch is quick."
+    "--warm-up", is_flag=True, help="Score made-up events first and throw them away, so that the first batch is quick."
 )
 def run(usecase: str, switch: str, source: str, sinks: tuple[str, ...], warm_up: bool) -> None:
-    """Runs the pipeline: hub to raw and gold, gold to the sinks."""
+    """Runs the pipeline: from the hub to raw and gold, and from gold to the sinks."""
     from livegold.reporting.library import plan_run
 
     plan = plan_run(usecase, switch=switch, sinks=sinks, source=source)

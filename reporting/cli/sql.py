@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     type=click.Choice(["table", "csv", "json"]),
     default="table",
     show_default=True,
-    help="json is one object a line.",
+    help="json prints one object per line.",
 )
 def sql(query: str, form: str) -> None:
     """Runs SQL on the gold tables, without Spark."""

@@ -15,7 +15,7 @@ from livegold.reporting.errors import NotFound
 def status(usecase: str | None, as_json: bool) -> None:
     """Shows each query and sink: position, lag, rate, last error, and what is left of the limits.
 
-    Without USECASE, every use case that has run on this LIVEGOLD_HOME.
+    Without USECASE, shows every use case that has run with this LIVEGOLD_HOME.
     """
     from livegold.reporting import library
 

@@ -15,13 +15,13 @@ from livegold.reporting.cli.progress import say
 @click.option(
     "--events", "file", type=click.Path(path_type=Path), help="Learn from this CSV, JSON-lines or Parquet file."
 )
-@click.option("--from-raw", is_flag=True, help="Learn from the events of raw.")
-@click.option("--promote", is_flag=True, help="Make the new model champion whatever its quality.")
+@click.option("--from-raw", is_flag=True, help="Learn from the events in raw.")
+@click.option("--promote", is_flag=True, help="Make the new model the champion whatever its quality.")
 @click.option("--report", type=click.Path(path_type=Path), help="Also write the evaluation to this file, as JSON.")
 def train(usecase: str, file: Path | None, from_raw: bool, promote: bool, report: Path | None) -> None:
-    """Trains a model, evaluates it on the newest fifth of its history, registers it, promotes it if it is better.
+    """Trains a model, evaluates it on the newest fifth of its history, registers it, and promotes it if it is better.
 
-    Without --events and --from-raw a shipped use case learns from made-up history.
+    Without --events and --from-raw it learns from the history that the use case makes up.
     """
     from livegold.reporting.library import plan_training
 

@@ -12,7 +12,6 @@ from livegold.reporting.errors import NotFound
 from livegold.reporting.library.cases import Case, load
 from livegold.reporting.library.cases import settings as settings_in_force
 from livegold.reporting.library.requirements import SPARK, require
-from livegold.reporting.library.sinks import make_sinks
 from livegold.reporting.settings import Settings
 from livegold.reporting.specification import UseCase
 
@@ -54,6 +53,8 @@ def plan_refill(
     """What is to be filled, checked without Spark, which takes its seconds to start."""
     case = load(case)
     require(SPARK)
+    from livegold.reporting.library.sinks import make_sinks
+
     settings = settings or settings_in_force()
     return Refill(case, sink, drop, restart, settings, make_sinks([sink], settings, case)[sink])
 

@@ -22,7 +22,6 @@ from livegold.reporting.home import StatusFile
 from livegold.reporting.library.cases import Case, load
 from livegold.reporting.library.cases import settings as settings_in_force
 from livegold.reporting.library.requirements import MODELS, SPARK, require
-from livegold.reporting.library.sinks import make_sinks
 from livegold.reporting.settings import Settings
 from livegold.reporting.specification import UseCase
 
@@ -77,6 +76,7 @@ def plan_run(
         raise WrongUse(f"a run from {source} is not there yet: leave it out to read the hub")
     names = (sinks,) if isinstance(sinks, str) else tuple(sinks)
     require(SPARK, MODELS)
+    from livegold.reporting.library.sinks import make_sinks
     from livegold.streams.hub import Hub
     from livegold.streams.models import import_early
     from livegold.streams.switch import check_switch
