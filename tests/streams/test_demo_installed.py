@@ -10,7 +10,7 @@ from wheel_cases import Environment, build, clean_checkout, decoys, run
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 
-DEMO_SECONDS = 420.0
+DEMO_SECONDS = 600.0
 
 
 def test_the_demo_runs_beside_packages_of_the_same_names(
