@@ -20,17 +20,9 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from livegold.dashboards.preview.questions import (
-    Answer,
-    Field,
-    Filters,
-    Known,
-    Question,
-    UnknownField,
-    Vocabulary,
-    is_cut_off,
-)
+from livegold.dashboards.preview.questions import UnknownField, Vocabulary, is_cut_off
 from livegold.dashboards.preview.tables import NUMBER, TICK_NOW, Label, Tables
+from livegold.reporting.drawing import Answer, Filters, Known, Question
 from livegold.reporting.measures import (
     AllTime,
     Among,
@@ -46,6 +38,7 @@ from livegold.reporting.measures import (
     sql_over_pulse,
     sql_over_push,
 )
+from livegold.reporting.pbir import Field
 from livegold.reporting.schema import (
     BAND_TABLE,
     BUCKET,

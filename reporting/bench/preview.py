@@ -17,9 +17,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from livegold.dashboards.preview.browser import Browser
-from livegold.dashboards.preview.screenshots import serving
-from livegold.dashboards.preview.server import template_of
+from livegold.dashboards.preview import template_of
+from livegold.dashboards.screenshots import Browser, serving
 from livegold.reporting.errors import CheckFailed, WrongUse
 from livegold.reporting.measures import AllTime, Count
 from livegold.reporting.powerbi.dataset import fact_columns, push_dataset

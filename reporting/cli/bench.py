@@ -7,7 +7,7 @@ import sys
 import click
 
 from livegold.reporting.cli.progress import say
-from livegold.reporting.cli.requirements import LOCAL, PAGE, PICTURES, require
+from livegold.reporting.library import LOCAL, PAGE, SCREENSHOTS, require
 from livegold.reporting.settings import load
 
 DELIVERED = ("taxi_tips", "bench_parcels")
@@ -129,7 +129,7 @@ def outage(use_case: str, events: int, seconds: float, pairs: int) -> None:
 )
 def preview(use_case: str, stored: int, rounds: int) -> None:
     """Measures how soon the live preview shows what was stored, at 50 rows a second, with few rows and with many."""
-    require(LOCAL, PAGE, PICTURES)
+    require(LOCAL, PAGE, SCREENSHOTS)
     from rich.console import Console
     from rich.table import Table
 

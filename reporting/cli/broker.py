@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from livegold.reporting.cli.requirements import SPARK, require
+from livegold.reporting.library import SPARK, require
 
 # hub.servers points here by default.
 DEFAULT_PORT = 9092

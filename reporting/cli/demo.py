@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from livegold.reporting.cli.browser import PREVIEW_SAYS, open_page
-from livegold.reporting.cli.requirements import LOCAL, MODELS, PAGE, SPARK, require
 from livegold.reporting.errors import CheckFailed, LivegoldError, WrongUse, choices
+from livegold.reporting.library import LOCAL, MODELS, PAGE, SPARK, require
 
 if TYPE_CHECKING:
-    from livegold.reporting.cli.demo_home import DemoHome
     from livegold.reporting.specification import UseCase
+    from livegold.streams.local import DemoHome
 
 TICK_SECONDS = 0.25
 LOOK_SECONDS = 1.0
@@ -85,8 +85,7 @@ def demo(
 
         file = file.resolve()
         expected = EventFile(file, case).count
-    from livegold.reporting.cli.demo_home import DemoHome
-    from livegold.streams.local import stop_on_signals
+    from livegold.streams.local import DemoHome, stop_on_signals
 
     plan = _Plan(usecase, case, file, minutes, rate, expected, keep_times, not no_open)
     home = DemoHome(settings, case, file)
@@ -398,6 +397,6 @@ class _Demo:
 
 
 def _variable(key: str) -> str:
-    from livegold.reporting.cli.demo_home import VARIABLES
+    from livegold.reporting.settings import SETTINGS
 
-    return VARIABLES[key]
+    return next(s.variable for s in SETTINGS if s.key == key)

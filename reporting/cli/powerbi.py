@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from livegold.reporting.cli.requirements import LOCAL, require
+from livegold.reporting.library import LOCAL, require
 
 # As livegold.reporting.service.server has it, which is too heavy to import for a line of help.
 DEFAULT_PORT = 8643

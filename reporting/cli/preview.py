@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from livegold.reporting.cli.browser import PREVIEW_SAYS, open_page
-from livegold.reporting.cli.requirements import PAGE, PICTURES, require
+from livegold.reporting.library import PAGE, SCREENSHOTS, require
 
 
 @click.command()
@@ -37,7 +37,7 @@ from livegold.reporting.cli.requirements import PAGE, PICTURES, require
     "--png",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write a picture of each page, on desktop and phone, and end.",
+    help="Write a screenshot of each page, on desktop and phone, and end.",
 )
 def preview(usecase: str, template: Path | None, rows: str, port: int, no_open: bool, png: Path | None) -> None:
     """Shows the report of USECASE as a web page on this machine, with rows as they arrive, until Ctrl-C."""
@@ -47,13 +47,13 @@ def preview(usecase: str, template: Path | None, rows: str, port: int, no_open: 
 
     case = load_use_case(usecase)
     if png is not None:
-        require(PICTURES)
-        from livegold.dashboards.preview.screenshots import take_pictures
+        require(SCREENSHOTS)
+        from livegold.dashboards.screenshots import take_screenshots
 
-        for file in take_pictures(load_settings(), usecase, png, template=template, rows=rows):
+        for file in take_screenshots(load_settings(), usecase, png, template=template, rows=rows):
             click.echo(str(file))
         return
-    from livegold.dashboards.preview.server import run_preview
+    from livegold.dashboards.preview import run_preview
     from livegold.streams.accounts import Follower
 
     given = load_settings()

@@ -18,12 +18,10 @@ def reconcile(usecase: str, as_json: bool) -> None:
 
     Recounts from the broker's offsets and the tables on disk, never from counters.
     """
-    from livegold.reporting.settings import load as load_settings
-    from livegold.reporting.specification import load_use_case
-    from livegold.streams.accounts import reconcile as compare
+    from livegold.reporting import library
 
-    case = load_use_case(usecase)
-    found = compare(case, load_settings())
+    case = library.load(usecase)
+    found = library.reconcile(case)
     if as_json:
         plain = {**dataclasses.asdict(found), "use_case": case.name, "ok": found.ok}
         click.echo(json.dumps(plain, indent=1, default=str))

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
+from livegold.reporting.blocks import Chart, CutOffSlider, Exceptions, Header, Ranking, Slicer, Tile, Trend
 from livegold.reporting.measures import ByBucket, TrailingWindow
 from livegold.reporting.schema import CUT_OFF
-from livegold.reporting.specification import (
-    Block,
-    Chart,
-    CutOffSlider,
-    Exceptions,
-    Header,
-    Page,
-    Ranking,
-    Row,
-    Slicer,
-    Tile,
-    Trend,
-    UseCase,
-)
+from livegold.reporting.specification import Block, Page, Row, UseCase
 
 MAX_TILES = 4
 MAX_LINES = 3

@@ -93,8 +93,13 @@ def _pump(
         while not stop.is_set():
             now = time.monotonic()
             due = _FAST_EVENTS if rate is None else int((now - started) * rate) + 1 - sent
-            batch = list(islice(events, due)) if due > 0 else []
-            outlet.send(batch)
+            batch: list[Event] = []
+            try:
+                for event in islice(events, max(due, 0)):
+                    batch.append(event)
+            finally:
+                # What an iterator gave before it failed is sent too.
+                outlet.send(batch)
             sent += len(batch)
             if len(batch) < due:
                 break

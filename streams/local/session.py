@@ -59,12 +59,12 @@ REQUIRED = {
 }
 
 
-def spark_session(settings: Settings, log: Path | None = None) -> SparkSession:
-    """The active session, or a local one whose JVM writes to `log` (default `<home>/logs/spark.log`).
+def spark_session(settings: Settings, log: Path | None = None, *, given: SparkSession | None = None) -> SparkSession:
+    """`given`, or the active session, or a local one whose JVM writes to `log` (default `<home>/logs/spark.log`).
 
     Raises WrongUse when Java is missing or too old.
     """
-    active = SparkSession.getActiveSession()
+    active = given or SparkSession.getActiveSession()
     if active is None:
         check_java()
         active = _start(settings, log or settings.home / "logs" / "spark.log")

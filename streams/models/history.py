@@ -32,7 +32,7 @@ def history_from_raw(spark: SparkSession, case: UseCase, lake: Lake) -> DataFram
     """Every event of raw; NotFound when nothing has been run yet."""
     if not DeltaTable.isDeltaTable(spark, lake.raw):
         raise NotFound(
-            f"use case {case.name} has no raw events in {lake.raw}: run the pipeline first, or give --events"
+            f"use case {case.name} has no raw events in {lake.raw}: run the pipeline first, or give a file of events"
         )
     return spark.read.format("delta").load(lake.raw).select(*COLUMNS)
 
@@ -40,7 +40,7 @@ def history_from_raw(spark: SparkSession, case: UseCase, lake: Lake) -> DataFram
 def generated_history(spark: SparkSession, case: UseCase, count: int = GENERATED_EVENTS, seed: int = 1) -> DataFrame:
     """`count` made-up events that ended before now. Raises WrongUse for a use case that has no such generator."""
     if case.history is None:
-        raise WrongUse(f"use case {case.name} has no made-up history: give a file with --events, or --from-raw")
+        raise WrongUse(f"use case {case.name} has no made-up history: give a file of events, or learn from raw")
     return _rows(spark, case, case.history(seed, count, datetime.now(UTC)))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import dashboards
+from livegold import dashboards
 from livegold.dashboards.checks import check_all
 from livegold.dashboards.placeholders import NO_ID
 from livegold.dashboards.template import template_files, write_template
@@ -51,8 +51,13 @@ def test_the_template_in_the_repository_is_the_one_that_the_use_case_gives(sourc
 
 def test_every_shipped_template_passes_every_check() -> None:
     found = check_all([SHIPPED / source for source in SOURCES])
+    assert found.keys() == {SHIPPED / source for source in SOURCES}
     assert [(str(folder), str(f)) for folder, all_ in found.items() for f in all_ if f.state == "failed"] == []
-    assert all({"fields", "references", "names", "layout"} & {f.check for f in all_} for all_ in found.values())
+    for folder, findings in found.items():
+        passed = {f.check for f in findings if f.state == "passed"}
+        assert {"references", "names", "layout"} <= passed, folder
+        # The fields of a model of its own are known where Microsoft's parser is.
+        assert ("fields" in passed) is (folder.name == "push" or "model parser" in passed), folder
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -141,7 +146,8 @@ def test_a_check_that_fails_ends_the_command_with_1(
     wrong = tmp_path / "wrong.py"
     wrong.write_text(
         "import dataclasses\n"
-        "from livegold.reporting.specification.pages import Full, Header, Page, Row\n"
+        "from livegold.reporting.blocks import Full, Header\n"
+        "from livegold.reporting.specification import Page, Row\n"
         "from livegold.reporting.usecases.taxi_tips import USECASE as CASE\n"
         "field = {'Measure': {'Expression': {'SourceRef': {'Entity': 'Pulse'}}, 'Property': 'Trisp'}}\n"
         "shown = {'projections': [{'field': field, 'queryRef': 'Pulse.Trisp', 'nativeQueryRef': 'Trisp'}]}\n"

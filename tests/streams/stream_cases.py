@@ -31,6 +31,29 @@ def publish_events(settings: Settings, topic: str, events: Labelled) -> None:
     assert done.count == len(events)
 
 
+def held_events(servers: str, topic: str) -> dict[int, list[tuple[bytes | None, bytes]]]:
+    """Key and value of every event of a topic, in order, by partition; partitions that hold none are left out."""
+    from confluent_kafka import Consumer, TopicPartition
+
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "reader", "enable.auto.commit": False})
+    held: dict[int, list[tuple[bytes | None, bytes]]] = {}
+    try:
+        partitions = consumer.list_topics(topic, timeout=20).topics[topic].partitions
+        places = [TopicPartition(topic, partition, 0) for partition in partitions]
+        left = sum(consumer.get_watermark_offsets(place, timeout=20)[1] for place in places)
+        consumer.assign(places)
+        while left:
+            came = consumer.consume(min(left, 10_000), timeout=20)
+            assert came, f"{left} events of {topic} did not come"
+            assert not [message.error() for message in came if message.error()]
+            for message in came:
+                held.setdefault(message.partition(), []).append((message.key(), message.value()))
+            left -= len(came)
+    finally:
+        consumer.close()
+    return held
+
+
 def events_frame(spark: SparkSession, events: list[tuple[str | None, bytes]]) -> DataFrame:
     """Events as the rows of `raw_events`, all in one partition, arrived now."""
     now = datetime.now(UTC)
@@ -41,6 +64,14 @@ def events_frame(spark: SparkSession, events: list[tuple[str | None, bytes]]) ->
     return spark.createDataFrame(
         rows, "key binary, value binary, topic string, partition int, offset bigint, arrival timestamp"
     )
+
+
+def columns_of(table: str, *names: str) -> list[tuple[object, ...]]:
+    """Some columns of a Delta table, row by row, in no order; read with no Spark."""
+    from deltalake import DeltaTable
+
+    found = DeltaTable(table).to_pyarrow_dataset().to_table(list(names))
+    return list(zip(*(found.column(name).to_pylist() for name in names), strict=True))
 
 
 def gold_rows(table: str, *without: str) -> list[tuple[object, ...]]:

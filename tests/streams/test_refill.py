@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from livegold.reporting.cli import main
-from livegold.reporting.cli.sinks import make_sinks
 from livegold.reporting.errors import Refused, WrongUse
 from livegold.reporting.lake.paths import Lake
+from livegold.reporting.library import make_sinks
 from livegold.reporting.measures.measure import Measure, Sum
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.settings import Settings
