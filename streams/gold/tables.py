@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,19 +12,31 @@ from pyspark.sql import SparkSession
 
 from livegold.reporting.errors import WrongUse
 from livegold.reporting.lake import Lake
-from livegold.reporting.schema import WRITTEN
+from livegold.reporting.schema import (
+    ARRIVAL,
+    BATCH_ID,
+    BUCKET_NO,
+    DIMENSION,
+    EVENT_TIME,
+    KEY,
+    PREDICTIONS_TABLE,
+    PULSE_TABLE,
+    QUARANTINE_TABLE,
+    QUERY_ID,
+    RAW_TABLE,
+    RESERVED,
+    SOURCE,
+    SPOTLIGHT_TABLE,
+    WRITTEN,
+    WRITTEN_BY_GOLD,
+)
 from livegold.reporting.specification import Column, UseCase
 
 _MESSAGE = (
     Column("key", "binary", "key of the message"),
     Column("value", "binary", "the event, byte for byte"),
 )
-_SOURCE = (
-    Column("topic", "string", "topic the event was published to"),
-    Column("partition", "int", "partition of the topic"),
-    Column("offset", "bigint", "offset in the partition"),
-    Column("arrival", "timestamp", "when the hub got the event (UTC)"),
-)
+_SOURCE = tuple(Column(*row) for name in SOURCE for row in RESERVED if row[0] == name)
 RAW = (
     *_MESSAGE,
     Column("headers", "array<struct<key:string,value:binary>>", "headers of the message"),
@@ -36,21 +48,15 @@ QUARANTINE = (
     *_SOURCE,
     *(Column(*row) for row in WRITTEN),
 )
-DIMENSION = (
-    Column("key", "string", "the value as predictions and pulse hold it"),
-    Column("label", "string", "what a report shows"),
-    Column("order", "bigint", "place in a list"),
-)
-
 # A Delta checkpoint takes seconds and stops the batch that writes it; one in a hundred commits keeps starts quick too.
 COMMON = {"delta.checkpointInterval": "100", "delta.enableDeletionVectors": "false"}
 STATISTICS = {
     # Minimum and maximum of every column cost more than writing it; only these are ever searched by.
-    "raw": "partition,offset,arrival",
-    "quarantine": "partition,offset,arrival,batch_id",
-    "predictions": "event_time,bucket_no,arrival,partition,offset,query_id,batch_id",
-    "pulse": "bucket_no,query_id,batch_id",
-    "spotlight": "bucket_no,query_id,batch_id",
+    RAW_TABLE: ("partition", "offset", ARRIVAL),
+    QUARANTINE_TABLE: ("partition", "offset", ARRIVAL, BATCH_ID),
+    PREDICTIONS_TABLE: (EVENT_TIME, BUCKET_NO, ARRIVAL, "partition", "offset", *WRITTEN_BY_GOLD),
+    PULSE_TABLE: (BUCKET_NO, *WRITTEN_BY_GOLD),
+    SPOTLIGHT_TABLE: (BUCKET_NO, *WRITTEN_BY_GOLD),
 }
 
 
@@ -60,26 +66,27 @@ def create_tables(spark: SparkSession, case: UseCase, lake: Lake) -> None:
     A column that was added holds null in the rows from before: what a measure counts begins when it is added. WrongUse
     for a column whose type differs: no table can follow that.
     """
-    wanted: list[tuple[str, Iterable[Column], str]] = [
-        (lake.raw, RAW, STATISTICS["raw"]),
-        (lake.quarantine, QUARANTINE, STATISTICS["quarantine"]),
-        (lake.predictions, case.prediction_columns, STATISTICS["predictions"]),
-        (lake.pulse, case.pulse_columns, STATISTICS["pulse"]),
-        (lake.spotlight, case.spotlight_columns, STATISTICS["spotlight"]),
+    wanted: list[tuple[str, Iterable[Column], Sequence[str]]] = [
+        (lake.raw, RAW, STATISTICS[RAW_TABLE]),
+        (lake.quarantine, QUARANTINE, STATISTICS[QUARANTINE_TABLE]),
+        (lake.predictions, case.prediction_columns, STATISTICS[PREDICTIONS_TABLE]),
+        (lake.pulse, case.pulse_columns, STATISTICS[PULSE_TABLE]),
+        (lake.spotlight, case.spotlight_columns, STATISTICS[SPOTLIGHT_TABLE]),
     ]
-    wanted += [(lake.dimension(d.name), DIMENSION, "key") for d in case.all_dimensions]
+    columns_of_dimension = [Column(*row) for row in DIMENSION]
+    wanted += [(lake.dimension(d.name), columns_of_dimension, (KEY,)) for d in case.all_dimensions]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda table: _create(spark, case.name, *table), wanted))
 
 
-def _create(spark: SparkSession, case: str, path: str, columns: Iterable[Column], statistics: str) -> None:
+def _create(spark: SparkSession, case: str, path: str, columns: Iterable[Column], statistics: Sequence[str]) -> None:
     if DeltaTable.isDeltaTable(spark, path):
         _add_columns(spark, case, path, columns)
         return
     builder = DeltaTable.createIfNotExists(spark).location(path)
     for column in columns:
         builder = builder.addColumn(column.name, column.type, comment=column.description)
-    for name, value in {**COMMON, "delta.dataSkippingStatsColumns": statistics}.items():
+    for name, value in {**COMMON, "delta.dataSkippingStatsColumns": ",".join(statistics)}.items():
         builder = builder.property(name, value)
     builder.execute()
 
@@ -117,6 +124,6 @@ def commit_record(spark: SparkSession, path: str, query_id: str, batch_id: int) 
     """The `userMetadata` that livegold wrote with a batch's commit to a table, or None when it did not write one."""
     for row in DeltaTable.forPath(spark, path).history(50).select("userMetadata").collect():
         record = json.loads(row.userMetadata) if row.userMetadata else {}
-        if record.get("query_id") == query_id and record.get("batch_id") == batch_id:
+        if record.get(QUERY_ID) == query_id and record.get(BATCH_ID) == batch_id:
             return record
     return None
