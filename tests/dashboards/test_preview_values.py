@@ -20,10 +20,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-pytest.importorskip("pbix_mcp.dax.engine")
-pytest.importorskip("nicegui")
-pytest.importorskip("selenium")
-
 from livegold.dashboards.preview.browser import DRIVER, NAMES, Browser
 from livegold.dashboards.template import template_files
 from livegold.reporting.powerbi.dataset import dataset_name
