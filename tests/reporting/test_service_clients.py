@@ -77,7 +77,7 @@ def test_pbiapi_signs_in_makes_a_dataset_pushes_and_refreshes(api: Api, time: Ti
     assert api("DELETE", f"/datasets/{imported}").status_code == 200
     client.delete_dataset(WORKSPACE, "Made")
     assert client.get_datasets_in_workspace(WORKSPACE) == []
-    with pytest.raises(requests.HTTPError):
+    with pytest.raises(requests.HTTPError, match="404"):
         client.post_rows(WORKSPACE, dataset["id"], "Facts", [{"n": 1}])
 
 
