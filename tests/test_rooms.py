@@ -39,6 +39,7 @@ DOORS = (
     "streams.accounts",
     "streams.local",
     "streams.feeds",
+    "streams.rebuild",
     "dashboards.model",
     "dashboards.report",
     "dashboards.checks",

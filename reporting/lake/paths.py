@@ -49,3 +49,33 @@ class Lake:
     def checkpoint(self, query: str) -> str:
         """Checkpoint of a query: `raw`, `gold`, or `feed-<sink>`."""
         return f"{self.root}/checkpoints/{self.case}/{query}"
+
+    @property
+    def gold_start(self) -> str:
+        """Where the gold query begins, in a file, where that is not the hub's start."""
+        return f"{self.checkpoint('gold')}-start.json"
+
+    @property
+    def rebuild(self) -> str:
+        """The folder in which gold is made anew from raw."""
+        return f"{self.root}/rebuild/{self.case}"
+
+    @property
+    def rebuild_plan(self) -> str:
+        """The file that says what was begun there; without it, what is there is left over."""
+        return f"{self.rebuild}/plan.json"
+
+    def fresh(self, rebuild_id: str) -> FreshLake:
+        """The lake of one rebuild. No two have the same paths: Spark remembers for long what a table's path held."""
+        return FreshLake(f"{self.rebuild}/{rebuild_id}", self.case, self.raw)
+
+
+@dataclass(frozen=True)
+class FreshLake(Lake):
+    """Tables and checkpoints of a gold of its own, and the raw of the lake it is made from."""
+
+    history: str
+
+    @property
+    def raw(self) -> str:
+        return self.history

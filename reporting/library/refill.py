@@ -50,13 +50,20 @@ def backfill(
 def plan_refill(
     case: Case, *, sink: str = "powerbi", drop: bool = False, restart: bool = False, settings: Settings | None = None
 ) -> Refill:
-    """What is to be filled, checked without Spark, which takes its seconds to start."""
+    """What is to be filled, checked without Spark, which takes its seconds to start: gold is there to fill it from."""
     case = load(case)
     require(SPARK)
+    from livegold.reporting.lake import Lake, open_table
     from livegold.reporting.sinks import make_sinks
 
     settings = settings or settings_in_force()
-    return Refill(case, sink, drop, restart, settings, make_sinks([sink], settings, case)[sink])
+    made = make_sinks([sink], settings, case)[sink]
+    lake = Lake.of(settings, case.name)
+    try:
+        open_table(lake.pulse)
+    except NotFound:
+        raise NotFound(f"use case {case.name} has no gold in {lake.gold}: `livegold run` makes it") from None
+    return Refill(case, sink, drop, restart, settings, made)
 
 
 @dataclass(frozen=True)
@@ -79,18 +86,13 @@ class Refill:
         stop: threading.Event | None = None,
     ) -> bool:
         """Fills, and returns whether it came to its end: not where `stop` was set before."""
-        from livegold.reporting.lake import Lake
         from livegold.streams.switch import Pipeline
 
         stop = stop or threading.Event()
-        lake = Lake.of(self.settings, self.case.name)
-        if not _is_table(spark, lake.pulse):
-            name = self.case.name
-            raise NotFound(f"use case {name} has no gold in {lake.gold}: run `livegold run {name}` first")
         begun = self.settings.home / "sinks" / self.case.name / f"backfill-{self.name}"
-        # Not before gold is known to be there: with `drop` there is no way back.
         if self.drop or self.restart or not begun.exists():
             self.sink.reset(drop=self.drop)
+            begun.parent.mkdir(parents=True, exist_ok=True)
             begun.touch()
         else:
             progress(f"goes on with the backfill that was cut off (restart begins again): {begun}")
@@ -100,12 +102,6 @@ class Refill:
             return False
         begun.unlink()
         return True
-
-
-def _is_table(spark: Any, path: str) -> bool:
-    from delta.tables import DeltaTable
-
-    return bool(DeltaTable.isDeltaTable(spark, path))
 
 
 @contextmanager

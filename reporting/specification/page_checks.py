@@ -7,7 +7,7 @@ from typing import Protocol
 
 from livegold.reporting.errors import choices
 from livegold.reporting.measures import Aggregate, CountIf, Measure
-from livegold.reporting.schema import CELLS
+from livegold.reporting.schema import CELLS, CUT_OFF
 from livegold.reporting.specification.pages import COLUMNS, Page, State
 from livegold.reporting.specification.refusals import Refusals
 
@@ -57,13 +57,15 @@ def check_report(case: Reported) -> None:
 class ReportChecks(Refusals):
     """Goes through the pages of a use case; what a block itself must be, it says by the methods of this.
 
-    `dimensions` are the names of all dimensions; `numbers` those of measures, ratios and measures of the cut-off.
+    `dimensions` are the names of all dimensions, `parameters` of what can be chosen besides (the cut-off); `numbers`
+    those of measures, ratios and measures of the cut-off.
     """
 
     def __init__(self, case: Reported) -> None:
         super().__init__(case.name)
         self.case = case
         self.dimensions = [d.name for d in case.all_dimensions]
+        self.parameters = [CUT_OFF] if case.cut_offs else []
         self.numbers = [
             *(m.name for m in case.measures),
             *(r.name for r in case.ratios),

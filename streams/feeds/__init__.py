@@ -1,6 +1,6 @@
 """Feeds: what hands a sink numbered batches."""
 
-from livegold.streams.feeds.checkpoints import query_of, reset
-from livegold.streams.feeds.spark import Feed
+from livegold.streams.feeds.base import Feed
+from livegold.streams.feeds.spark import SparkFeed
 
-__all__ = ["Feed", "query_of", "reset"]
+__all__ = ["Feed", "SparkFeed"]

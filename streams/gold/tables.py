@@ -1,17 +1,14 @@
-"""The Delta tables of a use case: made once, with their columns' meanings, and what Delta knows of their commits."""
+"""The Delta tables of a use case: made once, with their columns' meanings. Not for writing to them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
-from livegold.reporting.errors import WrongUse
-from livegold.reporting.lake import Lake
+from livegold.reporting.errors import NotFound, WrongUse
+from livegold.reporting.lake import Lake, open_table
 from livegold.reporting.schema import (
     ARRIVAL,
     BATCH_ID,
@@ -22,7 +19,6 @@ from livegold.reporting.schema import (
     PREDICTIONS_TABLE,
     PULSE_TABLE,
     QUARANTINE_TABLE,
-    QUERY_ID,
     RAW_TABLE,
     RESERVED,
     SOURCE,
@@ -60,11 +56,11 @@ STATISTICS = {
 }
 
 
-def create_tables(spark: SparkSession, case: UseCase, lake: Lake) -> None:
+def create_tables(spark: SparkSession, case: UseCase, lake: Lake, extend: bool = True) -> None:
     """Makes the tables that are not there yet, and adds the columns that those that are there lack.
 
     A column that was added holds null in the rows from before: what a measure counts begins when it is added. WrongUse
-    for a column whose type differs: no table can follow that.
+    for a column whose type differs: no table can follow that. Without `extend`, those that are there stay as they are.
     """
     wanted: list[tuple[str, Iterable[Column], Sequence[str]]] = [
         (lake.raw, RAW, STATISTICS[RAW_TABLE]),
@@ -76,19 +72,37 @@ def create_tables(spark: SparkSession, case: UseCase, lake: Lake) -> None:
     columns_of_dimension = [Column(*row) for row in DIMENSION]
     wanted += [(lake.dimension(d.name), columns_of_dimension, (KEY,)) for d in case.all_dimensions]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda table: _create(spark, case.name, *table), wanted))
+        list(pool.map(lambda table: _create(spark, case.name, extend, *table), wanted))
 
 
-def _create(spark: SparkSession, case: str, path: str, columns: Iterable[Column], statistics: Sequence[str]) -> None:
-    if DeltaTable.isDeltaTable(spark, path):
-        _add_columns(spark, case, path, columns)
-        return
-    builder = DeltaTable.createIfNotExists(spark).location(path)
-    for column in columns:
-        builder = builder.addColumn(column.name, column.type, comment=column.description)
-    for name, value in {**COMMON, "delta.dataSkippingStatsColumns": ",".join(statistics)}.items():
-        builder = builder.property(name, value)
-    builder.execute()
+def _create(
+    spark: SparkSession, case: str, extend: bool, path: str, columns: Iterable[Column], statistics: Sequence[str]
+) -> None:
+    try:
+        open_table(path)
+    except NotFound:
+        properties = {**COMMON, "delta.dataSkippingStatsColumns": ",".join(statistics)}
+        # In SQL, because Delta's own builder for Python is out of reach under Spark Connect.
+        spark.sql(
+            f"CREATE TABLE IF NOT EXISTS delta.{_quoted(path)} ({', '.join(map(_declared, columns))}) USING delta "
+            f"TBLPROPERTIES ({', '.join(f'{_text(k)} = {_text(v)}' for k, v in properties.items())})"
+        )
+    else:
+        if extend:
+            _add_columns(spark, case, path, columns)
+
+
+def _declared(column: Column) -> str:
+    return f"`{column.name}` {column.type} COMMENT {_text(column.description)}"
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _quoted(path: str) -> str:
+    return "`" + path.replace("`", "``") + "`"
 
 
 def _add_columns(spark: SparkSession, case: str, path: str, columns: Iterable[Column]) -> None:
@@ -96,34 +110,11 @@ def _add_columns(spark: SparkSession, case: str, path: str, columns: Iterable[Co
     missing = []
     for column in columns:
         if column.name not in there:
-            comment = column.description.replace("\\", "\\\\").replace("'", "\\'")
-            missing.append(f"`{column.name}` {column.type} COMMENT '{comment}'")
+            missing.append(_declared(column))
         elif there[column.name] != column.type.replace(", ", ","):
             raise WrongUse(
                 f"use case {case}: column {column.name} is {column.type}, but {there[column.name]} in {path}, and no "
                 "table can follow that: give the column another name, or another LIVEGOLD_LAKE"
             )
     if missing:
-        spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS ({', '.join(missing)})")
-
-
-def transaction_version(spark: SparkSession, path: str, app_id: str) -> int:
-    """The highest `txnVersion` the table has for an app id, or -1."""
-    jvm: Any = spark._jvm
-    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path)
-    found = log.update(False, _none(spark), _none(spark)).transactions().get(app_id)
-    return int(found.get()) if found.isDefined() else -1
-
-
-def _none(spark: SparkSession) -> Any:
-    jvm: Any = spark._jvm
-    return jvm.scala.Option.empty()
-
-
-def commit_record(spark: SparkSession, path: str, query_id: str, batch_id: int) -> dict[str, Any] | None:
-    """The `userMetadata` that livegold wrote with a batch's commit to a table, or None when it did not write one."""
-    for row in DeltaTable.forPath(spark, path).history(50).select("userMetadata").collect():
-        record = json.loads(row.userMetadata) if row.userMetadata else {}
-        if record.get(QUERY_ID) == query_id and record.get(BATCH_ID) == batch_id:
-            return record
-    return None
+        spark.sql(f"ALTER TABLE delta.{_quoted(path)} ADD COLUMNS ({', '.join(missing)})")

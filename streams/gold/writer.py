@@ -12,15 +12,20 @@ The order of a batch, and why a crash between any two steps loses nothing and wr
    counts what was rejected, pulse has rows for that too: what is rejected is the same in every replay.
 
 Every write carries its own `txnAppId` (query, table) and the batch as `txnVersion`, so that Delta skips what is there.
+
+Under Spark Connect the writer is pickled once, into a process beside the server, and called there for every batch: what
+it keeps in itself lasts, and nothing of it comes back. Therefore it is made of what pickles, gets ready in its first
+batch where it was not ready before, and says what became of a batch in the commit of its predictions, which whoever
+reads the lake can see (streams/status.py does). How a failure comes back is streams/batches.py.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +33,7 @@ from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 
 from livegold.reporting.errors import WrongUse
-from livegold.reporting.lake import Lake
+from livegold.reporting.lake import Lake, commit_records, open_table, transaction_version
 from livegold.reporting.pipeline import (
     arrival_buckets,
     counts_rejected,
@@ -57,66 +62,79 @@ from livegold.reporting.schema import (
     WRITTEN_BY_GOLD,
 )
 from livegold.reporting.specification import UseCase
+from livegold.streams.batches import portable
 from livegold.streams.cleanse import Cleanser, raw_events
 from livegold.streams.gold.dimensions import Dimensions
 from livegold.streams.gold.duplicates import KEY_COLUMNS, RecentKeys
-from livegold.streams.gold.tables import commit_record, transaction_version
 from livegold.streams.models import Scorer, labelled
 from livegold.streams.plan import select, with_columns, with_steps
 
 SMALL_BATCH = 50_000
 """Up to this many events a table of a batch is one file: more would be files too small to read well."""
+RECORDS_LOOKED_AT = 50
+"""The commit of the batch that is replayed is the newest of its query; others may have written after it."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class BatchCounts:
-    """What became of the events since the query was started."""
+    """What became of a batch's events; part of what the commit of its predictions says."""
 
-    batches: int = 0
-    events: int = 0
-    predictions: int = 0
-    quarantined: int = 0
-    duplicates: int = 0
-    late: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
+    events: int
+    predictions: int
+    quarantined: int
+    duplicates: int
+    late: int
 
 
 class GoldWriter:
     """The `foreachBatch` of the gold query; one for each start of the query.
 
-    `champion` gives the model to score with; it is asked once a batch. `on_step` is called with the name of each step
-    once it is done (`persisted`, `predictions`, `quarantine`, `pulse`, `spotlight`, `batch`).
+    `champion` gives the model to score with; it is asked once a batch. `query_id` gives the query's id once it is
+    started. `on_step` is called with the name of each step once it is done (`persisted`, `predictions`, `quarantine`,
+    `pulse`, `spotlight`, `batch`), in the process that writes. All three have to pickle.
     """
+
+    spark: SparkSession
 
     def __init__(
         self,
-        spark: SparkSession,
         case: UseCase,
         lake: Lake,
         champion: Callable[[], Scorer],
+        query_id: Callable[[], str],
         on_step: Callable[[str], None] = lambda step: None,
+        digest: str = "",
     ) -> None:
-        self.spark = spark
         self.case = case
+        # A copy in another process has the case without its functions, which the digest counts.
+        self._digest = digest or case.digest
         self.lake = lake
-        self.counts = BatchCounts()
         self._champion = champion
+        self._query_id = query_id
         self._on_step = on_step
         self._cleanser = Cleanser(case)
-        self._dimensions = Dimensions(spark, case, lake)
-        self._keys = RecentKeys(case.duplicates_within_hours * 3600)
+        self._dimensions: Dimensions
+        self._keys: RecentKeys
+        self._is_ready = False
         self._started = False
 
-    def prepare(self) -> None:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return GoldWriter, (portable(self.case), self.lake, self._champion, self._query_id, self._on_step, self._digest)
+
+    def prepare(self, spark: SparkSession) -> None:
         """Reads admitted values of dimensions and recent keys, writes declared values; before the first batch."""
+        self.spark = spark
+        self._dimensions = Dimensions(spark, self.case, self.lake)
         self._dimensions.load()
+        self._keys = RecentKeys(self.case.duplicates_within_hours * 3600)
         self._keys.add(self._recent_keys())
+        self._is_ready = True
 
     def __call__(self, kafka: DataFrame, batch_id: int) -> None:
         """Writes one batch; raises whatever Spark raises, and WrongUse for a replay under another use case."""
-        query_id = kafka.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
-        if not query_id:
-            raise RuntimeError("gold is written by a streaming query only: its id is part of every write")
+        if not self._is_ready:
+            self.prepare(kafka.sparkSession)
+        query_id = self._query_id()
         events = raw_events(kafka)
         written = False
         if not self._started:
@@ -127,13 +145,11 @@ class GoldWriter:
             self._finish_replay(events, query_id, batch_id)
         else:
             self._write(events, query_id, batch_id)
-        self.counts.batches += 1
         self._on_step("batch")
 
     # ---- a new batch -----------------------------------------------------------------------------------------------
 
     def _write(self, events: DataFrame, query_id: str, batch_id: int) -> None:
-        started = time.perf_counter()
         champion = self._champion()
         self._dimensions.admit_value(MODEL_VERSION, champion.version)
         batch = self._judged(events, champion).persist()
@@ -141,7 +157,6 @@ class GoldWriter:
             counts = batch.agg(F.count("*"), F.count_if("ok"), F.count_if(F.col("ok") & F.col("late"))).first()
             assert counts is not None
             total, valid, late = counts
-            self._took("validate", started)
             self._on_step("persisted")
             if total == 0:
                 return
@@ -152,19 +167,11 @@ class GoldWriter:
                 found = self.spark.createDataFrame(duplicates).hint("broadcast")
                 good = good.join(found, ["partition", "offset"], "left_anti")
             small = total <= SMALL_BATCH
-            started = time.perf_counter()
-            self._write_predictions(good, champion.version, query_id, batch_id, duplicates.num_rows, small)
-            self._took("predictions", started)
+            became = BatchCounts(total, valid - duplicates.num_rows, total - valid, duplicates.num_rows, late)
+            self._write_predictions(good, champion.version, query_id, batch_id, became, small)
             self._on_step("predictions")
-            started = time.perf_counter()
             bad = batch.where("NOT ok").select("key", "value", *SOURCE)
             self._write_rest(bad if total > valid else None, query_id, batch_id, small)
-            self._took("rest", started)
-            self.counts.events += total
-            self.counts.predictions += valid - duplicates.num_rows
-            self.counts.quarantined += total - valid
-            self.counts.duplicates += duplicates.num_rows
-            self.counts.late += late
         finally:
             batch.unpersist()
 
@@ -184,14 +191,14 @@ class GoldWriter:
         return keys.select(["partition", "offset"]).filter(pa.array(duplicate))
 
     def _write_predictions(
-        self, good: DataFrame, version: str, query_id: str, batch_id: int, duplicates: int, small: bool
+        self, good: DataFrame, version: str, query_id: str, batch_id: int, became: BatchCounts, small: bool
     ) -> None:
         record = {
             QUERY_ID: query_id,
             BATCH_ID: batch_id,
             MODEL_VERSION: version,
-            "use_case_digest": self.case.digest,
-            "duplicates": duplicates,
+            "use_case_digest": self._digest,
+            **asdict(became),
         }
         rows = self._prediction_rows(good, version, query_id, batch_id)
         writer = (rows.coalesce(1) if small else rows).write.format("delta").mode("append")
@@ -251,14 +258,16 @@ class GoldWriter:
     # ---- a replay --------------------------------------------------------------------------------------------------
 
     def _is_written(self, query_id: str, batch_id: int) -> bool:
-        return transaction_version(self.spark, self.lake.predictions, f"{query_id}/{PREDICTIONS_TABLE}") >= batch_id
+        return transaction_version(self.lake.predictions, f"{query_id}/{PREDICTIONS_TABLE}") >= batch_id
 
     def _refuse_other_case(self, query_id: str, batch_id: int) -> None:
-        record = commit_record(self.spark, self.lake.predictions, query_id, batch_id)
-        if record and record["use_case_digest"] != self.case.digest:
+        records = commit_records(open_table(self.lake.predictions), RECORDS_LOOKED_AT)
+        own = (r for r in records if r.get(QUERY_ID) == query_id and r.get(BATCH_ID) == batch_id)
+        record = next(own, None)
+        if record and record["use_case_digest"] != self._digest:
             raise WrongUse(
                 f"use case {self.case.name}: batch {batch_id} was half written by another version of the use case "
-                f"({record['use_case_digest']}, now {self.case.digest}): run once with that version, then change it"
+                f"({record['use_case_digest']}, now {self._digest}): run once with that version, then change it"
             )
 
     def _finish_replay(self, events: DataFrame, query_id: str, batch_id: int) -> None:
@@ -275,9 +284,6 @@ class GoldWriter:
         # Twice the time, as `RecentKeys` itself keeps: a partition that lags behind still meets its first.
         oldest = F.lit(newest[0]) - F.expr(f"INTERVAL {2 * self.case.duplicates_within_hours} HOUR")
         return gold.where(F.col(ARRIVAL) >= oldest).select(*_key_columns()).toArrow()
-
-    def _took(self, step: str, started: float) -> None:
-        self.counts.seconds[step] = self.counts.seconds.get(step, 0.0) + time.perf_counter() - started
 
 
 def _key_columns() -> list[Column]:

@@ -80,7 +80,7 @@ def test_an_unknown_use_case_is_answered_with_the_shipped_ones(livegold: Livegol
         (("run", "taxi_tips", "--switch", "sometimes"), "'sometimes' is not known: give batch or stream"),
         (("run", "taxi_tips", "--switch", "realtime"), "'realtime' is not there yet"),
         (("demo", "taxi_tips", "--switch", "realtime"), "'realtime' is not there yet"),
-        (("run", "taxi_tips", "--switch", "batch", "--from", "raw"), "from raw is not there yet"),
+        (("run", "taxi_tips", "--switch", "stream", "--from", "raw"), "give switch batch"),
         (
             ("run", "taxi_tips", "--switch", "batch", "--sink", "database"),
             "'database' is not there yet: give eventstream or powerbi",

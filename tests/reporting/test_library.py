@@ -104,8 +104,10 @@ def test_a_run_that_cannot_be_is_refused_before_spark_starts(tmp_path: Path) -> 
         lg.run(USECASE, switch="batch", sinks="fax", settings=settings)
     with pytest.raises(lg.WrongUse, match="switch 'hourly' is not known"):
         lg.run(USECASE, switch="hourly", settings=settings)  # type: ignore[arg-type]
-    with pytest.raises(lg.WrongUse, match="from raw is not there yet"):
-        lg.run(USECASE, switch="batch", source="raw", settings=settings)
+    with pytest.raises(lg.WrongUse, match="give switch batch"):
+        lg.run(USECASE, switch="stream", source="raw", settings=settings)
+    with pytest.raises(lg.WrongUse, match="source 'tape' is not known: give hub or raw"):
+        lg.run(USECASE, switch="batch", source="tape", settings=settings)  # type: ignore[arg-type]
     with pytest.raises(lg.SettingsError, match=r"hub\.folder is not set"):
         lg.run(USECASE, switch="batch", settings=lg.settings(home=tmp_path, hub__kind="folder"))
     assert list(tmp_path.iterdir()) == []
@@ -121,6 +123,13 @@ def test_a_training_and_a_publication_that_cannot_be_are_refused_before_anything
         lg.publish(USECASE, events="nowhere.csv", settings=settings)
     with pytest.raises(lg.WrongUse, match="loop is for a file"):
         lg.publish(USECASE, loop=True, settings=settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backfill_without_gold_is_refused_before_spark_starts(tmp_path: Path) -> None:
+    settings = lg.settings(home=tmp_path, eventstream__servers="127.0.0.1:9", eventstream__topic="rows")
+    with pytest.raises(lg.NotFound, match="use case taxi_tips has no gold in .*: `livegold run` makes it"):
+        lg.backfill(USECASE, sink="eventstream", settings=settings)
     assert list(tmp_path.iterdir()) == []
 
 

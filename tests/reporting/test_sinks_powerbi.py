@@ -23,6 +23,7 @@ from powerbi_cases import (
     CASE,
     START,
     START_BUCKET,
+    AnswersSession,
     Crash,
     CrashingSession,
     Time,
@@ -313,11 +314,13 @@ def test_a_flood_of_spotlight_does_not_hold_up_the_pulse_of_the_next_batch(
 
 def test_a_token_that_expires_in_mid_run_is_renewed(service: LocalService, state: Path, time: Time) -> None:
     batches = small_batches(3)
-    with sink_of(service, state, time) as sink:
+    session = AnswersSession(service.endpoint.ca)
+    with sink_of(service, state, time, client_of(service, session)) as sink:
         for one in batches:
             time.now += 3_700
             sink.write(one)
         assert_once(service, sink.dataset, batches)
+    assert session.statuses.count(403) == 3, "each token was to be refused once"
 
 
 def test_a_deleted_dataset_stops_the_sink_with_the_cause_and_what_to_do(

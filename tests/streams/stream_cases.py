@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from livegold.reporting.errors import WrongUse
 from livegold.reporting.settings.settings import Settings, load
+from livegold.reporting.sinks import FeedBatch, Sink
 from livegold.reporting.usecases.taxi_events import generate_labelled
 from livegold.streams.cleanse import SENTINEL
 
@@ -183,3 +187,38 @@ def gold_rows(table: str, *without: str) -> list[tuple[object, ...]]:
     columns = ", ".join(f'"{name}"' for name in found.schema.names if name not in without)
     rows: list[tuple[object, ...]] = duckdb.sql(f"SELECT {columns} FROM found ORDER BY ALL").fetchall()
     return rows
+
+
+class ListingSink(Sink):
+    """Notes in a file how many rows it gets, and of which feed."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.is_open = False
+
+    def check(self) -> None: ...
+
+    def source_id(self) -> str | None:
+        return None
+
+    def reset(self, *, drop: bool = False) -> None: ...
+
+    def open(self) -> None:
+        assert not self.is_open
+        self.is_open = True
+
+    def write(self, batch: FeedBatch) -> None:
+        assert self.is_open
+        with self.file.open("a") as out:
+            print(batch.number, batch.pulse.num_rows, batch.spotlight.num_rows, batch.feed, file=out)
+
+    def close(self) -> None: ...
+
+    def status(self) -> Mapping[str, Any]:
+        return {}
+
+
+def fail_at(wanted: str, step: str) -> None:
+    """What happens at a step of gold: nothing, but at the one that is wanted an error a person would have to see."""
+    if step == wanted:
+        raise WrongUse(f"stopped after {step} in process {os.getpid()}")
