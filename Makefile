@@ -39,7 +39,7 @@ test: lint
 	wait $$beside; others=$$?; cat .pytest.log; \
 	exit $$((streams ? streams : others))
 
-# Seconds: no Spark, no broker, no service.
+# What needs no Spark, no broker and no service.
 unit: .venv/ready-for-tests
 	$(BIN)/python -m pytest -m "not integration and not spark and not broker and not long"
 

@@ -2,7 +2,7 @@
 pyproject.toml.
 
 The links `livegold/reporting` and so on are for type checkers and editors alone, which follow no mapping of setuptools;
-what is installed does not depend on them, and none gets into an sdist.
+what is installed does not depend on them.
 """
 
 from setuptools import find_packages, setup

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 import shlex
+import shutil
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,20 @@ def test_the_template_of_the_use_case_on_the_page_passes_its_checks(livegold: Li
     }
 
 
+def test_a_visual_is_added_as_the_page_says(livegold: Livegold, tmp_path: Path) -> None:
+    (snippet,) = re.findall(r"```py\n(.*?)```", TEXT, re.DOTALL)
+    imports, pages = snippet.split("\n\n")
+    future = "from __future__ import annotations\n"
+    with_page = USE_CASE.replace(future, f"{future}\n{imports}\n").replace("    generator=", f"{pages}    generator=")
+    (tmp_path / "late_parcels.py").write_text(with_page, encoding="utf-8")
+    shutil.copy(ROOT / "tests" / "dashboards" / "gauge.py", tmp_path)
+    (command,) = [words for words in COMMANDS if words[:2] == ["report", "late_parcels.py"]]
+    code, _, err = livegold(*command)
+    assert (code, err) == (0, "")
+    made = [p.read_text(encoding="utf-8") for p in (tmp_path / "late-parcels").rglob("visual.json")]
+    assert [text for text in made if '"visualType": "gauge"' in text]
+
+
 def test_its_made_up_history_teaches_a_model_and_is_the_same_for_the_same_seed(livegold: Livegold) -> None:
     case = load_use_case("late_parcels.py")
     assert case.history is not None
@@ -76,7 +91,7 @@ def test_every_make_target_and_file_on_the_page_is_there() -> None:
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(re.findall(r"^make (\w+)", BLOCKS, re.MULTILINE)) == {"setup", "demo", "lint", "unit", "test"}
     assert {"setup", "demo", "lint", "unit", "test"} <= targets
-    named = re.findall(r"\]\(([^)]+)\)", TEXT) + re.findall(r"`((?:\.|\w)[\w./]*/[\w./]*)`", TEXT)
+    named = re.findall(r"\]\(([^)#]+)[^)]*\)", TEXT) + re.findall(r"`((?:\.|\w)[\w./]*/[\w./]*)`", TEXT)
     assert len(named) > 10
     assert [name for name in named if not (ROOT / name).exists() and name != ".livegold/"] == []
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
-import sysconfig
 import tarfile
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.long
+from wheel_cases import PACKAGES, ROOT, Environment, build, clean_checkout, decoys, done, files, run
 
-ROOT = Path(__file__).parents[1]
-PACKAGES = ("livegold", "reporting", "streams", "dashboards")
-DEMO_SECONDS = 420.0
+pytestmark = pytest.mark.long
 
 USE = """
 import livegold as lg
@@ -35,75 +29,9 @@ lg.load(5)  # wrong
 """
 
 
-def run(*command: object, folder: Path, seconds: float = 300.0, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command in a folder, with nothing of this process's own paths and settings."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LIVEGOLD_", "VIRTUAL_ENV", "MYPY"))}
-    return subprocess.run(
-        [str(part) for part in command],
-        cwd=folder,
-        env={**clean, **environment},
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
-
-
-def done(*command: object, folder: Path, **environment: str) -> str:
-    found = run(*command, folder=folder, **environment)
-    assert found.returncode == 0, found.stdout + found.stderr
-    return found.stdout
-
-
-def files() -> list[str]:
-    """The files of the project as git would commit them; links are files too."""
-    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    try:
-        listed = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("this is no checkout of git")
-    return [name for name in listed.split("\0") if name and (ROOT / name).exists()]
-
-
-def build(kind: str, source: Path, into: Path) -> Path:
-    """What setuptools makes of `source`: a `wheel`, an `sdist` or an `editable`."""
-    code = f"import sys; from setuptools import build_meta; build_meta.build_{kind}(sys.argv[1])"
-    into.mkdir()
-    done(sys.executable, "-c", code, into, folder=source)
-    (made,) = into.iterdir()
-    return made
-
-
-@dataclass(frozen=True)
-class Environment:
-    """A virtual environment with livegold in it, and the packages of this one but for its livegold."""
-
-    python: Path
-
-    @classmethod
-    def of(cls, wheel: Path, folder: Path) -> Environment:
-        done(sys.executable, "-m", "venv", "--without-pip", folder, folder=wheel.parent)
-        python = folder / "bin" / "python"
-        install = ("-m", "pip", "--python", python, "--disable-pip-version-check", "install", "--no-deps", "--no-index")
-        done(sys.executable, *install, wheel, folder=wheel.parent)
-        # Last on its path, and without what this one's own .pth files do: an editable livegold is behind one of them.
-        site = Path(done(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", folder=folder).strip())
-        (site / "test-environment.pth").write_text(sysconfig.get_path("purelib") + "\n")
-        return cls(python)
-
-    def run(self, code: str, folder: Path) -> str:
-        return done(self.python, "-c", code, folder=folder).strip()
-
-
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clean checkout."""
-    folder = tmp_path_factory.mktemp("checkout")
-    for name in files():
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, place, follow_symlinks=False)
-    return folder
+    return clean_checkout(tmp_path_factory.mktemp("checkout"))
 
 
 @pytest.fixture(scope="module")
@@ -114,15 +42,6 @@ def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return Environment.of(wheel, tmp_path_factory.mktemp("installed") / "venv")
-
-
-@pytest.fixture
-def decoys(tmp_path: Path) -> Path:
-    """A folder as data teams have it: with packages of its own that are named like livegold's folders."""
-    for name in ("reporting", "streams", "dashboards"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_text(f"raise ImportError('the wrong {name}')\n")
-    return tmp_path
 
 
 def contents(wheel: Path) -> dict[str, int]:
@@ -161,22 +80,14 @@ def test_livegold_is_imported_and_its_folders_are_not(installed: Environment, tm
     assert installed.run(code, tmp_path) == "['livegold']"
 
 
-def test_packages_of_the_same_names_beside_a_notebook_do_no_harm(installed: Environment, decoys: Path) -> None:
+def test_packages_of_the_same_names_beside_a_notebook_do_no_harm(installed: Environment, tmp_path: Path) -> None:
+    folder = decoys(tmp_path)
     with pytest.raises(AssertionError, match="the wrong reporting"):
-        installed.run("import reporting", decoys)
+        installed.run("import reporting", folder)
     code = "import livegold as lg, livegold.streams.switch; print(lg.load('taxi_tips').name, lg.__version__)"
-    assert installed.run(code, decoys).split()[0] == "taxi_tips"
+    assert installed.run(code, folder).split()[0] == "taxi_tips"
     livegold = installed.python.with_name("livegold")
-    assert done(livegold, "report", "taxi_tips", "--source", "push", "--out", "made", folder=decoys).endswith(".pbip\n")
-
-
-@pytest.mark.spark
-def test_the_demo_runs_beside_packages_of_the_same_names(installed: Environment, decoys: Path) -> None:
-    livegold = installed.python.with_name("livegold")
-    found = run(livegold, "demo", "--minutes", "0.2", "--no-open", folder=decoys, seconds=DEMO_SECONDS)
-    assert found.returncode == 0, found.stdout + found.stderr
-    assert " = raw " in found.stdout
-    assert "✓" in found.stdout
+    assert done(livegold, "report", "taxi_tips", "--source", "push", "--out", "made", folder=folder).endswith(".pbip\n")
 
 
 def test_an_editable_install_sees_a_new_file_and_a_new_folder_at_once(

@@ -25,7 +25,20 @@ from livegold.reporting.powerbi.dataset import (
     push_dataset,
     refuse_taken_tables,
 )
-from livegold.reporting.schema import CUT_OFF_TABLE, PREDICTIONS, PULSE, SPOTLIGHT, WRITTEN_BY_GOLD
+from livegold.reporting.schema import (
+    BUCKET,
+    CUT_OFF_TABLE,
+    KEY,
+    LABEL,
+    ORDER,
+    PREDICTIONS,
+    PREDICTIONS_TABLE,
+    PULSE,
+    PULSE_TABLE,
+    SPOTLIGHT,
+    SPOTLIGHT_TABLE,
+    WRITTEN_BY_GOLD,
+)
 from livegold.reporting.semantic import SOURCES, Source, cut_off_rows, model_measures, template_name
 from livegold.reporting.specification import Column, Dimension, UseCase
 
@@ -81,9 +94,7 @@ def semantic_model(case: UseCase, source: Source, rows: SampleRows | None = None
         name=template_name(case),
         tables=tables,
         relationships=tuple(
-            Relationship(f"{fact} {d.name}", fact, d.name, d.table, "key")
-            for fact in facts
-            for d in case.all_dimensions
+            Relationship(f"{fact} {d.name}", fact, d.name, d.table, KEY) for fact in facts for d in case.all_dimensions
         ),
         expressions=shared_expressions(case, source, lambda name: _tag(case, source, "expression", name)),
     )
@@ -109,26 +120,26 @@ class _Made:
 
     def pulse(self) -> ModelTable:
         columns = fact_columns(self.case, PULSE)
-        visible = {c.name for c in columns} & {"bucket"}
+        visible = {c.name for c in columns} & {BUCKET}
         rows = self.rows.pulse if self.rows else None
-        return self.table(PULSE, "pulse", columns, visible, rows, measures=self.measures())
+        return self.table(PULSE, PULSE_TABLE, columns, visible, rows, measures=self.measures())
 
     def spotlight(self) -> ModelTable:
         columns = fact_columns(self.case, SPOTLIGHT)
         rows = self.rows.spotlight if self.rows else None
-        return self.table(SPOTLIGHT, "spotlight", columns, self.own(columns), rows)
+        return self.table(SPOTLIGHT, SPOTLIGHT_TABLE, columns, self.own(columns), rows)
 
     def predictions(self) -> ModelTable:
         columns = [c for c in self.case.prediction_columns if c.name not in WRITTEN_BY_GOLD]
-        return self.table(PREDICTIONS, "predictions", columns, self.own(columns), None)
+        return self.table(PREDICTIONS, PREDICTIONS_TABLE, columns, self.own(columns), None)
 
     def dimension(self, dimension: Dimension) -> ModelTable:
         rows = self.rows.dimensions[dimension.name] if self.rows else None
-        made = self.table(dimension.table, dimension.name, dimension_columns(), {"label"}, rows)
+        made = self.table(dimension.table, dimension.name, dimension_columns(), {LABEL}, rows)
         return ModelTable(made.name, made.tag, made.columns, made.partition, (), dimension.description)
 
     def cut_offs(self) -> ModelTable:
-        columns = self.columns(CUT_OFF_TABLE, dimension_columns(), {"label"})
+        columns = self.columns(CUT_OFF_TABLE, dimension_columns(), {LABEL})
         types = {c.source: c.data_type for c in columns}
         filled = fixed_rows(self.source, types, cut_off_rows())
         return ModelTable(
@@ -166,7 +177,7 @@ class _Made:
             description=column.description,
             hidden=not visible,
             format=column_format(column),
-            sort_by="order" if column.name == "label" else "",
+            sort_by=ORDER if column.name == LABEL else "",
         )
 
     def own(self, columns: Iterable[Column]) -> set[str]:

@@ -125,7 +125,8 @@ class _Pushed:
 
     @property
     def _count(self) -> str:
-        return next(a.name for a in self._case.aggregates if isinstance(a, Count))
+        assert self._case.events_column is not None
+        return self._case.events_column
 
     def _bucket(self) -> int:
         return int(time.time()) // self._case.bucket_seconds

@@ -32,8 +32,7 @@ class Chart(Block):
     drawings = (LINES, BARS)
 
     def check(self, report: ReportChecks, place: str) -> None:
-        valid = [*report.dimensions, *([CUT_OFF] if report.case.cut_offs else [])]
-        report.one_of(self.dimension, valid, f"{place} dimension")
+        report.one_of(self.dimension, [*report.dimensions, *report.parameters], f"{place} dimension")
         report.all_of(self.measures, report.numbers, place)
         report.tooltip(self.tooltip, place)
 

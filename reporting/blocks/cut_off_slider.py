@@ -10,7 +10,7 @@ from livegold.reporting.blocks.part import Part, Phone
 from livegold.reporting.blocks.slicers import SLICER, slicer
 from livegold.reporting.blocks.subject import Subject
 from livegold.reporting.pbir import Box, colour, column, entry, equals
-from livegold.reporting.schema import CUT_OFF, CUT_OFF_TABLE
+from livegold.reporting.schema import CUT_OFF
 from livegold.reporting.specification import Block, Page, ReportChecks
 
 
@@ -25,16 +25,16 @@ class CutOffSlider(Block):
         return 88
 
     def check(self, report: ReportChecks, place: str) -> None:
-        if not report.case.cut_offs:
+        if CUT_OFF not in report.parameters:
             report.fail(place, "has nothing to move: give the use case cut_offs")
 
     def parts(self, subject: Subject, page: Page, box: Box) -> Sequence[Part]:
-        start = subject.cut_off
+        table, start = subject.tables[CUT_OFF], subject.starts[CUT_OFF]
         objects = {
             "data": [entry(mode="Single", numericStart=float(start))],
-            "general": [entry(filter=equals(CUT_OFF_TABLE, "order", start))],
+            "general": [entry(filter=equals(table, "order", start))],
             "slider": [entry(show=True, color=colour(palette.ACCENT))],
         }
         alt = f"Cut-off in percent: from this score on the model says {subject.case.model.positive}"
-        visual = slicer(column(CUT_OFF_TABLE, "order"), self.title or "Cut-off", objects, alt)
+        visual = slicer(column(table, "order"), self.title or "Cut-off", objects, alt)
         return [Part(visual=visual, box=box, phone=Phone(96, rank=70), selects=CUT_OFF)]

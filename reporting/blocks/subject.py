@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Protocol
 
-from livegold.reporting.measures import AllTime, Count, Rejected
+from livegold.reporting.measures import AllTime, Count
 from livegold.reporting.pbir import Json, column, entry, measure, stable_name
 from livegold.reporting.schema import CUT_OFF, PULSE
 from livegold.reporting.specification import Page, State, UseCase
-
-
-class _Number(Protocol):
-    """Whatever a use case gives a number by."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def format(self) -> str: ...
-    @property
-    def description(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -38,26 +25,22 @@ class Standing:
 class Subject:
     """A use case as its visuals need it. Who knows the semantic model fills it; measures are PBIR's fields of them.
 
-    `tables` are those with key, label and order, by the name of the dimension, or of the cut-off; `standings` the
-    states by their measure; `complete` gives a measure of `over_buckets` without the bucket that is still open.
-    `cut_off` is the one, in percent, that holds while none is chosen.
+    `formats` and `descriptions` are by name of the measure. `tables` are those with key, label and order, by the name
+    of the dimension, or of what else can be chosen (the cut-off), of which `starts` has what holds while nothing is.
+    `standings` are the states by their measure; `complete` gives a measure of `over_buckets` without the bucket that is
+    still open.
     """
 
     case: UseCase
     pages: tuple[Page, ...]
+    formats: Mapping[str, str]
+    descriptions: Mapping[str, str]
     tables: Mapping[str, str]
+    starts: Mapping[str, int]
     standings: Mapping[str, Standing]
     complete: Callable[[str], Json]
     last_update: Json
     freshness: Json
-    cut_off: int
-
-    @cached_property
-    def _numbers(self) -> Mapping[str, tuple[str, str]]:
-        """Format and description by name of measures, ratios and measures of the cut-off."""
-        case = self.case
-        numbers: tuple[_Number, ...] = (*case.measures, *case.ratios, *case.cut_offs)
-        return {n.name: (n.format, n.description) for n in numbers}
 
     def measure(self, name: str) -> Json:
         return measure(PULSE, name)
@@ -74,20 +57,20 @@ class Subject:
         own = {m.name: m for m in self.case.measures}
         for ratio in self.case.ratios:
             own[ratio.name] = own[ratio.of]
-        if any(isinstance(a, Rejected) for name in measures if name in own for a in own[name].aggregates):
+        if any(a.counts_rejected for name in measures if name in own for a in own[name].aggregates):
             return ""
         counts = [m.name for m in self.case.measures if m.expression == Count() and isinstance(m.scope, AllTime)]
         return counts[0] if counts else ""
 
     def is_share(self, measure: str) -> bool:
-        return self._numbers[measure][0].endswith("%")
+        return self.formats[measure].endswith("%")
 
     def dimension(self, name: str) -> str:
         """A dimension's name as it is shown."""
         return "Cut-off" if name == CUT_OFF else words(name)
 
     def described(self, measure: str, title: str) -> str:
-        _, description = self._numbers.get(measure, ("", ""))
+        description = self.descriptions.get(measure, "")
         return f"{title}: {description}" if description else title
 
     def tooltip(self, page: str) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from livegold.reporting.schema import PREDICTIONS_TABLE, PULSE_TABLE, QUARANTINE_TABLE, RAW_TABLE, SPOTLIGHT_TABLE
 from livegold.reporting.settings import Settings
 
 
@@ -20,11 +21,11 @@ class Lake:
 
     @property
     def raw(self) -> str:
-        return f"{self.root}/raw/{self.case}"
+        return f"{self.root}/{RAW_TABLE}/{self.case}"
 
     @property
     def quarantine(self) -> str:
-        return f"{self.root}/quarantine/{self.case}"
+        return f"{self.root}/{QUARANTINE_TABLE}/{self.case}"
 
     @property
     def gold(self) -> str:
@@ -32,15 +33,15 @@ class Lake:
 
     @property
     def predictions(self) -> str:
-        return f"{self.gold}/predictions"
+        return f"{self.gold}/{PREDICTIONS_TABLE}"
 
     @property
     def pulse(self) -> str:
-        return f"{self.gold}/pulse"
+        return f"{self.gold}/{PULSE_TABLE}"
 
     @property
     def spotlight(self) -> str:
-        return f"{self.gold}/spotlight"
+        return f"{self.gold}/{SPOTLIGHT_TABLE}"
 
     def dimension(self, name: str) -> str:
         return f"{self.gold}/{name}"

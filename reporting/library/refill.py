@@ -12,14 +12,13 @@ from livegold.reporting.errors import NotFound
 from livegold.reporting.library.cases import Case, load
 from livegold.reporting.library.cases import settings as settings_in_force
 from livegold.reporting.library.requirements import SPARK, require
-from livegold.reporting.library.sinks import make_sinks
 from livegold.reporting.settings import Settings
 from livegold.reporting.specification import UseCase
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from livegold.reporting.sinks.base import Sink
+    from livegold.reporting.sinks import Sink
 
 SHOW_SECONDS = 2.0
 Shown = Callable[[Mapping[str, Any]], None]
@@ -51,11 +50,20 @@ def backfill(
 def plan_refill(
     case: Case, *, sink: str = "powerbi", drop: bool = False, restart: bool = False, settings: Settings | None = None
 ) -> Refill:
-    """What is to be filled, checked without Spark, which takes its seconds to start."""
+    """What is to be filled, checked without Spark, which takes its seconds to start: gold is there to fill it from."""
     case = load(case)
     require(SPARK)
+    from livegold.reporting.lake import Lake, open_table
+    from livegold.reporting.sinks import make_sinks
+
     settings = settings or settings_in_force()
-    return Refill(case, sink, drop, restart, settings, make_sinks([sink], settings, case)[sink])
+    made = make_sinks([sink], settings, case)[sink]
+    lake = Lake.of(settings, case.name)
+    try:
+        open_table(lake.pulse)
+    except NotFound:
+        raise NotFound(f"use case {case.name} has no gold in {lake.gold}: `livegold run` makes it") from None
+    return Refill(case, sink, drop, restart, settings, made)
 
 
 @dataclass(frozen=True)
@@ -78,20 +86,13 @@ class Refill:
         stop: threading.Event | None = None,
     ) -> bool:
         """Fills, and returns whether it came to its end: not where `stop` was set before."""
-        from livegold.reporting.lake import Lake, open_table
         from livegold.streams.switch import Pipeline
 
         stop = stop or threading.Event()
-        lake = Lake.of(self.settings, self.case.name)
-        try:
-            open_table(lake.pulse)
-        except NotFound:
-            name = self.case.name
-            raise NotFound(f"use case {name} has no gold in {lake.gold}: run `livegold run {name}` first") from None
         begun = self.settings.home / "sinks" / self.case.name / f"backfill-{self.name}"
-        # Not before gold is known to be there: with `drop` there is no way back.
         if self.drop or self.restart or not begun.exists():
-            self.sink.forget(drop=self.drop)
+            self.sink.reset(drop=self.drop)
+            begun.parent.mkdir(parents=True, exist_ok=True)
             begun.touch()
         else:
             progress(f"goes on with the backfill that was cut off (restart begins again): {begun}")

@@ -7,10 +7,12 @@ then on errors are kept and raised by whoever waits.
 from __future__ import annotations
 
 import atexit
+import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -20,14 +22,13 @@ from livegold.reporting.home import StatusFile
 from livegold.reporting.library.cases import Case, load
 from livegold.reporting.library.cases import settings as settings_in_force
 from livegold.reporting.library.requirements import MODELS, SPARK, require
-from livegold.reporting.library.sinks import make_sinks
 from livegold.reporting.settings import Settings
 from livegold.reporting.specification import UseCase
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from livegold.reporting.sinks.base import Sink
+    from livegold.reporting.sinks import Sink
 
 Progress = Callable[[str], None]
 """Told what begins now, in words for a person."""
@@ -35,7 +36,7 @@ Progress = Callable[[str], None]
 SOURCES = ("hub", "raw")
 LOOK_SECONDS = 0.05
 EXIT_SECONDS = 60.0
-"""What a program that ends allows a run for its last batch."""
+"""What a program that ends allows a run to end in."""
 
 
 def run(
@@ -82,6 +83,7 @@ def plan_run(
         raise WrongUse("a run from raw ends when all of raw is scored: give switch batch, and run stream afterwards")
     names = (sinks,) if isinstance(sinks, str) else tuple(sinks)
     require(SPARK, MODELS)
+    from livegold.reporting.sinks import make_sinks
     from livegold.streams.hub import Hub
     from livegold.streams.models import import_early
     from livegold.streams.switch import check_switch
@@ -134,12 +136,12 @@ class RunPlan:
 class Run:
     """A pipeline at work in a thread of this process: see `run`, which makes one.
 
-    Leaving its `with` block stops it. A program that ends stops it too, after the batch it is at, and says on standard
-    error what it failed with if nobody has been told.
+    Leaving its `with` block stops it. A program that ends stops it too, and says on standard error what it failed with
+    if nobody has been told.
     """
 
     def __init__(self, plan: RunPlan, work: Callable[[], object], stop: threading.Event) -> None:
-        """Starts the work; raises what it raised before its queries ran. Setting `stop` has to end it."""
+        """Starts `work`, which ends once `stop` is set; raises what it raised before its queries ran."""
         self.case = plan.case
         self.switch = plan.switch
         self.settings = plan.settings
@@ -192,7 +194,7 @@ class Run:
         return self.status()
 
     def stop(self, timeout: float | None = None) -> dict[str, Any]:
-        """Asks it to end with the batch it is at, then waits: returns and raises as `wait` does."""
+        """Ends it, then returns and raises as `wait` does. The next run finishes the batch that it was at."""
         self._stop.set()
         return self.wait(timeout)
 
@@ -219,7 +221,8 @@ class Run:
     def _work(self, work: Callable[[], object]) -> None:
         try:
             if not self._stop.is_set():
-                work()
+                with _told_once():
+                    work()
             atexit.unregister(self._at_exit)
         except BaseException as error:
             self._error = error
@@ -255,3 +258,18 @@ class Run:
             self._thread.join(EXIT_SECONDS)
         if self._error is not None:
             print(f"livegold: the run of {self.case.name} failed: {self._said()}", file=sys.stderr)
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """What a batch raises is raised by `wait`; py4j would log its whole trace too, of every batch that a stop cuts."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "executing the Python Proxy" not in record.getMessage()
+
+    logger = logging.getLogger("py4j.clientserver")
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)

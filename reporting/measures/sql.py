@@ -19,12 +19,8 @@ from livegold.reporting.measures.measure import (
     AllTime,
     Arithmetic,
     Constant,
-    Count,
-    CountIf,
-    CountOf,
     Expression,
     Measure,
-    Rejected,
     Root,
     Scope,
     TrailingWindow,
@@ -178,16 +174,11 @@ def _scope_select(context: Context, scope: Scope, pulse: exp.Expression) -> exp.
 
 
 def _over_rows(aggregate: Aggregate) -> exp.Expression:
-    if isinstance(aggregate, Count):
-        return exp.Count(this=exp.Star(), big_int=True)
-    if isinstance(aggregate, Rejected):
-        return exp.Literal.number(0)
-    column = _column(aggregate.columns[0], "p")
-    if isinstance(aggregate, CountIf):
-        return exp.Count(this=exp.case().when(column, exp.Literal.number(1)), big_int=True)
-    if isinstance(aggregate, CountOf):
-        return exp.Count(this=column, big_int=True)
-    return _merge(aggregate, column)
+    """The aggregate's own text, over the columns of `p`."""
+    tree: exp.Expression = exp.maybe_parse(aggregate.sql, dialect="spark")
+    for column in list(tree.find_all(exp.Column)):
+        column.replace(_column(column.name, "p"))
+    return tree
 
 
 def _over_partials(aggregate: Aggregate) -> exp.Expression:

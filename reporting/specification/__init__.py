@@ -1,5 +1,6 @@
 """What a use case is, as frozen data: fields, checks, model, dimensions, measures, pages. Runs nothing."""
 
+from livegold.reporting.schema import CELLS
 from livegold.reporting.specification.loading import load_use_case, registered_use_cases
 from livegold.reporting.specification.page_checks import ReportChecks
 from livegold.reporting.specification.pages import (
@@ -10,7 +11,6 @@ from livegold.reporting.specification.pages import (
     State,
 )
 from livegold.reporting.specification.usecase import (
-    CELLS,
     Check,
     Column,
     Derived,
@@ -20,7 +20,6 @@ from livegold.reporting.specification.usecase import (
     Model,
     Spotlight,
     UseCase,
-    aggregate_type,
     columns_of,
 )
 
@@ -41,7 +40,6 @@ __all__ = [
     "Spotlight",
     "State",
     "UseCase",
-    "aggregate_type",
     "columns_of",
     "load_use_case",
     "registered_use_cases",

@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from livegold.reporting.errors import choices
-from livegold.reporting.measures import CountIf
-from livegold.reporting.specification.pages import COLUMNS, Page
-from livegold.reporting.specification.usecase import CELLS, Refusals, UseCase
+from livegold.reporting.measures import Aggregate, CountIf, Measure
+from livegold.reporting.schema import CELLS, CUT_OFF
+from livegold.reporting.specification.pages import COLUMNS, Page, State
+from livegold.reporting.specification.refusals import Refusals
 
 MAX_PAGES = 20
 
 
-def check_report(case: UseCase) -> None:
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class Compared(Named, Protocol):
+    """A ratio: the names of the measures it is of."""
+
+    @property
+    def of(self) -> str: ...
+    @property
+    def to(self) -> str: ...
+
+
+class Reported(Named, Protocol):
+    """What a report says, and what it may speak of: what a use case gives to be checked."""
+
+    @property
+    def measures(self) -> Sequence[Measure]: ...
+    @property
+    def ratios(self) -> Sequence[Compared]: ...
+    @property
+    def cut_offs(self) -> Sequence[Named]: ...
+    @property
+    def states(self) -> Sequence[State]: ...
+    @property
+    def pages(self) -> Sequence[Page]: ...
+    @property
+    def aggregates(self) -> Sequence[Aggregate]: ...
+    @property
+    def all_dimensions(self) -> Sequence[Named]: ...
+    @property
+    def spotlight_columns(self) -> Sequence[Named]: ...
+
+
+def check_report(case: Reported) -> None:
     """Raises SpecificationError with the place, the value and the valid choices."""
     ReportChecks(case).run()
 
@@ -20,12 +57,15 @@ def check_report(case: UseCase) -> None:
 class ReportChecks(Refusals):
     """Goes through the pages of a use case; what a block itself must be, it says by the methods of this.
 
-    `dimensions` are the names of all dimensions; `numbers` those of measures, ratios and measures of the cut-off.
+    `dimensions` are the names of all dimensions, `parameters` of what can be chosen besides (the cut-off); `numbers`
+    those of measures, ratios and measures of the cut-off.
     """
 
-    def __init__(self, case: UseCase) -> None:
-        super().__init__(case)
+    def __init__(self, case: Reported) -> None:
+        super().__init__(case.name)
+        self.case = case
         self.dimensions = [d.name for d in case.all_dimensions]
+        self.parameters = [CUT_OFF] if case.cut_offs else []
         self.numbers = [
             *(m.name for m in case.measures),
             *(r.name for r in case.ratios),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import duckdb
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from livegold.reporting.schema import PREDICTIONS_TABLE, QUARANTINE_TABLE
 from livegold.streams.hub import ANSWER_SECONDS, Failure, Hub, offsets
 
 EXAMPLES = 3
@@ -55,7 +56,7 @@ def without_reason(db: duckdb.DuckDBPyConnection) -> list[str]:
 def beyond_raw(db: duckdb.DuckDBPyConnection) -> list[str]:
     """Events of gold and quarantine that raw has not; those after its last one it may only not have yet."""
     problems = []
-    for table in ("predictions", "quarantine"):
+    for table in (PREDICTIONS_TABLE, QUARANTINE_TABLE):
         absent = f"""
             WITH reach AS (SELECT topic, "partition", max("offset") AS last FROM raw_at GROUP BY ALL)
             SELECT a.topic, a."partition", a."offset", a."offset" > coalesce(reach.last, -1) AS ahead

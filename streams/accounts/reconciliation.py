@@ -22,6 +22,8 @@ from deltalake import DeltaTable
 
 from livegold.reporting.errors import NotFound, ServiceUnavailable
 from livegold.reporting.lake import Lake, arrow_dataset, database, open_table
+from livegold.reporting.pipeline import prepare
+from livegold.reporting.schema import PREDICTIONS_TABLE, PULSE_TABLE, QUARANTINE_TABLE, RAW_TABLE, SPOTLIGHT_TABLE
 from livegold.reporting.settings import Settings
 from livegold.reporting.specification import UseCase
 from livegold.streams.accounts.follow import Place
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = "2GB"
 """What DuckDB may hold before it spills; the positions of a million events take less than a tenth of it."""
-POSITIONS = ("quarantine", "predictions", "raw")
-TABLES = ("pulse", "spotlight", *POSITIONS)
+POSITIONS = (QUARANTINE_TABLE, PREDICTIONS_TABLE, RAW_TABLE)
+TABLES = (PULSE_TABLE, SPOTLIGHT_TABLE, *POSITIONS)
 """In the order they are opened: see the module's docstring."""
 
 
@@ -90,7 +92,7 @@ def reconcile(
     with _spilling_database() as db:
         tables = _open(db, case, lake, problems, raw_version)
         held = None
-        if place is not None and "raw" in tables:
+        if place is not None and RAW_TABLE in tables:
             try:
                 held, said = held_by_hub(db, place, deadline)
                 problems += said
@@ -99,21 +101,21 @@ def reconcile(
         for name in POSITIONS:
             if name in tables:
                 problems += twice(db, name)
-        if "quarantine" in tables:
+        if QUARANTINE_TABLE in tables:
             problems += without_reason(db)
         duplicates = 0
         if all(name in tables for name in POSITIONS):
             problems += in_two_tables(db) + beyond_raw(db)
             start = spark_factory or _own_session(settings)
-            duplicates, said = account_for(db, case, arrow_dataset(tables["raw"]), "pulse" in tables, start)
+            duplicates, said = account_for(db, case, arrow_dataset(tables[RAW_TABLE]), PULSE_TABLE in tables, start)
             problems += said
-        if {"predictions", "pulse", "quarantine"} <= set(tables):
+        if {PREDICTIONS_TABLE, PULSE_TABLE, QUARANTINE_TABLE} <= set(tables):
             problems += compare_pulse(db, case)
-        if {"predictions", "spotlight"} <= set(tables):
+        if {PREDICTIONS_TABLE, SPOTLIGHT_TABLE} <= set(tables):
             problems += compare_spotlight(db, case)
         sums: dict[str, DeliveredSum] = {}
         notes: list[str] = []
-        if delivered and "pulse" in tables:
+        if delivered and PULSE_TABLE in tables:
             sums, said, unasked = compare_delivered(db, case, settings)
             problems += said
             if unasked:
@@ -122,11 +124,11 @@ def reconcile(
             problems.append("a run was writing while this was compared: compare again when it has ended")
         return Reconciliation(
             hub=held,
-            raw=_count(db, tables, "raw"),
-            predictions=_count(db, tables, "predictions"),
-            quarantined=_count(db, tables, "quarantine"),
+            raw=_count(db, tables, RAW_TABLE),
+            predictions=_count(db, tables, PREDICTIONS_TABLE),
+            quarantined=_count(db, tables, QUARANTINE_TABLE),
             duplicates=duplicates,
-            reasons=_reasons(db) if "quarantine" in tables else {},
+            reasons=_reasons(db) if QUARANTINE_TABLE in tables else {},
             problems=tuple(problems),
             delivered=sums,
             notes=tuple(notes),
@@ -136,6 +138,7 @@ def reconcile(
 @contextmanager
 def _spilling_database() -> Iterator[duckdb.DuckDBPyConnection]:
     with tempfile.TemporaryDirectory(prefix="livegold-reconcile-") as folder, database() as db:
+        prepare(db)
         db.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
         db.execute(f"SET temp_directory = '{folder}'")
         db.execute("SET preserve_insertion_order = false")
@@ -182,7 +185,7 @@ def _open(
     for name, table in tables.items():
         db.register(name, arrow_dataset(table))
         if name in POSITIONS:
-            times = "arrival, event_time" if name == "predictions" else "arrival"
+            times = "arrival, event_time" if name == PREDICTIONS_TABLE else "arrival"
             db.execute(f'CREATE TEMP TABLE {name}_at AS SELECT topic, "partition", "offset", {times} FROM {name}')
     return tables
 

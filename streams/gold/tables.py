@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from pyspark.sql import SparkSession
 
 from livegold.reporting.errors import NotFound, WrongUse
 from livegold.reporting.lake import Lake, open_table
-from livegold.reporting.schema import WRITTEN
+from livegold.reporting.schema import (
+    ARRIVAL,
+    BATCH_ID,
+    BUCKET_NO,
+    DIMENSION,
+    EVENT_TIME,
+    KEY,
+    PREDICTIONS_TABLE,
+    PULSE_TABLE,
+    QUARANTINE_TABLE,
+    RAW_TABLE,
+    RESERVED,
+    SOURCE,
+    SPOTLIGHT_TABLE,
+    WRITTEN,
+    WRITTEN_BY_GOLD,
+)
 from livegold.reporting.specification import Column, UseCase
 
 _MESSAGE = (
     Column("key", "binary", "key of the message"),
     Column("value", "binary", "the event, byte for byte"),
 )
-_SOURCE = (
-    Column("topic", "string", "topic the event was published to"),
-    Column("partition", "int", "partition of the topic"),
-    Column("offset", "bigint", "offset in the partition"),
-    Column("arrival", "timestamp", "when the hub got the event (UTC)"),
-)
+_SOURCE = tuple(Column(*row) for name in SOURCE for row in RESERVED if row[0] == name)
 RAW = (
     *_MESSAGE,
     Column("headers", "array<struct<key:string,value:binary>>", "headers of the message"),
@@ -33,21 +44,15 @@ QUARANTINE = (
     *_SOURCE,
     *(Column(*row) for row in WRITTEN),
 )
-DIMENSION = (
-    Column("key", "string", "the value as predictions and pulse hold it"),
-    Column("label", "string", "what a report shows"),
-    Column("order", "bigint", "place in a list"),
-)
-
 # A Delta checkpoint takes seconds and stops the batch that writes it; one in a hundred commits keeps starts quick too.
 COMMON = {"delta.checkpointInterval": "100", "delta.enableDeletionVectors": "false"}
 STATISTICS = {
     # Minimum and maximum of every column cost more than writing it; only these are ever searched by.
-    "raw": "partition,offset,arrival",
-    "quarantine": "partition,offset,arrival,batch_id",
-    "predictions": "event_time,bucket_no,arrival,partition,offset,query_id,batch_id",
-    "pulse": "bucket_no,query_id,batch_id",
-    "spotlight": "bucket_no,query_id,batch_id",
+    RAW_TABLE: ("partition", "offset", ARRIVAL),
+    QUARANTINE_TABLE: ("partition", "offset", ARRIVAL, BATCH_ID),
+    PREDICTIONS_TABLE: (EVENT_TIME, BUCKET_NO, ARRIVAL, "partition", "offset", *WRITTEN_BY_GOLD),
+    PULSE_TABLE: (BUCKET_NO, *WRITTEN_BY_GOLD),
+    SPOTLIGHT_TABLE: (BUCKET_NO, *WRITTEN_BY_GOLD),
 }
 
 
@@ -57,25 +62,26 @@ def create_tables(spark: SparkSession, case: UseCase, lake: Lake, extend: bool =
     A column that was added holds null in the rows from before: what a measure counts begins when it is added. WrongUse
     for a column whose type differs: no table can follow that. Without `extend`, those that are there stay as they are.
     """
-    wanted: list[tuple[str, Iterable[Column], str]] = [
-        (lake.raw, RAW, STATISTICS["raw"]),
-        (lake.quarantine, QUARANTINE, STATISTICS["quarantine"]),
-        (lake.predictions, case.prediction_columns, STATISTICS["predictions"]),
-        (lake.pulse, case.pulse_columns, STATISTICS["pulse"]),
-        (lake.spotlight, case.spotlight_columns, STATISTICS["spotlight"]),
+    wanted: list[tuple[str, Iterable[Column], Sequence[str]]] = [
+        (lake.raw, RAW, STATISTICS[RAW_TABLE]),
+        (lake.quarantine, QUARANTINE, STATISTICS[QUARANTINE_TABLE]),
+        (lake.predictions, case.prediction_columns, STATISTICS[PREDICTIONS_TABLE]),
+        (lake.pulse, case.pulse_columns, STATISTICS[PULSE_TABLE]),
+        (lake.spotlight, case.spotlight_columns, STATISTICS[SPOTLIGHT_TABLE]),
     ]
-    wanted += [(lake.dimension(d.name), DIMENSION, "key") for d in case.all_dimensions]
+    columns_of_dimension = [Column(*row) for row in DIMENSION]
+    wanted += [(lake.dimension(d.name), columns_of_dimension, (KEY,)) for d in case.all_dimensions]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda table: _create(spark, case.name, extend, *table), wanted))
 
 
 def _create(
-    spark: SparkSession, case: str, extend: bool, path: str, columns: Iterable[Column], statistics: str
+    spark: SparkSession, case: str, extend: bool, path: str, columns: Iterable[Column], statistics: Sequence[str]
 ) -> None:
     try:
         open_table(path)
     except NotFound:
-        properties = {**COMMON, "delta.dataSkippingStatsColumns": statistics}
+        properties = {**COMMON, "delta.dataSkippingStatsColumns": ",".join(statistics)}
         # In SQL, because Delta's own builder for Python is out of reach under Spark Connect.
         spark.sql(
             f"CREATE TABLE IF NOT EXISTS delta.{_quoted(path)} ({', '.join(map(_declared, columns))}) USING delta "

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from pbix_mcp.dax import engine
 
 from livegold.dashboards.model.semantic_model import semantic_model
 from livegold.reporting.blocks import Trend
@@ -46,8 +47,6 @@ from livegold.reporting.specification.pages import Page, Row, State
 from livegold.reporting.specification.usecase import UseCase
 from livegold.reporting.usecases.taxi_tips import USECASE as TAXI
 from model_cases import bucket_numbers, first_bucket, gold_pulse, prediction_rows, use_cases, values_of
-
-engine = pytest.importorskip("pbix_mcp.dax.engine")
 
 SOURCES: tuple[Source, ...] = ("push", "databricks", "directlake", "delta", "sample")
 SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

@@ -29,8 +29,6 @@ from livegold.reporting.pbir import Field, Visual
 from livegold.reporting.powerbi.dataset import dataset_name
 from preview_cases import CASE, LiveService, gold_batch, predictions
 
-pytest.importorskip("selenium")
-pytest.importorskip("nicegui")
 if not (shutil.which("chromium") or shutil.which("google-chrome")) or not shutil.which("chromedriver"):
     pytest.skip("no Chromium with chromedriver here", allow_module_level=True)
 

@@ -21,10 +21,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-pytest.importorskip("pbix_mcp.dax.engine")
-pytest.importorskip("nicegui")
-pytest.importorskip("selenium")
-
 import gauge
 from livegold.dashboards.screenshots import DRIVER, NAMES, Browser
 from livegold.dashboards.template import template_files

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from livegold.reporting.specification import load_use_case
 
 CASE = load_use_case("taxi_tips")
 SHIPPED = Path(dashboards.__file__).parent / CASE.name
+PAGE = Path(__file__).parents[2] / "docs" / "templates.md"
 AN_ID = "11111111-2222-3333-4444-555555555555"
 
 Livegold = Callable[..., tuple[int, str, str]]
@@ -138,6 +141,23 @@ def test_the_command_writes_a_template_and_says_how_each_check_went(livegold: Li
     said = [line.split() for line in out.splitlines()]
     assert said[0][-2:] == [f"{tmp_path}/made/Taxi", "Tips.pbip"]
     assert {("names", "passed"), ("layout", "passed")} <= {(line[0], line[1]) for line in said[1:]}
+
+
+def test_the_commands_of_the_page_fill_in_where_the_rows_are(
+    livegold: Livegold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (block,) = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    commands = [shlex.split(line)[1:] for line in block.splitlines()]
+    monkeypatch.chdir(tmp_path)
+    written = []
+    for arguments in commands:
+        assert livegold(*arguments)[::2] == (0, "")
+        written.append(b"".join(in_folder(tmp_path / "DIR").values()).decode("utf-8", "replace"))
+    databricks, push = written
+    assert "adb-1.2.azuredatabricks.net" in databricks
+    assert "/sql/1.0/warehouses/abc" in databricks
+    assert AN_ID in push
+    assert "Operations" in push
 
 
 def test_a_check_that_fails_ends_the_command_with_1(

@@ -126,6 +126,13 @@ def test_a_training_and_a_publication_that_cannot_be_are_refused_before_anything
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_backfill_without_gold_is_refused_before_spark_starts(tmp_path: Path) -> None:
+    settings = lg.settings(home=tmp_path, eventstream__servers="127.0.0.1:9", eventstream__topic="rows")
+    with pytest.raises(lg.NotFound, match="use case taxi_tips has no gold in .*: `livegold run` makes it"):
+        lg.backfill(USECASE, sink="eventstream", settings=settings)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_rows_are_given_as_pandas_or_arrow_and_nothing_else(tmp_path: Path) -> None:
     with pytest.raises(lg.WrongUse, match="to is 'polars': give pandas or arrow"):
         lg.sql("select 1", to="polars", settings=lg.settings(home=tmp_path))  # type: ignore[call-overload]

@@ -108,7 +108,7 @@ def test_an_enhanced_refresh_is_followed_and_cancelled(refreshes: Refreshes, dat
     assert (found.state, found.at_work) == ("Cancelled", False)
     with pytest.raises(Refused, match="not in progress"):
         refreshes.cancel_refresh(dataset.id, started)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="PowerBIEntityNotFound"):
         refreshes.refresh_details(dataset.id, "10ca1000-0000-4000-8000-00000000ffff")
 
 
