@@ -8,6 +8,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from livegold.reporting.blocks import (
+        Chart,
+        ConfusionMatrix,
+        CutOffSlider,
+        Exceptions,
+        Full,
+        Header,
+        Ranking,
+        Slicer,
+        Tile,
+        TimeRange,
+        Trend,
+    )
     from livegold.reporting.errors import (
         Ambiguous,
         CheckFailed,
@@ -63,27 +76,16 @@ if TYPE_CHECKING:
     from livegold.reporting.semantic import AtCutOff, Ratio
     from livegold.reporting.settings import Settings
     from livegold.reporting.specification import (
-        Chart,
         Check,
-        ConfusionMatrix,
-        CutOffSlider,
         Derived,
         Dimension,
-        Exceptions,
         Feature,
         Field,
-        Full,
-        Header,
         Model,
         Page,
-        Ranking,
         Row,
-        Slicer,
         Spotlight,
         State,
-        Tile,
-        TimeRange,
-        Trend,
         UseCase,
     )
 
@@ -170,6 +172,9 @@ __all__ = [
 if not TYPE_CHECKING:  # a checker that saw this would take every name for one of ours
     # Where the names are, in the order they are looked up.
     _DOORS = {
+        "livegold.reporting.blocks": (
+            "Chart ConfusionMatrix CutOffSlider Exceptions Full Header Ranking Slicer Tile TimeRange Trend"
+        ),
         "livegold.reporting.errors": (
             "Ambiguous CheckFailed LivegoldError NotFound Refused SecondWriter ServiceUnavailable SettingsError "
             "SpecificationError Terminal Throttled Transient Unauthorized WrongUse"
@@ -190,8 +195,7 @@ if not TYPE_CHECKING:  # a checker that saw this would take every name for one o
         "livegold.reporting.semantic": "AtCutOff Ratio",
         "livegold.reporting.settings": "Settings",
         "livegold.reporting.specification": (
-            "Chart Check ConfusionMatrix CutOffSlider Derived Dimension Exceptions Feature Field Full Header Model "
-            "Page Ranking Row Slicer Spotlight State Tile TimeRange Trend UseCase"
+            "Check Derived Dimension Feature Field Model Page Row Spotlight State UseCase"
         ),
     }
     _DOOR = {name: door for door, names in _DOORS.items() for name in names.split()}

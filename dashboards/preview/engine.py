@@ -20,17 +20,9 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from livegold.dashboards.preview.questions import (
-    Answer,
-    Field,
-    Filters,
-    Known,
-    Question,
-    UnknownField,
-    Vocabulary,
-    is_cut_off,
-)
+from livegold.dashboards.preview.questions import UnknownField, Vocabulary, is_cut_off
 from livegold.dashboards.preview.tables import NUMBER, TICK_NOW, Label, Tables
+from livegold.reporting.drawing import Answer, Filters, Known, Question
 from livegold.reporting.measures import (
     AllTime,
     Among,
@@ -46,6 +38,7 @@ from livegold.reporting.measures import (
     sql_over_pulse,
     sql_over_push,
 )
+from livegold.reporting.pbir import Field
 from livegold.reporting.schema import (
     BAND_TABLE,
     BUCKET,
@@ -55,6 +48,7 @@ from livegold.reporting.schema import (
     LEFT_OUT,
     LEFT_OUT_MEASURE,
     PULSE,
+    SCORE_BAND,
     SPOTLIGHT,
     TICK,
 )
@@ -70,7 +64,6 @@ from livegold.reporting.semantic import (
 )
 from livegold.reporting.specification import CELLS, UseCase
 
-BAND = "score_band"
 IN = "livegold_in"
 _PULSE, _TOTALS = "livegold_pulse", "livegold_totals"
 KEPT_ANSWERS = 512
@@ -529,7 +522,7 @@ class _Asked:
         if measure.name in row:
             return row[measure.name]
         # A group in which nothing ever happened.
-        return compute(measure.expression, {a: 0 if a.additive else None for a in measure.aggregates})
+        return compute(measure.expression, {a: a.of_nothing for a in measure.aggregates})
 
     def _behind(self, group: _Group) -> int:
         """How many buckets the newest in the time context is before the newest there is; 0 when there is none in it."""
@@ -550,8 +543,8 @@ class _Asked:
     def _counts_by_band(self) -> dict[Key, dict[int, dict[str, int]]]:
         """By keys of the question's dimensions, the four counts so far by order of the score band."""
         shape = _banded(self._shape)
-        orders = {v.key: v.order for v in self._engine.labels(BAND)}
-        place = shape.dimensions.index(BAND)
+        orders = {v.key: v.order for v in self._engine.labels(SCORE_BAND)}
+        place = shape.dimensions.index(SCORE_BAND)
         kept = [i for i, d in enumerate(shape.dimensions) if d in self._shape.dimensions]
         made: dict[Key, dict[int, dict[str, int]]] = {}
         for key, counts in self._engine.bands_of(self._shape, self._scope).items():
@@ -569,7 +562,7 @@ EPOCH = dt.datetime(1970, 1, 1)
 
 
 def _banded(shape: _Shape) -> _Shape:
-    dimensions = shape.dimensions if BAND in shape.dimensions else (*shape.dimensions, BAND)
+    dimensions = shape.dimensions if SCORE_BAND in shape.dimensions else (*shape.dimensions, SCORE_BAND)
     return _Shape(dimensions, False)
 
 
@@ -648,4 +641,4 @@ def _epoch(time: dt.datetime) -> float:
     return (time - EPOCH).total_seconds()
 
 
-assert BAND.replace("_", " ").title() == BAND_TABLE
+assert SCORE_BAND.replace("_", " ").title() == BAND_TABLE

@@ -24,14 +24,12 @@ from livegold.reporting.bench.simulated import GoldBatch, Simulation
 from livegold.reporting.bench.stored import Stored, StoredAnswers
 from livegold.reporting.bench.wire import CountingSession
 from livegold.reporting.errors import CheckFailed
-from livegold.reporting.measures import Count
 from livegold.reporting.powerbi.http import Session
 from livegold.reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_BASIC_FIFO, MAX_ROWS_PER_HOUR
 from livegold.reporting.schema import PULSE, SPOTLIGHT
 from livegold.reporting.service.local_client import client_of
 from livegold.reporting.service.server import LocalService
-from livegold.reporting.sinks.base import FeedBatch
-from livegold.reporting.sinks.powerbi import PowerBISink
+from livegold.reporting.sinks import FeedBatch, PowerBISink
 from livegold.reporting.specification import UseCase
 
 CHECKPOINTS = 6
@@ -232,7 +230,8 @@ class Delivery:
         """The figures, and everything that must hold. Asks sink and service once more."""
         status = self._sink.status()
         definition = self.stored.definition()
-        events = next(a.name for a in self._case.aggregates if isinstance(a, Count))
+        events = self._case.events_column
+        assert events is not None
         shown = sum(self.stored.totals().column(events).to_pylist())
         held = {t["name"]: t["held"] for t in definition["tables"]}
         stored = {t["name"]: t["stored"] for t in definition["tables"]}

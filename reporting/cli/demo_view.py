@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -182,7 +183,7 @@ def _delivery(picture: Picture) -> RenderableType:
     table.add_row(
         Text("Power BI", TITLE), f"{sink['rows_delivered']:,} rows delivered {sink['mode']}, the last {newest}"
     )
-    table.add_row("", Text(view.limits(sink), QUIET))
+    table.add_row("", Text(sink["details"]["limits"], QUIET))
     if sink.get("stopped"):
         table.add_row("", Text(f"stopped: {sink['stopped']}", BAD))
     return table
@@ -224,12 +225,14 @@ def _minutes(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Summary:
-    """All that a demo ends with. `found` is a Reconciliation; `evaluated` names what `quality` is over.
+    """All that a demo ends with.
 
+    `usecase` is the name or file it was given, `found` a Reconciliation; `evaluated` names what `quality` is over.
     `others` of the events that were acknowledged were published by somebody else.
     """
 
     picture: Picture
+    usecase: str
     found: Any
     acknowledged: int | None
     others: int
@@ -254,8 +257,8 @@ def summary(end: Summary) -> RenderableType:
     parts += [Text(""), _quality(end), Text(""), _delivered(picture.sink)]
     parts += [Text(""), *(Text(f"{CROSS} {problem}", BAD) for problem in end.problems)] if end.problems else []
     parts += [Text(""), Text(f"Everything is in {end.home}; to look at it:", QUIET)]
-    for command in (f"preview {end.picture.case} --rows gold", "status"):
-        parts.append(Text(f"  LIVEGOLD_HOME={end.home} livegold {command}", QUIET))
+    for command in (f"preview {shlex.quote(end.usecase)} --rows gold", "status"):
+        parts.append(Text(f"  LIVEGOLD_HOME={shlex.quote(str(end.home))} livegold {command}", QUIET))
     return Group(*parts)
 
 
@@ -293,7 +296,7 @@ def _delivered(sink: Mapping[str, Any]) -> RenderableType:
     title = f"Delivered to Power BI {sink['mode']}, dataset {sink.get('dataset_name')}"
     table = view.listing("table", "rows", "POSTs", right=("rows", "POSTs"))
     for name, delivered in sink["tables"].items():
-        table.add_row(name, view.count(delivered["rows"]), view.count(delivered["posts"]))
-    posts = sum(t["posts"] for t in sink["tables"].values())
+        table.add_row(name, view.count(delivered["rows"]), view.count(delivered["chunks"]))
+    posts = sum(t["chunks"] for t in sink["tables"].values())
     table.add_row(Text("in all", TITLE), view.count(sink["rows_delivered"]), view.count(posts))
     return Group(Text(title, TITLE), table)

@@ -13,16 +13,30 @@ from livegold.reporting.cli.progress import say
 @click.command()
 @click.argument("usecase")
 @click.option("--switch", required=True, help="batch runs to the end of what is there; stream runs until Ctrl-C.")
-@click.option("--from", "source", type=click.Choice(["hub", "raw"]), default="hub", show_default=True)
-@click.option("--sink", "sinks", multiple=True, help="powerbi or eventstream; may be given several times.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(["hub", "raw"]),
+    default="hub",
+    show_default=True,
+    help="raw scores history again into a fresh gold, which replaces the old one once it is complete and reconciled.",
+)
+@click.option(
+    "--old",
+    type=click.Choice(["keep", "delete"]),
+    default="keep",
+    show_default=True,
+    help="With --from raw: keep the old gold in its tables' history, or delete its files.",
+)
+@click.option("--sink", "sinks", multiple=True, help="powerbi, eventstream or a package's own; may be repeated.")
 @click.option(
     "--warm-up", is_flag=True, help="Score made-up events first and throw them away, so that the first batch is quick."
 )
-def run(usecase: str, switch: str, source: str, sinks: tuple[str, ...], warm_up: bool) -> None:
+def run(usecase: str, switch: str, source: str, old: str, sinks: tuple[str, ...], warm_up: bool) -> None:
     """Runs the pipeline: from the hub to raw and gold, and from gold to the sinks."""
     from livegold.reporting.library import plan_run
 
-    plan = plan_run(usecase, switch=switch, sinks=sinks, source=source)
+    plan = plan_run(usecase, switch=switch, sinks=sinks, source=source, keep_old=old == "keep")
     from livegold.streams.local import spark_session, stop_on_signals
 
     with stop_on_signals() as stop:
@@ -31,7 +45,10 @@ def run(usecase: str, switch: str, source: str, sinks: tuple[str, ...], warm_up:
         # Spark takes SIGINT for itself when it starts.
         with stop_on_signals(stop):
             run = plan.start(spark, warm_up=warm_up, progress=say, stop=stop)
-            click.echo(_result(plan.case.name, switch, run.wait(), run.seconds))
+            status = run.wait()
+            if source == "raw" and stop.is_set():
+                say("interrupted: the same command resumes it; a gold that is not complete replaces nothing")
+            click.echo(_result(plan.case.name, switch, status, run.seconds))
 
 
 def _result(case: str, switch: str, status: Mapping[str, Any], seconds: float) -> str:

@@ -11,7 +11,7 @@ MODELS = {"mlflow": "models"}
 LOCAL = {"uvicorn": "local", "starlette": "local", "cryptography": "local"}
 
 PAGE = {"nicegui": "preview"}
-PICTURES = {"selenium": "pictures"}
+SCREENSHOTS = {"selenium": "screenshots"}
 
 
 def require(*groups: dict[str, str]) -> None:

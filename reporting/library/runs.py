@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from livegold.reporting.errors import WrongUse
+from livegold.reporting.errors import WrongUse, choices
 from livegold.reporting.home import StatusFile
 from livegold.reporting.library.cases import Case, load
 from livegold.reporting.library.cases import settings as settings_in_force
@@ -28,11 +28,12 @@ from livegold.reporting.specification import UseCase
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from livegold.reporting.sinks.base import Sink
+    from livegold.reporting.sinks import Sink
 
 Progress = Callable[[str], None]
 """Told what begins now, in words for a person."""
 
+SOURCES = ("hub", "raw")
 LOOK_SECONDS = 0.05
 EXIT_SECONDS = 60.0
 """What a program that ends allows a run to end in."""
@@ -44,6 +45,7 @@ def run(
     switch: Literal["batch", "stream"],
     sinks: str | Iterable[str] = (),
     source: Literal["hub", "raw"] = "hub",
+    keep_old: bool = True,
     warm_up: bool = False,
     spark: SparkSession | None = None,
     settings: Settings | None = None,
@@ -54,9 +56,11 @@ def run(
     `batch` runs to the end of what is there, `stream` until it is stopped. `sinks` are names, such as "powerbi".
     `spark` is the session to run on; without it the active one is taken, or a local one is started. `warm_up` sends
     made-up events through first, into nowhere, so that the first batch is quick.
+    From raw, all of history is scored again into a fresh gold, which replaces the old one once it is complete and
+    reconciled (`batch` only); `keep_old` leaves the old one in its tables' history.
     Raises WrongUse, NotFound (no model yet, no topic) and whatever else is known before a query runs.
     """
-    plan = plan_run(case, switch=switch, sinks=sinks, source=source, settings=settings)
+    plan = plan_run(case, switch=switch, sinks=sinks, source=source, keep_old=keep_old, settings=settings)
     from livegold.streams.local import spark_session
 
     return plan.start(spark_session(plan.settings, given=spark), warm_up=warm_up, progress=progress)
@@ -68,15 +72,18 @@ def plan_run(
     switch: str,
     sinks: str | Iterable[str] = (),
     source: str = "hub",
+    keep_old: bool = True,
     settings: Settings | None = None,
 ) -> RunPlan:
     """What is to run, checked as far as that goes without Spark, which takes its seconds to start."""
     case = load(case)
-    if source != "hub":
-        raise WrongUse(f"a run from {source} is not there yet: leave it out to read the hub")
+    if source not in SOURCES:
+        raise WrongUse(f"source {source!r} is not known: give {choices(SOURCES)}")
+    if source == "raw" and switch != "batch":
+        raise WrongUse("a run from raw ends when all of raw is scored: give switch batch, and run stream afterwards")
     names = (sinks,) if isinstance(sinks, str) else tuple(sinks)
     require(SPARK, MODELS)
-    from livegold.reporting.library.sinks import make_sinks
+    from livegold.reporting.sinks import make_sinks
     from livegold.streams.hub import Hub
     from livegold.streams.models import import_early
     from livegold.streams.switch import check_switch
@@ -86,7 +93,7 @@ def plan_run(
     Hub.of(settings, case.name)
     made = make_sinks(names, settings, case)
     import_early()
-    return RunPlan(case, switch, settings, made)
+    return RunPlan(case, switch, settings, made, source, keep_old)
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,8 @@ class RunPlan:
     switch: str
     settings: Settings
     sinks: Mapping[str, Sink]
+    source: str = "hub"
+    keep_old: bool = True
 
     def start(
         self,
@@ -108,14 +117,19 @@ class RunPlan:
     ) -> Run:
         """Starts it, and returns once its queries run. Setting `stop` ends it, as `Run.stop` does."""
         from livegold.streams.local import warm_up as first_run
+        from livegold.streams.rebuild import Rebuild
         from livegold.streams.switch import Pipeline
 
         stop = stop or threading.Event()
-        pipeline = Pipeline(spark, self.case, self.settings, self.sinks)
         if warm_up and not stop.is_set():
             progress("made-up events warm it up")
             first_run(spark, self.case, self.settings)
+        if self.source == "raw":
+            progress(f"all of raw of {self.case.name} is scored again")
+            rebuild = Rebuild(spark, self.case, self.settings, self.sinks)
+            return Run(self, lambda: rebuild.run(stop, self.keep_old), stop)
         progress(f"the queries of {self.case.name} start, switch {self.switch}")
+        pipeline = Pipeline(spark, self.case, self.settings, self.sinks)
         return Run(self, lambda: pipeline.run(self.switch, stop), stop)
 
 
@@ -126,7 +140,7 @@ class Run:
     if nobody has been told.
     """
 
-    def __init__(self, plan: RunPlan, work: Callable[[], None], stop: threading.Event) -> None:
+    def __init__(self, plan: RunPlan, work: Callable[[], object], stop: threading.Event) -> None:
         """Starts `work`, which ends once `stop` is set; raises what it raised before its queries ran."""
         self.case = plan.case
         self.switch = plan.switch
@@ -204,7 +218,7 @@ class Run:
         said = f"failed: {status['error']}" if status["error"] else status["state"]
         return f"<livegold run of {self.case.name}, {self.switch}, {said}>"
 
-    def _work(self, work: Callable[[], None]) -> None:
+    def _work(self, work: Callable[[], object]) -> None:
         try:
             if not self._stop.is_set():
                 with _told_once():

@@ -20,11 +20,18 @@ from livegold.reporting.powerbi.limits import (
     TABLE_NAME,
 )
 from livegold.reporting.schema import (
+    BUCKET,
     COMPLETE_TICK,
+    DIMENSION,
     FACT_TABLES,
+    KEY,
+    LABEL,
     LEFT_OUT,
     LEFT_OUT_MEASURE,
+    ORDER,
     PULSE,
+    SCORE,
+    SEVERITY,
     SPOTLIGHT,
     TAKEN_NAMES,
     TICK,
@@ -44,7 +51,7 @@ _DATA_TYPES = {
 }
 _FORMATS = {"Int64": "0", "DateTime": "yyyy-MM-dd HH:mm:ss", "Decimal": "#,0.00##", "Double": "#,0.0###"}
 # What every use case has is shown as what it is.
-_FORMATS_BY_NAME = {"score": "0.0%", "severity": "#,0.0"}
+_FORMATS_BY_NAME = {SCORE: "0.0%", SEVERITY: "#,0.0"}
 _DECIMAL = re.compile(r"decimal\(\d+,\d+\)")
 
 Json = dict[str, Any]
@@ -82,7 +89,7 @@ def fact_columns(case: UseCase, table: str) -> tuple[Column, ...]:
 
 
 def dimension_columns() -> tuple[Column, ...]:
-    return (Column("key", "string"), Column("label", "string"), Column("order", "bigint"))
+    return tuple(Column(name, type_) for name, type_, _ in DIMENSION)
 
 
 def push_dataset(case: UseCase, name: str = "") -> Json:
@@ -95,7 +102,7 @@ def push_dataset(case: UseCase, name: str = "") -> Json:
             "fromTable": table,
             "fromColumn": dimension.name,
             "toTable": dimension.table,
-            "toColumn": "key",
+            "toColumn": KEY,
             "crossFilteringBehavior": "OneDirection",
         }
         for table in FACT_TABLES
@@ -115,7 +122,7 @@ def _fact_table(case: UseCase, table: str) -> Json:
     dimensions = {d.name for d in case.all_dimensions}
     columns = [_column(c, hidden=c.name in dimensions or table != SPOTLIGHT) for c in fact_columns(case, table)]
     if table == PULSE:
-        columns = [{**c, "isHidden": False} if c["name"] == "bucket" else c for c in columns]
+        columns = [{**c, "isHidden": False} if c["name"] == BUCKET else c for c in columns]
     made: Json = {"name": table, "columns": columns}
     if table == PULSE:
         made["measures"] = [*(_measure(m) for m in model_measures(case, "push")), _left_out()]
@@ -123,8 +130,8 @@ def _fact_table(case: UseCase, table: str) -> Json:
 
 
 def _dimension_table(name: str) -> Json:
-    key, label, order = (_column(c, hidden=c.name != "label") for c in dimension_columns())
-    return {"name": name, "columns": [key, {**label, "sortByColumn": "order"}, order]}
+    key, label, order = (_column(c, hidden=c.name != LABEL) for c in dimension_columns())
+    return {"name": name, "columns": [key, {**label, "sortByColumn": ORDER}, order]}
 
 
 def _column(column: Column, *, hidden: bool) -> Json:

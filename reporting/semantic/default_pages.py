@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
+from livegold.reporting.blocks import Chart, CutOffSlider, Exceptions, Header, Ranking, Slicer, Tile, Trend
 from livegold.reporting.measures import ByBucket, TrailingWindow
-from livegold.reporting.schema import CUT_OFF
-from livegold.reporting.specification import (
-    Block,
-    Chart,
-    CutOffSlider,
-    Exceptions,
-    Header,
-    Page,
-    Ranking,
-    Row,
-    Slicer,
-    Tile,
-    Trend,
-    UseCase,
-)
+from livegold.reporting.schema import CUT_OFF, EVENT_TIME, MODEL_VERSION, SCORE, SCORE_BAND
+from livegold.reporting.specification import Block, Page, Row, UseCase
 
 MAX_TILES = 4
 MAX_LINES = 3
@@ -30,8 +18,8 @@ def default_pages(case: UseCase) -> tuple[Page, ...]:
     trend = [m.name for m in case.measures if isinstance(m.scope, ByBucket)] or of_time
     stated = [s.measure for s in case.states]
     tiles = list(dict.fromkeys([*stated, *names]))[:MAX_TILES]
-    dimension = case.dimensions[0].name if case.dimensions else "score_band"
-    shown = [c.name for c in case.spotlight_columns if c.name in (*case.spotlight.columns, "event_time", "score")]
+    dimension = case.dimensions[0].name if case.dimensions else SCORE_BAND
+    shown = [c.name for c in case.spotlight_columns if c.name in (*case.spotlight.columns, EVENT_TIME, SCORE)]
     middle: list[Block] = [Ranking(dimension, tuple(tiles[:3]), width=4 if trend else 12)]
     if trend:
         middle.insert(0, Trend(tuple(trend[:MAX_LINES]), width=8))
@@ -45,8 +33,8 @@ def default_pages(case: UseCase) -> tuple[Page, ...]:
         ),
     )
     rows = [
-        Row((Header(width=9), Slicer("model_version", width=3)), 0.6),
-        Row((Chart("score_band", tuple(names[:2]), width=6), Chart("model_version", tuple(names[:2]), width=6)), 2.2),
+        Row((Header(width=9), Slicer(MODEL_VERSION, width=3)), 0.6),
+        Row((Chart(SCORE_BAND, tuple(names[:2]), width=6), Chart(MODEL_VERSION, tuple(names[:2]), width=6)), 2.2),
     ]
     if case.cut_offs:
         cut = [m.name for m in case.cut_offs]

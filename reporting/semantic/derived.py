@@ -25,15 +25,11 @@ from typing import Any
 
 from livegold.reporting.errors import SpecificationError, choices
 from livegold.reporting.measures import Aggregate, CountIf, Expression, Value, arithmetic_dax, compute
+from livegold.reporting.palette import NO_COLOUR, SHAPES, STATE_COLOURS
 from livegold.reporting.schema import BAND_TABLE, BUCKET, BUCKET_NO, COMPLETE_TICK, CUT_OFF_TABLE, PULSE, TICK, TOTALS
 from livegold.reporting.specification import CELLS, State
 
-SHAPES = ("●", "◆", "▼")
-"""Good, to be watched, bad."""
 NO_DATA = "○ no data"
-STATE_COLOURS = ("#0B6A0B", "#8A5A00", "#B10E1C")
-"""Good, to be watched, bad: each 4.5:1 or more on white and on the theme's page background."""
-NO_COLOUR = "#5C5C5C"
 
 CUT_OFFS = tuple(range(0, 101, 10))
 

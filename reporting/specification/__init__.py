@@ -1,26 +1,16 @@
 """What a use case is, as frozen data: fields, checks, model, dimensions, measures, pages. Runs nothing."""
 
+from livegold.reporting.schema import CELLS
 from livegold.reporting.specification.loading import load_use_case, registered_use_cases
+from livegold.reporting.specification.page_checks import ReportChecks
 from livegold.reporting.specification.pages import (
     COLUMNS,
     Block,
-    Chart,
-    ConfusionMatrix,
-    CutOffSlider,
-    Exceptions,
-    Full,
-    Header,
     Page,
-    Ranking,
     Row,
-    Slicer,
     State,
-    Tile,
-    TimeRange,
-    Trend,
 )
 from livegold.reporting.specification.usecase import (
-    CELLS,
     Check,
     Column,
     Derived,
@@ -30,7 +20,6 @@ from livegold.reporting.specification.usecase import (
     Model,
     Spotlight,
     UseCase,
-    aggregate_type,
     columns_of,
 )
 
@@ -38,30 +27,19 @@ __all__ = [
     "CELLS",
     "COLUMNS",
     "Block",
-    "Chart",
     "Check",
     "Column",
-    "ConfusionMatrix",
-    "CutOffSlider",
     "Derived",
     "Dimension",
-    "Exceptions",
     "Feature",
     "Field",
-    "Full",
-    "Header",
     "Model",
     "Page",
-    "Ranking",
+    "ReportChecks",
     "Row",
-    "Slicer",
     "Spotlight",
     "State",
-    "Tile",
-    "TimeRange",
-    "Trend",
     "UseCase",
-    "aggregate_type",
     "columns_of",
     "load_use_case",
     "registered_use_cases",

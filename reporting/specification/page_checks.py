@@ -2,38 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from livegold.reporting.errors import choices
-from livegold.reporting.measures import AllTime, CountIf
-from livegold.reporting.schema import CUT_OFF, WRITTEN
-from livegold.reporting.specification.pages import (
-    COLUMNS,
-    Block,
-    Chart,
-    ConfusionMatrix,
-    CutOffSlider,
-    Exceptions,
-    Page,
-    Ranking,
-    Slicer,
-    Tile,
-    Trend,
-)
-from livegold.reporting.specification.usecase import CELLS, Refusals, UseCase
+from livegold.reporting.measures import Aggregate, CountIf, Measure
+from livegold.reporting.schema import CELLS, CUT_OFF
+from livegold.reporting.specification.pages import COLUMNS, Page, State
+from livegold.reporting.specification.refusals import Refusals
 
 MAX_PAGES = 20
 
 
-def check_report(case: UseCase) -> None:
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class Compared(Named, Protocol):
+    """A ratio: the names of the measures it is of."""
+
+    @property
+    def of(self) -> str: ...
+    @property
+    def to(self) -> str: ...
+
+
+class Reported(Named, Protocol):
+    """What a report says, and what it may speak of: what a use case gives to be checked."""
+
+    @property
+    def measures(self) -> Sequence[Measure]: ...
+    @property
+    def ratios(self) -> Sequence[Compared]: ...
+    @property
+    def cut_offs(self) -> Sequence[Named]: ...
+    @property
+    def states(self) -> Sequence[State]: ...
+    @property
+    def pages(self) -> Sequence[Page]: ...
+    @property
+    def aggregates(self) -> Sequence[Aggregate]: ...
+    @property
+    def all_dimensions(self) -> Sequence[Named]: ...
+    @property
+    def spotlight_columns(self) -> Sequence[Named]: ...
+
+
+def check_report(case: Reported) -> None:
     """Raises SpecificationError with the place, the value and the valid choices."""
-    _Checks(case).run()
+    ReportChecks(case).run()
 
 
-class _Checks(Refusals):
-    def __init__(self, case: UseCase) -> None:
-        super().__init__(case)
+class ReportChecks(Refusals):
+    """Goes through the pages of a use case; what a block itself must be, it says by the methods of this.
+
+    `dimensions` are the names of all dimensions, `parameters` of what can be chosen besides (the cut-off); `numbers`
+    those of measures, ratios and measures of the cut-off.
+    """
+
+    def __init__(self, case: Reported) -> None:
+        super().__init__(case.name)
+        self.case = case
         self.dimensions = [d.name for d in case.all_dimensions]
+        self.parameters = [CUT_OFF] if case.cut_offs else []
         self.numbers = [
             *(m.name for m in case.measures),
             *(r.name for r in case.ratios),
@@ -83,37 +115,15 @@ class _Checks(Refusals):
             if not row.height > 0:
                 self.fail(place, f"has a row of height {row.height}: give a number above 0")
         for block in page.blocks:
-            self.block(block, f"{place} {type(block).__name__}")
+            block.check(self, f"{place} {type(block).__name__}")
 
-    def block(self, block: Block, place: str) -> None:
-        if isinstance(block, Tile):
-            self.all_of((block.measure, *((block.against,) if block.against else ())), self.numbers, place)
-        elif isinstance(block, Trend):
-            in_time = [m.name for m in self.case.measures if not isinstance(m.scope, AllTime)]
-            self.all_of(
-                (*block.measures, *(block.expected or ())), in_time, f"{place} measure by bucket or of a window"
-            )
-        elif isinstance(block, Ranking | Chart):
-            valid = [*self.dimensions, *([CUT_OFF] if isinstance(block, Chart) and self.case.cut_offs else [])]
-            self.one_of(block.dimension, valid, f"{place} dimension")
-            self.all_of(block.measures, self.numbers, place)
-        elif isinstance(block, Slicer):
-            self.one_of(block.dimension, self.dimensions, f"{place} dimension")
-        elif isinstance(block, Exceptions):
-            # What gold notes for itself is in no model.
-            own = {name for name, *_ in WRITTEN}
-            self.all_of(
-                block.columns, [c.name for c in self.case.spotlight_columns if c.name not in own], f"{place} column"
-            )
-        elif isinstance(block, ConfusionMatrix):
-            self.all_of(block.measures, self.numbers, place)
-        elif isinstance(block, CutOffSlider) and not self.case.cut_offs:
-            self.fail(place, "has nothing to move: give the use case cut_offs")
-        tooltip = getattr(block, "tooltip", "")
-        if tooltip:
-            self.one_of(tooltip, [p.name for p in self.case.pages if p.kind == "tooltip"], f"{place} tooltip")
+    def tooltip(self, page: str, place: str) -> None:
+        """Refuses the name of a page that is no tooltip; empty is none."""
+        if page:
+            self.one_of(page, [p.name for p in self.case.pages if p.kind == "tooltip"], f"{place} tooltip")
 
     def all_of(self, values: Iterable[str], valid: list[str], place: str) -> None:
+        """Refuses no values at all, one that is not valid, and one that is there twice."""
         values = list(values)
         if not values:
             self.fail(place, f"shows nothing: give {choices(valid)}")

@@ -6,29 +6,31 @@ on nor counted in the quality of the model. No feature may know the tip; `total`
 
 from __future__ import annotations
 
-from livegold.reporting.measures import ByBucket, Count, CountIf, Measure, Rejected, Sum, TrailingWindow, mean, sqrt
-from livegold.reporting.semantic import AtCutOff, Ratio
-from livegold.reporting.specification import (
+from livegold.reporting.blocks import (
     Chart,
-    Check,
     ConfusionMatrix,
     CutOffSlider,
-    Derived,
-    Dimension,
     Exceptions,
-    Feature,
-    Field,
     Header,
-    Model,
-    Page,
     Ranking,
-    Row,
     Slicer,
-    Spotlight,
-    State,
     Tile,
     TimeRange,
     Trend,
+)
+from livegold.reporting.measures import ByBucket, Count, CountIf, Measure, Rejected, Sum, TrailingWindow, mean, sqrt
+from livegold.reporting.semantic import AtCutOff, Ratio
+from livegold.reporting.specification import (
+    Check,
+    Derived,
+    Dimension,
+    Feature,
+    Field,
+    Model,
+    Page,
+    Row,
+    Spotlight,
+    State,
     UseCase,
 )
 from livegold.reporting.usecases import taxi_events, tlc

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import sqlglot
 
 from livegold.reporting.errors import ServiceUnavailable
 from livegold.reporting.lake import Lake, arrow_dataset, open_table
-from livegold.reporting.measures import DOUBLE_TOLERANCE, Aggregate, Rejected
+from livegold.reporting.measures import DOUBLE_TOLERANCE, Aggregate
+from livegold.reporting.pipeline import for_duckdb
+from livegold.reporting.schema import PULSE_TABLE, TIME_COLUMNS
 from livegold.reporting.settings import Settings
-from livegold.reporting.specification import UseCase, aggregate_type
+from livegold.reporting.sinks import inspector_of
+from livegold.reporting.specification import UseCase
 from livegold.streams.accounts.positions import EXAMPLES, events
 from livegold.streams.accounts.unaccounted import UNFINISHED
 
@@ -42,8 +44,8 @@ def compare_pulse(db: duckdb.DuckDBPyConnection, case: UseCase) -> list[str]:
         db.execute("CREATE OR REPLACE TEMP TABLE early (query_id VARCHAR, batch_id BIGINT)")
         if early:
             db.executemany("INSERT INTO early VALUES (?, ?)", list(early))
-        problems += _compare_aggregates(db, case, [a for a in aggregates if not isinstance(a, Rejected)])
-        problems += [p for a in aggregates if isinstance(a, Rejected) for p in _compare_rejected(db, case, a)]
+        problems += _compare_aggregates(db, case, [a for a in aggregates if not a.counts_rejected])
+        problems += [p for a in aggregates if a.counts_rejected for p in _compare_rejected(db, case, a)]
     return problems
 
 
@@ -84,10 +86,10 @@ def _by_first_batch(
 
 def _compare_aggregates(db: duckdb.DuckDBPyConnection, case: UseCase, aggregates: Sequence[Aggregate]) -> list[str]:
     problems = []
-    keys = ["bucket", "bucket_no", *(d.name for d in case.all_dimensions)]
+    keys = [*TIME_COLUMNS, *(d.name for d in case.all_dimensions)]
     names = ", ".join(f'"{k}"' for k in keys)
-    sums = ", ".join(f'{_duckdb(a.sql)} AS "{a.name}", {_scale(case, a)} AS "{a.name} scale"' for a in aggregates)
-    partial = ", ".join(f'{_duckdb(a.merge_sql)} AS "{a.name}"' for a in aggregates)
+    sums = ", ".join(f'{for_duckdb(a.sql)} AS "{a.name}", {_scale(case, a)} AS "{a.name} scale"' for a in aggregates)
+    partial = ", ".join(f'{for_duckdb(a.merge_sql)} AS "{a.name}"' for a in aggregates)
     same_keys = " AND ".join(f'r."{k}" IS NOT DISTINCT FROM p."{k}"' for k in keys)
     differs = " OR ".join(f"({_differs(case, a)})" for a in aggregates)
     both = ", ".join(f'r."{a.name}", p."{a.name}", ({_differs(case, a)})' for a in aggregates)
@@ -113,7 +115,7 @@ def _compare_aggregates(db: duckdb.DuckDBPyConnection, case: UseCase, aggregates
 
 def _of_predictions(case: UseCase) -> str:
     """True for the rows of pulse that sum predictions: others count what was rejected."""
-    return " AND ".join(f'coalesce("{a.name}", 0) = 0' for a in case.aggregates if isinstance(a, Rejected)) or "true"
+    return " AND ".join(f'coalesce("{a.name}", 0) = 0' for a in case.aggregates if a.counts_rejected) or "true"
 
 
 def _unfinished(db: duckdb.DuckDBPyConnection) -> list[str]:
@@ -130,13 +132,9 @@ def _unfinished(db: duckdb.DuckDBPyConnection) -> list[str]:
     return [f"pulse is not yet caught up: {said} in predictions of batches it has nothing of: {shown}"]
 
 
-def _duckdb(sql: str) -> str:
-    return sqlglot.transpile(sql, read="spark", write="duckdb")[0]
-
-
 def _is_double(case: UseCase, aggregate: Aggregate) -> bool:
     types = {c.name: c.type for c in case.prediction_columns}
-    return aggregate.additive and aggregate_type(aggregate, types) == "double"
+    return aggregate.additive and aggregate.type_over(types) == "double"
 
 
 def _scale(case: UseCase, aggregate: Aggregate) -> str:
@@ -198,10 +196,10 @@ def compare_spotlight(db: duckdb.DuckDBPyConnection, case: UseCase) -> list[str]
 
 @dataclass(frozen=True)
 class DeliveredSum:
-    """One additive aggregate: what Power BI accepted, pulse as far as the feed has come, and all of pulse."""
+    """One additive aggregate: what Power BI accepted, pulse as far as the feed has handed it over, and all of pulse."""
 
     accepted: Any
-    fed: Any
+    handed_over: Any
     gold: Any
 
 
@@ -215,36 +213,33 @@ def compare_delivered(
     That the feed is behind gold is no problem, for Power BI may be down; that POSTs are still waiting is one. Empty
     where the sink has not run.
     """
-    from livegold.reporting.sinks.delivered import delivered
-    from livegold.reporting.sinks.powerbi import state_dir
-    from livegold.reporting.sinks.state import FILE_NAME
-
-    if not (state_dir(settings.home, case.name) / FILE_NAME).exists():
+    sink = inspector_of("powerbi", settings, case)
+    if not sink.has_run():
         return {}, [], ""
     try:
-        found = delivered(settings, case)
+        found = sink.delivered()
     except ServiceUnavailable as error:
         return {}, [f"what was delivered was not compared: {error}"], ""
     additive = [a for a in case.aggregates if a.additive]
-    gold, scales = _sums(db, case, additive, "pulse")
-    fed = gold
-    version = _fed_version(case, settings)
+    gold, scales = _sums(db, case, additive, PULSE_TABLE)
+    handed_over = gold
+    version = _handed_over_version(case, settings, sink.last_batch())
     if version is not None:
-        db.register("fed", arrow_dataset(open_table(Lake.of(settings, case.name).pulse, version)))
-        fed, _ = _sums(db, case, additive, "fed")
-        db.unregister("fed")
-    sums = {a.name: DeliveredSum(found.sums[a.name], fed[a.name], gold[a.name]) for a in additive}
+        db.register("handed_over", arrow_dataset(open_table(Lake.of(settings, case.name).pulse, version)))
+        handed_over, _ = _sums(db, case, additive, "handed_over")
+        db.unregister("handed_over")
+    sums = {a.name: DeliveredSum(found.sums[a.name], handed_over[a.name], gold[a.name]) for a in additive}
     problems = []
     if found.waiting:
         problems.append(
             f"powerbi: POSTs that are not delivered yet: {found.waiting:,}: run again, or wait for the service"
         )
     else:
-        problems += _unequal("powerbi: accepted rows of pulse sum up to", found.sums, fed, scales)
+        problems += _unequal("powerbi: accepted rows of pulse sum up to", found.sums, handed_over, scales)
         if found.totals is not None:
-            problems += _unequal("powerbi: the newest complete totals are", found.totals, fed, scales)
+            problems += _unequal("powerbi: the newest complete totals are", found.totals, handed_over, scales)
         if found.pulse is not None:
-            problems += _unequal("powerbi: rows of pulse in the dataset sum up to", found.pulse, fed, scales)
+            problems += _unequal("powerbi: rows of pulse in the dataset sum up to", found.pulse, handed_over, scales)
     return sums, problems, found.unasked
 
 
@@ -252,7 +247,7 @@ def _sums(
     db: duckdb.DuckDBPyConnection, case: UseCase, additive: Sequence[Aggregate], table: str
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """The sum of each aggregate over a table of pulse, and how far apart two sums of the same may be."""
-    sums = ", ".join(_duckdb(a.merge_sql) for a in additive)
+    sums = ", ".join(for_duckdb(a.merge_sql) for a in additive)
     absolute = ", ".join(f'coalesce(sum(abs("{a.name}")), 0)::DOUBLE' if _is_double(case, a) else "0" for a in additive)
     row = db.execute(f"SELECT {sums}, {absolute} FROM {table}").fetchall()[0]
     names = [a.name for a in additive]
@@ -260,29 +255,22 @@ def _sums(
     return dict(zip(names, row, strict=False)), dict(zip(names, scales, strict=True))
 
 
-def _unequal(what: str, accepted: Mapping[str, Any], fed: Mapping[str, Any], allowed: Mapping[str, float]) -> list[str]:
+def _unequal(
+    what: str, accepted: Mapping[str, Any], handed_over: Mapping[str, Any], allowed: Mapping[str, float]
+) -> list[str]:
     different = [
         f"{name} {accepted[name]} (gold has {right})"
-        for name, right in fed.items()
+        for name, right in handed_over.items()
         if abs(Decimal(accepted[name]) - Decimal(right)) > allowed[name]
     ]
     return [f"{what} {', '.join(different)}"] if different else []
 
 
-def _fed_version(case: UseCase, settings: Settings) -> int | None:
-    """The version of pulse up to which the sink was fed; None where the checkpoint does not tell, or is remote."""
-    from livegold.reporting.sinks.planner import LAST_BATCH
-    from livegold.reporting.sinks.powerbi import state_dir
-    from livegold.reporting.sinks.state import Journal
-
+def _handed_over_version(case: UseCase, settings: Settings, batch: int | None) -> int | None:
+    """The version of pulse up to which the sink has it; None where the checkpoint does not tell, or is remote."""
     lake = Lake.of(settings, case.name)
-    journal = Journal(state_dir(settings.home, case.name), read_only=True)
-    try:
-        batch = journal.get(LAST_BATCH)
-    finally:
-        journal.close()
-    file = Path(lake.checkpoint(FEED)) / "offsets" / batch
-    if not batch or not file.is_file():
+    file = Path(lake.checkpoint(FEED)) / "offsets" / str(batch)
+    if batch is None or not file.is_file():
         return None
     pulse = str(open_table(lake.pulse).metadata().id)
     for text in file.read_text(encoding="utf-8").splitlines()[2:]:

@@ -15,8 +15,10 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from livegold.reporting.schema import SCORE_BANDS
+from livegold.reporting.pipeline import labelled_columns
+from livegold.reporting.schema import SCORE
 from livegold.reporting.specification import UseCase
+from livegold.streams.plan import with_steps
 
 
 class Scorer(Protocol):
@@ -35,7 +37,7 @@ class ExpressionScorer:
         self.expression = expression
 
     def score(self, frame: DataFrame) -> DataFrame:
-        return frame.withColumn("score", F.expr(self.expression))
+        return frame.withColumn(SCORE, F.expr(self.expression))
 
 
 class TransformScorer:
@@ -47,8 +49,8 @@ class TransformScorer:
 
     def score(self, frame: DataFrame) -> DataFrame:
         own = set(frame.columns)
-        scored = self.model.transform(frame).withColumn("score", vector_to_array("probability")[1])
-        return scored.select(*[c for c in scored.columns if c in own], "score")
+        scored = self.model.transform(frame).withColumn(SCORE, vector_to_array(F.col("probability"))[1])
+        return scored.select(*[c for c in scored.columns if c in own], SCORE)
 
 
 def expression_of(model: PipelineModel, features: list[str]) -> str | None:
@@ -81,24 +83,4 @@ def labelled(case: UseCase, frame: DataFrame) -> DataFrame:
 
     The outcome stands beside the prediction where it is known, and each cell of the confusion matrix is a boolean.
     """
-    bands = F.array(*[F.lit(b) for b in SCORE_BANDS])
-    band = F.least(F.floor(F.col("score") * len(SCORE_BANDS)).cast("int"), F.lit(len(SCORE_BANDS) - 1))
-    yes, known = F.col("predicted"), F.col("outcome")
-    late = F.unix_micros("arrival") - F.unix_micros("event_time") > case.late_after_seconds * 1_000_000
-    return (
-        frame.withColumn("outcome", F.expr(case.model.outcome).cast("boolean"))
-        .withColumn("predicted", F.col("score") >= case.model.threshold)
-        .withColumns(
-            {
-                "tp": F.coalesce(yes & known, F.lit(False)),
-                "fp": F.coalesce(yes & ~known, F.lit(False)),
-                "tn": F.coalesce(~yes & ~known, F.lit(False)),
-                "fn": F.coalesce(~yes & known, F.lit(False)),
-                "expected": F.when(known.isNotNull(), F.col("score")),
-                "expected_variance": F.when(known.isNotNull(), F.col("score") * (1 - F.col("score"))),
-                "unknown": known.isNull(),
-                "late": late,
-                "score_band": F.get(bands, band),
-            }
-        )
-    )
+    return with_steps(frame, labelled_columns(case))

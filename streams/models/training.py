@@ -144,7 +144,7 @@ def evaluate(case: UseCase, model: Scorer, rows: DataFrame, boundary: datetime, 
 def _evaluate(
     case: UseCase, model: PipelineModel, trained_on: int, newest: DataFrame, boundary: datetime
 ) -> Evaluation:
-    scored = model.transform(newest).withColumn("score", vector_to_array("probability")[1])
+    scored = model.transform(newest).withColumn("score", vector_to_array(F.col("probability"))[1])
     return _measured(case, scored, trained_on, boundary)
 
 

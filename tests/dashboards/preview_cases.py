@@ -16,18 +16,17 @@ from typing import Any
 import pyarrow as pa
 
 from livegold.dashboards.preview.engine import Engine
-from livegold.dashboards.preview.pbir import read_files
 from livegold.dashboards.preview.plan import plan_of
-from livegold.dashboards.preview.questions import Question
 from livegold.dashboards.preview.tables import Tables
+from livegold.dashboards.preview.template import read_files
 from livegold.dashboards.template import template_files
+from livegold.reporting.drawing import Question
 from livegold.reporting.measures.python import partial_rows
 from livegold.reporting.powerbi.dataset import dataset_name
 from livegold.reporting.schema import SCORE_BANDS
 from livegold.reporting.service.local_client import client_of
 from livegold.reporting.service.server import LocalService
-from livegold.reporting.sinks.base import FeedBatch
-from livegold.reporting.sinks.powerbi import PowerBISink
+from livegold.reporting.sinks import FeedBatch, PowerBISink
 from livegold.reporting.specification import UseCase, load_use_case
 
 CASE = load_use_case("taxi_tips")

@@ -17,15 +17,17 @@ import pytest
 from deltalake import write_deltalake
 
 from livegold.dashboards.preview.engine import Engine
-from livegold.dashboards.preview.formats import formatted
 from livegold.dashboards.preview.gold_rows import GoldRows
-from livegold.dashboards.preview.questions import Answer, Field, Filters, Order, Question, UnknownField
+from livegold.dashboards.preview.questions import UnknownField
 from livegold.dashboards.preview.tables import Tables
+from livegold.reporting.drawing import Answer, Filters, Question, formatted
 from livegold.reporting.lake.paths import Lake
 from livegold.reporting.measures.context import Among
 from livegold.reporting.measures.python import evaluate
+from livegold.reporting.pbir import Field, Order
 from livegold.reporting.schema import CUT_OFF
 from livegold.reporting.settings import settings as all_settings
+from livegold.reporting.sinks.powerbi.destination import PUSH_RANGES
 from livegold.reporting.sinks.rows import RowMaker, Totals
 from livegold.reporting.specification.usecase import UseCase
 from preview_cases import CASE, arrow_rows, gold_batch, predictions, questions_of, tables_of
@@ -41,17 +43,22 @@ def measure(name: str) -> Field:
 def filled(rows: list[dict[str, Any]], case: UseCase = CASE) -> dict[str, list[dict[str, Any]]]:
     """What the sink sends for predictions, by table."""
     batch = gold_batch(0, rows, case)
-    maker, totals = RowMaker(case), Totals(case, {})
+    maker, totals = RowMaker(case, PUSH_RANGES), Totals(case, {})
     pulse = maker.merged_pulse(batch.pulse, Counter())
     totals.add(pulse)
-    spots, _ = maker.spotlight(batch.spotlight, 1_000, Counter())
+    spots = list(maker.converted("Spotlight", maker.spotlight(batch.spotlight)[:1_000], Counter()))
     dimensions = maker.dimensions(batch.dimensions, pulse, {})
     tables = {d.table: dimensions.get(d.name, []) for d in case.all_dimensions}
     tables["Cut Off"] = dimensions.get(CUT_OFF, [])
     for row in spots:
         row |= {n: dt.datetime.fromisoformat(row[n]).replace(tzinfo=None) for n in ("event_time", "bucket")}
     without_zone = [{**r, "bucket": r["bucket"].replace(tzinfo=None)} for r in pulse]
-    return {"Pulse": without_zone, "Totals": totals.rows(7, 3, Counter()), "Spotlight": spots, **tables}
+    return {
+        "Pulse": without_zone,
+        "Totals": list(maker.converted("Totals", totals.rows(7, 3), Counter())),
+        "Spotlight": spots,
+        **tables,
+    }
 
 
 @pytest.fixture
@@ -71,7 +78,9 @@ def test_own_measures_are_what_python_says_over_the_predictions(engine: Engine, 
     question = Question((Field("Payment", "label"), *(measure(m.name) for m in own)))
     answer = engine.one(question, Filters().among("borough", ("Queens", "Bronx")), NOW)
     plain = [{**r, "bucket": r["bucket"].replace(tzinfo=None)} for r in rows]
-    for row in evaluate(own, plain, ("payment",), [Among("borough", ("Queens", "Bronx"))], bucket_seconds=10):
+    expected = evaluate(own, plain, ("payment",), [Among("borough", ("Queens", "Bronx"))], bucket_seconds=10)
+    assert {row["payment"] for row in expected} == {r[0] for r in answer.rows}
+    for row in expected:
         found = next(r for r in answer.rows if r[0] == row["payment"])
         for m, value in zip(own, found[1:], strict=True):
             if isinstance(row[m.name], float):
@@ -171,7 +180,9 @@ def test_over_gold_what_is_so_far_is_the_whole_of_pulse(rows: list[dict[str, Any
     by_table.pop("Totals")
     over_push, over_gold = Engine(tables_of(CASE, filled(rows))), Engine(tables_of(CASE, by_table, over_gold=True))
     chosen = Filters().among("borough", ("Queens",))
-    for question in questions_of(CASE):
+    questions = questions_of(CASE)
+    assert len(questions) > 20
+    for question in questions:
         push, gold = (e.one(question, chosen, NOW) for e in (over_push, over_gold))
         assert len(push.rows) == len(gold.rows)
         for left, right in zip(push.rows, gold.rows, strict=True):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import shutil
 import time as real_time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,14 +16,15 @@ import requests
 
 from livegold.reporting.cli import main
 from livegold.reporting.doctor import machine
-from livegold.reporting.doctor.eventstream import eventstream_access
-from livegold.reporting.doctor.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding, refused
-from livegold.reporting.doctor.powerbi import PowerBIChecks, claims_of
 from livegold.reporting.errors import NotFound, Unauthorized
+from livegold.reporting.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding, refused
+from livegold.reporting.powerbi.auth import claims_of
 from livegold.reporting.powerbi.dataset import dataset_name, push_dataset
 from livegold.reporting.powerbi.http import Session
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.settings import Settings, load
+from livegold.reporting.sinks.eventstream.checks import eventstream_access
+from livegold.reporting.sinks.powerbi.checks import PowerBIChecks
 from powerbi_cases import CASE, client_of, set_semantics
 
 pytestmark = pytest.mark.integration
@@ -139,8 +143,9 @@ class WithMembers(Session):
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         answer = super().request(method, url, *args, **options)
         if str(url).endswith("/users"):
+            answer = requests.Response()
             answer.status_code = 200
-            answer._content = json.dumps({"value": self._members}).encode()
+            answer.raw = io.BytesIO(json.dumps({"value": self._members}).encode())
         return answer
 
 
@@ -195,7 +200,9 @@ def test_python_and_disk_are_checked(tmp_path: Path) -> None:
     (python,) = machine.python_version()
     assert python.verdict == OK
     (disk,) = machine.disk_space(load({}, NO_FILE, home=str(tmp_path / "not" / "there")))
-    assert disk.found.endswith(" GB free")
+    assert disk.check == "disk of home"
+    (free,) = re.fullmatch(r"([\d,.]+) GB free", disk.found).groups()
+    assert float(free.replace(",", "")) == pytest.approx(shutil.disk_usage(tmp_path).free / machine.GB, abs=2)
 
 
 def test_eventstream_is_checked_where_it_is_set() -> None:

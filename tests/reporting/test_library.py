@@ -104,8 +104,10 @@ def test_a_run_that_cannot_be_is_refused_before_spark_starts(tmp_path: Path) -> 
         lg.run(USECASE, switch="batch", sinks="fax", settings=settings)
     with pytest.raises(lg.WrongUse, match="switch 'hourly' is not known"):
         lg.run(USECASE, switch="hourly", settings=settings)  # type: ignore[arg-type]
-    with pytest.raises(lg.WrongUse, match="from raw is not there yet"):
-        lg.run(USECASE, switch="batch", source="raw", settings=settings)
+    with pytest.raises(lg.WrongUse, match="give switch batch"):
+        lg.run(USECASE, switch="stream", source="raw", settings=settings)
+    with pytest.raises(lg.WrongUse, match="source 'tape' is not known: give hub or raw"):
+        lg.run(USECASE, switch="batch", source="tape", settings=settings)  # type: ignore[arg-type]
     with pytest.raises(lg.SettingsError, match=r"hub\.folder is not set"):
         lg.run(USECASE, switch="batch", settings=lg.settings(home=tmp_path, hub__kind="folder"))
     assert list(tmp_path.iterdir()) == []

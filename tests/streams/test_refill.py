@@ -14,11 +14,10 @@ import pytest
 from livegold.reporting.cli import main
 from livegold.reporting.errors import Refused, WrongUse
 from livegold.reporting.lake.paths import Lake
-from livegold.reporting.library import make_sinks
 from livegold.reporting.measures.measure import Measure, Sum
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.settings import Settings
-from livegold.reporting.sinks.powerbi import state_dir, status_of
+from livegold.reporting.sinks import PowerBISink, inspector_of, make_sinks
 from livegold.reporting.specification.usecase import Dimension, UseCase
 from livegold.streams.accounts.reconciliation import reconcile
 from livegold.streams.switch import Pipeline
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 pytestmark = [pytest.mark.spark, pytest.mark.broker, pytest.mark.long]
+
+
+KEYS = ("hub.servers", "hub.topic", "mlflow.uri")
 
 
 class Place:
@@ -57,7 +59,7 @@ class Place:
     def command(self, *arguments: str) -> int:
         """The exit code of a command line in this process, which has Spark already."""
         given = {"LIVEGOLD_HOME": str(self.settings.home)}
-        given |= {f"LIVEGOLD_{k.replace('.', '_').upper()}": self.settings[k] for k in ("hub.servers", "mlflow.uri")}
+        given |= {f"LIVEGOLD_{k.replace('.', '_').upper()}": self.settings[k] for k in KEYS}
         with pytest.MonkeyPatch.context() as patch:
             for name, value in given.items():
                 patch.setenv(name, value)
@@ -91,7 +93,7 @@ def test_a_deleted_checkpoint_a_deleted_state_and_a_backfill_leave_every_row_onc
     place.run(case)
     second = place.delivered(case)
     assert second["events"][0] > first["events"][0]
-    shutil.rmtree(state_dir(place.settings.home, case.name))
+    shutil.rmtree(PowerBISink.folder(place.settings, case))
     place.run(case)
     assert place.delivered(case) == second
     assert place.command("backfill", case.name) == 0
@@ -104,7 +106,7 @@ def test_a_backfill_that_was_cut_off_goes_on(place: Place, case: UseCase, capfd:
     place.run(case)
     delivered = place.delivered(case)
     sink = make_sinks(["powerbi"], place.settings, case)["powerbi"]
-    sink.forget()
+    sink.reset()
     place.begun.touch()
     stop = threading.Event()
     stop.set()
@@ -118,10 +120,24 @@ def test_a_backfill_that_was_cut_off_goes_on(place: Place, case: UseCase, capfd:
 def test_a_dropped_dataset_is_made_anew_and_filled(place: Place, case: UseCase) -> None:
     place.publish(800)
     place.run(case)
-    before, delivered = status_of(state_dir(place.settings.home, case.name))["dataset"], place.delivered(case)
+    before, delivered = inspector_of("powerbi", place.settings, case).status()["dataset"], place.delivered(case)
     assert place.command("backfill", case.name, "--drop") == 0
-    assert status_of(state_dir(place.settings.home, case.name))["dataset"] != before
+    assert inspector_of("powerbi", place.settings, case).status()["dataset"] != before
     assert place.delivered(case) == delivered
+
+
+def test_a_gold_that_was_made_anew_from_raw_reaches_power_bi_whole(place: Place, case: UseCase) -> None:
+    place.publish(800)
+    place.run(case)
+    before = place.delivered(case)
+    assert place.command("run", case.name, "--switch", "batch", "--from", "raw", "--sink", "powerbi") == 0
+    assert place.delivered(case) == before
+    place.publish(300)
+    # Without its sink: the next run with it finds out that gold is another.
+    assert place.command("run", case.name, "--switch", "batch", "--from", "raw") == 0
+    place.run(case)
+    assert place.delivered(case)["events"][0] > before["events"][0]
+    assert place.command("run", case.name, "--switch", "stream", "--from", "raw") == 2
 
 
 def test_a_measure_that_is_added_counts_from_then_on_in_gold_and_in_power_bi(place: Place, case: UseCase) -> None:

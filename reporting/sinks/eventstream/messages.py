@@ -1,0 +1,99 @@
+"""Rows as JSON messages: the ones the powerbi sink would POST, one message a row. Sends nothing.
+
+A message is `{"table": "Pulse", ...columns of the row}`. Its key is the name of the table, so that the rows of a table
+keep their order; its headers say where in the feed it is from.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from livegold.reporting.errors import Refused, SpecificationError
+from livegold.reporting.powerbi.caller import encoded
+from livegold.reporting.powerbi.dataset import push_dataset
+from livegold.reporting.settings import MAX_EVENT_BYTES
+from livegold.reporting.sinks.state import Chunk
+from livegold.reporting.sinks.values import CUT, CUT_MARK
+from livegold.reporting.specification import UseCase
+
+TABLE = "table"
+USE_CASE_HEADER = "livegold-usecase"
+FEED_HEADER = "livegold-feed"
+BATCH_HEADER = "livegold-batch"
+TABLE_HEADER = "livegold-table"
+ROW_HEADER = "livegold-row"
+
+# Key, headers and framing count towards the event; they are a few hundred bytes.
+MAX_VALUE_BYTES = MAX_EVENT_BYTES - 4096
+
+# The type that a producer takes; ours are always bytes.
+Headers = list[tuple[str, str | bytes | None]]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One row, ready to be produced."""
+
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+def check_columns(case: UseCase) -> None:
+    """Raises SpecificationError where a column would hide the name of the table."""
+    for table in push_dataset(case)["tables"]:
+        for column in table["columns"]:
+            if column["name"] == TABLE:
+                raise SpecificationError(
+                    f"use case {case.name}: column {TABLE!r} of {table['name']} is where the eventstream sink puts the "
+                    "table's name: give the column another name"
+                )
+
+
+def body_of(table: str, rows: Sequence[Mapping[str, Any]], counts: Counter[str]) -> bytes:
+    """The values of the messages of rows, a line each. `counts` gets CUT for each text that was cut to make one fit."""
+    return b"\n".join(fitted({TABLE: table, **row}, MAX_VALUE_BYTES, counts) for row in rows)
+
+
+def messages(chunk: Chunk, use_case: str, feed: str) -> Iterator[Message]:
+    """The messages of a chunk, in order."""
+    key = chunk.table.encode()
+    for number, value in enumerate(chunk.body.split(b"\n"), chunk.first_row):
+        yield Message(
+            key,
+            value,
+            [
+                (USE_CASE_HEADER, use_case.encode()),
+                (FEED_HEADER, feed.encode()),
+                (BATCH_HEADER, str(chunk.batch).encode()),
+                (TABLE_HEADER, key),
+                (ROW_HEADER, str(number).encode()),
+            ],
+        )
+
+
+def fitted(row: dict[str, Any], limit: int, counts: Counter[str]) -> bytes:
+    """A row as JSON of `limit` bytes at most: its longest texts are cut, marked and counted until it fits.
+
+    Refused for a row that is too long without its texts.
+    """
+    value = encoded(row)
+    cut: set[str] = set()
+    row = dict(row)
+    while len(value) > limit:
+        texts = {k: v.removesuffix(CUT_MARK) for k, v in row.items() if isinstance(v, str) and k != TABLE}
+        longest = max(texts, key=lambda k: len(encoded(texts[k])), default="")
+        if not texts.get(longest):
+            raise Refused(
+                f"a row of {row[TABLE]!r} is {len(value):,} bytes without its texts, and an event hub takes {limit:,}: "
+                "have fewer columns"
+            )
+        row[longest] = texts[longest][: len(texts[longest]) // 2] + CUT_MARK
+        cut.add(longest)
+        value = encoded(row)
+    if cut:
+        counts[CUT] += len(cut)
+    return value
