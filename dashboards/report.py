@@ -23,7 +23,7 @@ Who reads these files (the preview does) may rely on this:
   in the label's own order.
 - Rankings and charts by a dimension leave out the values that never occurred: a filter of the visual (`Advanced`,
   a measure above 0).
-- *ConfusionMatrix.* `cardVisual`, four measures in two rows of two: tp, fp, fn, tn.
+- *ConfusionMatrix.* `cardVisual`, four measures in two rows of two: what was said below each other.
 - *Slicers.* `slicer`, `data.mode` Dropdown, Between (`Pulse`.`bucket`) or Single (the cut-off; `general.filter` has
   the one at the start). A page's `visualInteractions` keep the slider off charts by cut-off (NoFilter).
 - *Tooltips.* `visualTooltip`: `type` Canvas, `section` the page.

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from livegold.dashboards.spark_sql import MACROS, for_duckdb
 from livegold.reporting.errors import SpecificationError
-from livegold.reporting.schema import LAST_ORDER, OTHER, SCORE_BANDS, UNKNOWN
+from livegold.reporting.schema import LAST_ORDER, OTHER, UNKNOWN
 from livegold.reporting.specification import Dimension, Field, UseCase
 
 SAMPLE_NOTE = (
@@ -205,42 +205,34 @@ class _Sample:
     def _scored(self, db: duckdb.DuckDBPyConnection, older: pa.Table, live: pa.Table) -> None:
         """Makes the table `scored`."""
         case = self.case
-        outcome = _sql(case.model.outcome)
-        known = self._query(db, older, f"*, CAST({outcome} AS BOOLEAN) AS sample_outcome", "model outcome")
+        task, outcome = case.model.task, _sql(case.model.outcome)
+        known = self._query(db, older, f"*, CAST({outcome} AS {task.outcome_type}) AS sample_outcome", "model outcome")
         known = known.filter(known.column("sample_outcome").is_valid())
         names = [f"feature_{f.name}" for f in case.model.features]
         x, y = _matrix(known, names), np.array(known.column("sample_outcome").to_pylist(), dtype=float)
         # Seconds, not rows: what arrived is not spread evenly.
         seconds = [(t.replace(tzinfo=UTC) - START).total_seconds() for t in live.column("event_time").to_pylist()]
         second = np.array(seconds) >= self.seconds * 2 / 3
-        first_model, second_model = _fitted(x, y), _fitted(x[:FEW_EVENTS], y[:FEW_EVENTS])
+        fitted = _logistic_fit if task.answers == "probability" else _linear_fit
+        first_model, second_model = fitted(x, y), fitted(x[:FEW_EVENTS], y[:FEW_EVENTS])
         features = _matrix(live, names)
         scores = np.where(second, second_model(features), first_model(features)) if len(features) else np.zeros(0)
         # Rounded: machines differ in the last digits of what they compute.
-        live = live.append_column("score", pa.array(np.round(scores, 4), pa.float64()))
+        live = live.append_column(task.answer, pa.array(np.round(scores, 4), pa.float64()))
         versions = np.where(second, "2", "1").tolist()
         live = live.append_column("model_version", pa.array(versions, pa.string()))
         late = f"date_diff('microsecond', event_time, arrival) > {case.late_after_seconds * 1_000_000}"
-        band = (
-            f"{list(SCORE_BANDS)!r}[least(CAST(floor(score * {len(SCORE_BANDS)}) AS INT), {len(SCORE_BANDS) - 1}) + 1]"
-        )
+        scored = "sample_live"
+        for layer in task.layers(case.model.outcome):
+            scored = f"(SELECT *, {', '.join(f'{_sql(sql)} AS {name}' for name, sql in layer.items())} FROM {scored})"
         bucket_no = f"CAST(floor(epoch(event_time) / {case.bucket_seconds}) AS BIGINT)"
         db.register("sample_live", live.drop_columns(names))
         with self._place("model outcome"):
             db.execute(f"""
             CREATE TABLE scored AS
-            WITH outcomes AS (
-                SELECT *, CAST({outcome} AS BOOLEAN) AS outcome, score >= {case.model.threshold!r} AS predicted,
-                    {bucket_no} AS bucket_no
-                FROM sample_live)
-            SELECT *, make_timestamp(bucket_no * {case.bucket_seconds * 1_000_000}) AS bucket,
-                coalesce(predicted AND outcome, false) AS tp, coalesce(predicted AND NOT outcome, false) AS fp,
-                coalesce(NOT predicted AND NOT outcome, false) AS tn, coalesce(NOT predicted AND outcome, false) AS fn,
-                CASE WHEN outcome IS NOT NULL THEN score END AS expected,
-                CASE WHEN outcome IS NOT NULL THEN score * (1 - score) END AS expected_variance,
-                outcome IS NULL AS unknown, {late} AS late, {band} AS score_band,
+            SELECT *, make_timestamp(bucket_no * {case.bucket_seconds * 1_000_000}) AS bucket, {late} AS late,
                 'sample' AS query_id, CAST(0 AS BIGINT) AS batch_id
-            FROM outcomes ORDER BY "offset"
+            FROM (SELECT *, {bucket_no} AS bucket_no FROM {scored}) ORDER BY "offset"
             """)
 
     def _in_time(self, live: pa.Table, begin: datetime, end: datetime) -> pa.Table:
@@ -400,17 +392,37 @@ def _drawn_value(rng: random.Random, field: Field, values: Sequence[str] | None)
 # ---- the model -------------------------------------------------------------------------------------------------------
 
 
-def _fitted(x: NDArray[np.float64], y: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """A logistic regression with a small ridge, by Newton's method; the share of positives where there is one class."""
-    if len(y) < 2 or y.min() == y.max():
-        share = float(y.mean()) if len(y) else 0.5
-        return lambda rows: np.full(len(rows), share)
+def _linear_fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Least squares with a small ridge; the mean where there is next to nothing to learn."""
+    if len(y) < 2:
+        mean = float(y.mean()) if len(y) else 0.0
+        return lambda rows: np.full(len(rows), mean)
+    prepared = _standardised(x)
+    inputs = prepared(x)
+    ridge = np.diag([1e-6, *[1.0] * x.shape[1]])
+    weights = np.linalg.solve(inputs.T @ inputs + ridge, inputs.T @ y)
+    return lambda rows: prepared(rows) @ weights
+
+
+def _standardised(x: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Columns as deviations from their means, cut at five, behind a column of ones."""
     middle, spread = x.mean(axis=0), x.std(axis=0)
     spread = np.where(spread > 1e-9, spread, 1.0)
 
     def prepared(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.column_stack((np.ones(len(rows)), np.clip((rows - middle) / spread, -5, 5)))
 
+    return prepared
+
+
+def _logistic_fit(
+    x: NDArray[np.float64], y: NDArray[np.float64]
+) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """A logistic regression with a small ridge, by Newton's method; the share of positives where there is one class."""
+    if len(y) < 2 or y.min() == y.max():
+        share = float(y.mean()) if len(y) else 0.5
+        return lambda rows: np.full(len(rows), share)
+    prepared = _standardised(x)
     inputs = prepared(x)
     weights = np.zeros(inputs.shape[1])
     ridge = np.diag([1e-6, *[1.0] * x.shape[1]])

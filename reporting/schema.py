@@ -30,6 +30,11 @@ WRITTEN = (
     ("batch_id", "bigint", "number of its batch"),
 )
 """Columns of gold's own accounts: name, Spark SQL type, meaning."""
+WORTH = (
+    ("late", "boolean", "arrived later after event_time than the use case calls punctual"),
+    ("severity", "double", "how much the prediction is worth seeing by itself; higher is more", "#,0.0"),
+)
+"""Columns of predictions beside those of the task: name, Spark SQL type, meaning, format."""
 WRITTEN_BY_GOLD = tuple(name for name, *_ in WRITTEN)
 
 # ---- values of dimensions --------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,17 @@ ROOT = Path(__file__).parents[1]
 TOP = ("reporting", "streams", "dashboards")
 # The front door knows every room; nothing but the front door may know it.
 FRONT = ("reporting.cli", "reporting.bench", "reporting.doctor")
-KERNEL = ("reporting.specification", "reporting.measures", "reporting.schema", "reporting.errors")
+KERNEL = (
+    "reporting.specification",
+    "reporting.measures",
+    "reporting.tasks",
+    "reporting.schema",
+    "reporting.errors",
+)
 DOORS = (
     "reporting.specification",
     "reporting.measures",
+    "reporting.tasks",
     "reporting.semantic",
     "reporting.settings",
     "reporting.home",
@@ -154,6 +162,26 @@ def test_reporting_imports_no_spark() -> None:
                 found += [a.name for a in node.names] if isinstance(node, ast.Import) else []
                 wrong += [(name, f) for f in found if f.split(".")[0] in ("pyspark", "delta")]
     assert wrong == []
+
+
+OF_A_TASK = re.compile(r"\b(tp|fp|tn|fn|threshold)\b|probability\"?'?\)?\[1\]")
+"""What only the file of a task, or an estimator, knows of."""
+KNOWING = ("reporting.tasks", "reporting.usecases", "reporting.bench.cases", "streams.models.estimators")
+"""Tasks, estimators, and use cases, which name the task that they are of."""
+
+
+def test_no_file_but_tasks_and_estimators_knows_what_a_task_scores_by() -> None:
+    known = {name: path.read_text(encoding="utf-8") for name, path in modules().items()}
+    found = [
+        f"{name}: {line.strip()}"
+        for name, source in known.items()
+        if not name.startswith(KNOWING)
+        for line in source.splitlines()
+        if OF_A_TASK.search(line)
+    ]
+    assert found == []
+    for name in ("reporting.tasks.binary", "streams.models.estimators.spark_ml"):
+        assert OF_A_TASK.search(known[name]), "the pattern finds nothing where there is something"
 
 
 def test_the_reading_of_imports_sees_what_it_must_and_exempts_types() -> None:

@@ -56,11 +56,7 @@ def tile(subject: Subject, block: Tile, box: Box) -> Json:
 def confusion_matrix(subject: Subject, block: ConfusionMatrix, box: Box) -> Json:
     fields = [measure(PULSE, m) for m in block.measures]
     title = block.title or "What was said, and what was"
-    model = subject.case.model
-    said = (
-        f"Confusion matrix: above, said {model.positive} (was so, was not); "
-        f"below, said {model.negative} (was not so, was so)"
-    )
+    said = subject.case.model.task.blocks[ConfusionMatrix]
     right, wrong = STATE_COLOURS[0], STATE_COLOURS[2]
     size = 22.0 if box.width >= 280 and box.height >= 200 else 16.0
     objects = {

@@ -6,8 +6,8 @@ from livegold.dashboards import theme
 from livegold.dashboards.pbir import Json, colour, column, entry, equals, projection, sort
 from livegold.dashboards.visuals.container import of_data, on_card
 from livegold.dashboards.visuals.subject import Subject
-from livegold.reporting.schema import CUT_OFF_TABLE, PULSE
-from livegold.reporting.semantic import default_cut_off
+from livegold.reporting.schema import CUT_OFF, PULSE
+from livegold.reporting.semantic import parameter_of
 from livegold.reporting.specification import CutOffSlider, Slicer, TimeRange
 
 
@@ -25,14 +25,14 @@ def of_time(block: TimeRange) -> Json:
 
 
 def of_cut_off(subject: Subject, block: CutOffSlider) -> Json:
-    start = default_cut_off(subject.case)
+    parameter = parameter_of(subject.case, CUT_OFF)
     objects = {
-        "data": [entry(mode="Single", numericStart=float(start))],
-        "general": [entry(filter=equals(CUT_OFF_TABLE, "order", start))],
+        "data": [entry(mode="Single", numericStart=float(parameter.start))],
+        "general": [entry(filter=equals(parameter.table, "order", parameter.start))],
         "slider": [entry(show=True, color=colour(theme.ACCENT))],
     }
-    said = f"Cut-off in percent: from this score on the model says {subject.case.model.positive}"
-    return _slicer(column(CUT_OFF_TABLE, "order"), block.title or "Cut-off", objects, said)
+    said = subject.case.model.task.blocks[CutOffSlider]
+    return _slicer(column(parameter.table, "order"), block.title or "Cut-off", objects, said)
 
 
 def _slicer(field: Json, title: str, objects: Json, said: str, order: Json | None = None) -> Json:

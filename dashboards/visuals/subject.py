@@ -8,8 +8,9 @@ from functools import cached_property
 from livegold.dashboards.pbir import Json, column, entry, stable_name
 from livegold.reporting.measures import AllTime, Count, Measure, Rejected
 from livegold.reporting.schema import CUT_OFF
-from livegold.reporting.semantic import AtCutOff, Ratio, formats_of, pages_of, slicing_tables
+from livegold.reporting.semantic import Ratio, formats_of, pages_of, slicing_tables
 from livegold.reporting.specification import Page, State, UseCase
+from livegold.reporting.tasks import TaskMeasure
 
 
 class Subject:
@@ -27,7 +28,12 @@ class Subject:
 
     @cached_property
     def _descriptions(self) -> dict[str, str]:
-        numbers: tuple[Measure | Ratio | AtCutOff, ...] = (*self.case.measures, *self.case.ratios, *self.case.cut_offs)
+        case = self.case
+        numbers: tuple[Measure | Ratio | TaskMeasure, ...] = (
+            *case.measures,
+            *case.ratios,
+            *case.model.task.derived_measures,
+        )
         return {m.name: m.description for m in numbers}
 
     @cached_property

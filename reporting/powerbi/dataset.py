@@ -43,8 +43,6 @@ _DATA_TYPES = {
     "timestamp": "DateTime",
 }
 _FORMATS = {"Int64": "0", "DateTime": "yyyy-MM-dd HH:mm:ss", "Decimal": "#,0.00##", "Double": "#,0.0###"}
-# What every use case has is shown as what it is.
-_FORMATS_BY_NAME = {"score": "0.0%", "severity": "#,0.0"}
 _DECIMAL = re.compile(r"decimal\(\d+,\d+\)")
 
 Json = dict[str, Any]
@@ -62,7 +60,7 @@ def data_type(spark_type: str) -> str:
 
 def column_format(column: Column) -> str:
     """The format string of a column, empty for texts and booleans."""
-    return _FORMATS_BY_NAME.get(column.name) or _FORMATS.get(data_type(column.type), "")
+    return column.format or _FORMATS.get(data_type(column.type), "")
 
 
 def totals_columns(case: UseCase) -> tuple[Column, ...]:

@@ -20,8 +20,7 @@ from livegold.reporting.errors import SpecificationError
 from livegold.reporting.measures import add
 from livegold.reporting.powerbi.dataset import data_type, dimension_columns, fact_columns
 from livegold.reporting.powerbi.limits import DECIMAL_DIGITS, DECIMAL_SCALE, INT64_MAX, INT64_MIN
-from livegold.reporting.schema import COMPLETE_TICK, CUT_OFF, LEFT_OUT, PULSE, SPOTLIGHT, TICK, TOTALS, UNKNOWN
-from livegold.reporting.semantic import cut_off_rows
+from livegold.reporting.schema import COMPLETE_TICK, LEFT_OUT, PULSE, SPOTLIGHT, TICK, TOTALS, UNKNOWN
 from livegold.reporting.sinks.values import DOUBLE_MAX, NULLED, converter
 from livegold.reporting.specification import Column, UseCase
 
@@ -84,7 +83,7 @@ class RowMaker:
     ) -> dict[str, list[Row]]:
         """By dimension, the rows of values that are not `known`: those handed over, and those that `rows` use.
 
-        The cut-offs, if the use case has any, are rows like these, all of them the first time.
+        What can be chosen of the task's parameters are rows like these, all of them the first time.
         """
         used = list(rows)
         found: dict[str, list[Row]] = {}
@@ -103,8 +102,9 @@ class RowMaker:
                     fresh[key] = {"key": key, "label": key, "order": last}
             if fresh:
                 found[name] = _converted(fresh.values(), dimension_columns(), Counter())
-        if self._case.cut_offs and CUT_OFF not in known:
-            found[CUT_OFF] = _converted(cut_off_rows(), dimension_columns(), Counter())
+        for parameter in self._case.model.task.parameters:
+            if parameter.name not in known:
+                found[parameter.name] = _converted(parameter.rows(), dimension_columns(), Counter())
         return found
 
 

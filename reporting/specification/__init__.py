@@ -1,5 +1,6 @@
 """What a use case is, as frozen data: fields, checks, model, dimensions, measures, pages. Runs nothing."""
 
+from livegold.reporting.specification.estimators import Answer, Estimator, ScikitLearn, SparkML
 from livegold.reporting.specification.loading import load_use_case, registered_use_cases
 from livegold.reporting.specification.pages import (
     COLUMNS,
@@ -20,7 +21,6 @@ from livegold.reporting.specification.pages import (
     Trend,
 )
 from livegold.reporting.specification.usecase import (
-    CELLS,
     Check,
     Column,
     Derived,
@@ -35,8 +35,8 @@ from livegold.reporting.specification.usecase import (
 )
 
 __all__ = [
-    "CELLS",
     "COLUMNS",
+    "Answer",
     "Block",
     "Chart",
     "Check",
@@ -45,6 +45,7 @@ __all__ = [
     "CutOffSlider",
     "Derived",
     "Dimension",
+    "Estimator",
     "Exceptions",
     "Feature",
     "Field",
@@ -54,7 +55,9 @@ __all__ = [
     "Page",
     "Ranking",
     "Row",
+    "ScikitLearn",
     "Slicer",
+    "SparkML",
     "Spotlight",
     "State",
     "Tile",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from livegold.reporting.errors import choices
-from livegold.reporting.measures import AllTime, CountIf
-from livegold.reporting.schema import CUT_OFF, WRITTEN
+from livegold.reporting.measures import AllTime
+from livegold.reporting.schema import WRITTEN
 from livegold.reporting.specification.pages import (
     COLUMNS,
     Block,
@@ -20,9 +20,11 @@ from livegold.reporting.specification.pages import (
     Tile,
     Trend,
 )
-from livegold.reporting.specification.usecase import CELLS, Refusals, UseCase
+from livegold.reporting.specification.usecase import Refusals, UseCase
 
 MAX_PAGES = 20
+OF_TASKS = (ConfusionMatrix, CutOffSlider)
+"""Blocks that not every task can fill."""
 
 
 def check_report(case: UseCase) -> None:
@@ -37,7 +39,7 @@ class _Checks(Refusals):
         self.numbers = [
             *(m.name for m in case.measures),
             *(r.name for r in case.ratios),
-            *(c.name for c in case.cut_offs),
+            *(m.name for m in case.model.task.derived_measures),
         ]
 
     def run(self) -> None:
@@ -47,11 +49,12 @@ class _Checks(Refusals):
             for name in (ratio.of, ratio.to):
                 self.one_of(name, own, f"ratio {ratio.name!r} measure")
         self.unique([n.strip().lower() for n in self.numbers], "measure")
-        if case.cut_offs:
-            counted = {a.column for a in case.aggregates if isinstance(a, CountIf) and a.name == a.column}
-            for cell in CELLS:
-                if cell not in counted:
-                    self.fail("cut_offs", f"need CountIf({cell!r}) in a measure: add one")
+        for aggregate in case.model.task.needs:
+            if aggregate not in case.aggregates:
+                what = choices(m.name for m in case.model.task.derived_measures)
+                self.fail(
+                    f"task {type(case.model.task).__name__}", f"needs {aggregate!r} for {what}: add a measure of it"
+                )
         for state in case.states:
             self.one_of(state.measure, self.numbers, "state of measure")
             if state.good == state.bad:
@@ -86,6 +89,10 @@ class _Checks(Refusals):
             self.block(block, f"{place} {type(block).__name__}")
 
     def block(self, block: Block, place: str) -> None:
+        task = self.case.model.task
+        if isinstance(block, OF_TASKS) and type(block) not in task.blocks:
+            filled = choices([b.__name__ for b in task.blocks]) if task.blocks else "another block"
+            self.fail(place, f"is no block that this {type(task).__name__} task can fill: give {filled}")
         if isinstance(block, Tile):
             self.all_of((block.measure, *((block.against,) if block.against else ())), self.numbers, place)
         elif isinstance(block, Trend):
@@ -94,7 +101,8 @@ class _Checks(Refusals):
                 (*block.measures, *(block.expected or ())), in_time, f"{place} measure by bucket or of a window"
             )
         elif isinstance(block, Ranking | Chart):
-            valid = [*self.dimensions, *([CUT_OFF] if isinstance(block, Chart) and self.case.cut_offs else [])]
+            chosen = [p.name for p in task.parameters]
+            valid = [*self.dimensions, *(chosen if isinstance(block, Chart) else [])]
             self.one_of(block.dimension, valid, f"{place} dimension")
             self.all_of(block.measures, self.numbers, place)
         elif isinstance(block, Slicer):
@@ -107,8 +115,6 @@ class _Checks(Refusals):
             )
         elif isinstance(block, ConfusionMatrix):
             self.all_of(block.measures, self.numbers, place)
-        elif isinstance(block, CutOffSlider) and not self.case.cut_offs:
-            self.fail(place, "has nothing to move: give the use case cut_offs")
         tooltip = getattr(block, "tooltip", "")
         if tooltip:
             self.one_of(tooltip, [p.name for p in self.case.pages if p.kind == "tooltip"], f"{place} tooltip")

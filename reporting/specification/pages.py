@@ -72,14 +72,14 @@ class Exceptions(Block):
 
 @dataclass(frozen=True, kw_only=True)
 class ConfusionMatrix(Block):
-    """The four measures that count what was said against what was, in the order tp, fp, fn, tn."""
+    """The four measures that count what was said against what was, in the order of the task's `confusion_matrix`."""
 
     measures: tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CutOffSlider(Block):
-    """Drag the threshold: what follows from it are the use case's `cut_off` measures."""
+    """Drag the cut-off: what follows from it are the task's `cut_offs`."""
 
 
 @dataclass(frozen=True)

@@ -176,13 +176,12 @@ class Follower:
     def _gold(self, event: Followed) -> None:
         if GOLD in event.steps or event.ended:
             return
-        columns = ["event_id", "score", "predicted", "model_version", "query_id", "batch_id"]
+        task = self._case.model.task
+        columns = ["event_id", *task.shown, "model_version", "query_id", "batch_id"]
         row = self._row(self._lake.predictions, event.place, columns)
         if row is not None:
             now = time.time()
-            model = self._case.model
-            label = model.positive if row["predicted"] else model.negative
-            said = f"{label} with probability {row['score']:.1%} (model version {row['model_version']})"
+            said = f"{task.said(row)} (model version {row['model_version']})"
             event.steps[SCORED] = Step(SCORED, now, said)
             event.steps[GOLD] = Step(GOLD, now, f"predictions, batch {row['batch_id']}")
             event._batch = (row["query_id"], row["batch_id"])

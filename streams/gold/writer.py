@@ -147,10 +147,9 @@ class GoldWriter:
         frame = labelled(self.case, frame)
         # Good rows need their bytes no more (raw has them), and bytes are most of what is kept.
         bytes_of_bad = {n: F.when(~F.col("ok"), F.col(n)) for n in ("key", "value")}
-        keep = {"ok", "key", "value", *SOURCE, "event_id", "event_time", "score", "predicted", "outcome", "late"}
-        keep |= {"tp", "fp", "tn", "fn", "expected", "expected_variance", "unknown", "score_band"} | {
-            c.name for c in self.case.event_columns
-        }
+        task = self.case.model.task
+        keep = {"ok", "key", "value", *SOURCE, "event_id", "event_time", "late", *(d.column for d in task.dimensions)}
+        keep |= {c.name for c in (*task.columns, *self.case.event_columns)}
         return frame.withColumns(bytes_of_bad).select(*[c for c in frame.columns if c in keep])
 
     def _duplicates(self, good: DataFrame) -> pa.Table:

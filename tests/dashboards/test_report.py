@@ -36,9 +36,10 @@ from livegold.reporting.specification.pages import (
     TimeRange,
     Trend,
 )
+from model_cases import with_cut_offs
 
 CASE = load_use_case("taxi_tips")
-BARE = dataclasses.replace(CASE, pages=(), states=(), cut_offs=())
+BARE = dataclasses.replace(CASE, pages=(), states=(), model=with_cut_offs(CASE))
 DEFAULT = dataclasses.replace(CASE, pages=())
 CARD = {
     "visualType": "cardVisual",
@@ -56,7 +57,7 @@ CARD = {
         }
     },
 }
-CELLS = ("Said generous, was", "Said generous, was not", "Said not generous, was", "Said not generous, was not")
+CELLS = ("True positives", "False positives", "False negatives", "True negatives")
 # Every block at its narrowest, rows far too many for one page, and the same thing twice.
 CRAMPED = dataclasses.replace(
     CASE,

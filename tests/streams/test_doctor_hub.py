@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def test_no_model_and_a_registry_that_does_not_answer_are_told_apart(case: UseCa
 def test_the_champion_is_named_with_its_quality(make_settings: Callable[..., Settings], case: UseCase) -> None:
     (found,) = champion(make_settings(), case)
     assert found.verdict == OK
-    assert found.found.startswith("version 1 of taxi_tips, accuracy 0.")
+    assert re.match(r"version 1 of taxi_tips, accuracy \d\d\.\d%, precision", found.found)
 
 
 def test_a_cluster_brings_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

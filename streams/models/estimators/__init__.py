@@ -1,0 +1,22 @@
+"""Estimators: what learns, scores and, where it can, explains. One file for each, found through entry points."""
+
+from livegold.streams.models.estimators.learner import (
+    Contribution,
+    Fitted,
+    Learner,
+    feature_columns,
+    implementation,
+    learner_of,
+)
+from livegold.streams.models.estimators.tree import Tree, TreeNode
+
+__all__ = [
+    "Contribution",
+    "Fitted",
+    "Learner",
+    "Tree",
+    "TreeNode",
+    "feature_columns",
+    "implementation",
+    "learner_of",
+]
