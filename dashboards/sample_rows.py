@@ -1,9 +1,10 @@
 """Rows for a template that opens populated: made up, but made and scored as livegold makes and scores events.
 
 Events come from the use case's own generator, or are drawn at random by their fields' types. They are cleansed,
-validated and summed by the use case's SQL, in DuckDB, and scored by a logistic regression that was fitted on older
-events. So that there is something to see, in the last third another model scores, which was fitted on few events, and
-in the last sixth most events of one value of the first dimension are missing. The same use case gives the same rows.
+validated and summed by the use case's SQL, in DuckDB, and scored by a logistic or linear regression, as the task wants,
+that was fitted on older events. So that there is something to see, in the last third another model scores, which was
+fitted on few events, and in the last sixth most events of one value of the first dimension are missing. The same use
+case gives the same rows.
 """
 
 from __future__ import annotations
@@ -222,9 +223,7 @@ class _Sample:
         versions = np.where(second, "2", "1").tolist()
         live = live.append_column("model_version", pa.array(versions, pa.string()))
         late = f"date_diff('microsecond', event_time, arrival) > {case.late_after_seconds * 1_000_000}"
-        scored = "sample_live"
-        for layer in task.layers(case.model.outcome):
-            scored = f"(SELECT *, {', '.join(f'{_sql(sql)} AS {name}' for name, sql in layer.items())} FROM {scored})"
+        scored = for_duckdb(task.scored_sql("sample_live", case.model.outcome))
         bucket_no = f"CAST(floor(epoch(event_time) / {case.bucket_seconds}) AS BIGINT)"
         db.register("sample_live", live.drop_columns(names))
         with self._place("model outcome"):
@@ -232,7 +231,7 @@ class _Sample:
             CREATE TABLE scored AS
             SELECT *, make_timestamp(bucket_no * {case.bucket_seconds * 1_000_000}) AS bucket, {late} AS late,
                 'sample' AS query_id, CAST(0 AS BIGINT) AS batch_id
-            FROM (SELECT *, {bucket_no} AS bucket_no FROM {scored}) ORDER BY "offset"
+            FROM (SELECT *, {bucket_no} AS bucket_no FROM ({scored})) ORDER BY "offset"
             """)
 
     def _in_time(self, live: pa.Table, begin: datetime, end: datetime) -> pa.Table:

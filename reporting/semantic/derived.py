@@ -1,4 +1,4 @@
-"""Measures of the semantic model that are made of a use case's measures: ratios of two, states, cut-offs. As data.
+"""Measures of the semantic model that are made of a use case's measures: ratios of two, trends, states. As data.
 
 `dax` renders one, `value` says in plain Python what it means, a test proves that both agree; `answer` works that out
 at a place. A task may bring others (`TaskMeasure`), which are asked in the same way. Not for tables or files.

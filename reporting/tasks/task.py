@@ -164,6 +164,13 @@ class Task:
         """
         return _layers(self, outcome)
 
+    def scored_sql(self, rows: str, outcome: str) -> str:
+        """The same as a query over `rows`, a relation that has the answer."""
+        relation = rows
+        for layer in self.layers(outcome):
+            relation = f"(SELECT *, {_listed(layer)} FROM {relation})"
+        return relation.removeprefix("(").removesuffix(")")
+
     # ---- how good it is ----------------------------------------------------------------------------------------------
 
     def evaluation_sql(self, scored: str) -> str:

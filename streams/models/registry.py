@@ -125,12 +125,20 @@ class Registry:
             mlflow.log_params(dict(parameters))
             mlflow.log_metrics(dict(metrics))
             model.log(case.name, self._scratch())
-        found = client.search_model_versions(f"name='{case.name}' and run_id='{run.info.run_id}'")
-        version = str(found[0].version)
+        version = self._version(client, case, run.info)
         task, estimator = _task(case), case.model.estimator.implementation
         for tag, value in (("features", json.dumps(features)), ("task", task), ("estimator", estimator)):
             client.set_model_version_tag(case.name, version, tag, value)
         return Registered(version, dict(metrics), tuple(features), task, estimator, run.info.run_id)
+
+    def _version(self, client: Any, case: UseCase, run: Any) -> str:
+        """The version that a flavour of MLflow registered; or a new one of what the run holds."""
+        found = client.search_model_versions(f"name='{case.name}' and run_id='{run.run_id}'")
+        if not found:
+            if not client.search_registered_models(f"name='{case.name}'"):
+                client.create_registered_model(case.name)
+            found = [client.create_model_version(case.name, run.artifact_uri, run.run_id)]
+        return str(found[0].version)
 
     def promote(self, case: UseCase, version: str) -> None:
         """Moves the alias `champion` to a version."""

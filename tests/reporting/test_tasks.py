@@ -30,12 +30,9 @@ REGRESSION = Regression(tolerance=1.5, edges=(0.0, 2.5, 10.0))
 @cache
 def queries(task: Task) -> tuple[str, str]:
     """The task's SQL over the table `rows`: scored rows, and the evaluation of those with a known outcome."""
-    relation = "rows"
-    for layer in task.layers(OUTCOME):
-        added = ", ".join(f"({for_duckdb(sql)}) AS {name}" for name, sql in layer.items())
-        relation = f"(SELECT *, {added} FROM {relation})"
-    known = f"(SELECT * FROM {relation} WHERE outcome IS NOT NULL) AS known"
-    return f"SELECT * FROM {relation} ORDER BY place", for_duckdb(task.evaluation_sql(known))
+    of_rows = task.scored_sql("rows", OUTCOME)
+    known = f"(SELECT * FROM ({of_rows}) WHERE outcome IS NOT NULL) AS known"
+    return for_duckdb(f"{of_rows} ORDER BY place"), for_duckdb(task.evaluation_sql(known))
 
 
 def scored(task: Task, rows: list[tuple[float, Any, bool]]) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:

@@ -46,7 +46,8 @@ class Fitted(Protocol):
         ...
 
     def log(self, name: str, scratch: str | None) -> None:
-        """Stores the model in the MLflow run that is open, as a new version of the registered model `name`.
+        """Stores the model in the MLflow run that is open: by a flavour of MLflow that registers it as `name`, or as
+        artifacts of the run.
 
         `scratch` is a place for files in between, where the registry needs one.
         """
