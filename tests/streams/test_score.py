@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyspark.sql import functions as F
 
 from livegold.reporting.errors import WrongUse
 from livegold.reporting.specification import ScikitLearn, SparkML
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 NAMES = ["feature_a", "feature_b", "feature_c"]
 BINARY, REGRESSION = Binary("yes", "no"), Regression(tolerance=1.0, edges=(0.0, 5.0))
-NEEDED = {"MultilayerPerceptronClassifier": {"layers": [3, 2, 2], "maxIter": 5}}
-"""Parameters that a class has no default for."""
+GIVEN: dict[str, dict[str, Any]] = {
+    "MultilayerPerceptronClassifier": {"layers": [3, 2, 2], "maxIter": 5},
+    **{f"{name}{kind}": {"maxIter": 3} for name in ("GBT", "FM") for kind in ("Classifier", "Regressor")},
+}
+"""Parameters that a class has no default for, or that make it quick."""
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +65,7 @@ def test_a_tree_as_sql_gives_the_answers_of_its_own_transform(rows: DataFrame, t
 @pytest.mark.parametrize("name", [*CLASSIFIERS, *REGRESSORS])
 def test_every_algorithm_of_spark_ml_that_can_be_named_learns_and_scores(rows: DataFrame, name: str) -> None:
     task: Task = BINARY if name in CLASSIFIERS else REGRESSION
-    estimator = SparkML(name, **NEEDED.get(name, {}))
+    estimator = SparkML(name, **GIVEN.get(name, {}))
     assert estimator.in_jvm
     said = answers(fitted(estimator, task, rows), task, rows)
     assert len(set(said)) > 1
@@ -85,6 +89,27 @@ def test_scikit_learn_scores_in_spark_as_it_does_itself(rows: DataFrame, estimat
     own = model.model.predict_proba(inputs)[:, 1] if task is BINARY else model.model.predict(inputs)  # type: ignore[attr-defined]
     assert answers(model, task, rows) == pytest.approx(list(own), abs=1e-12)
     assert len(set(own)) > 10
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SparkML("DecisionTreeClassifier"),
+        SparkML("LogisticRegression"),
+        ScikitLearn("linear_model.LogisticRegression", max_iter=500),
+        ScikitLearn("ensemble.RandomForestClassifier", n_estimators=2),
+    ],
+    ids=str,
+)
+def test_a_feature_that_is_no_number_ends_no_batch_and_fields_may_have_any_name(
+    rows: DataFrame, estimator: Estimator
+) -> None:
+    model = fitted(estimator, BINARY, rows)
+    few = rows.limit(3).selectExpr(*NAMES, "'mine' AS prediction", "1 AS features", "2 AS probability")
+    beside = few.unionByName(few.withColumns({"feature_a": F.lit(float("nan")), "feature_b": F.lit(float("inf"))}))
+    said = answers(model, BINARY, beside)
+    assert len(said) == 6
+    assert said[:3] == answers(model, BINARY, few)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@ from livegold.reporting.tasks import Task
 from livegold.streams.models.estimators.learner import Contribution, Fitted
 from livegold.streams.models.estimators.tree import Tree, TreeNode
 
+LARGEST = 1e38
+"""Features beyond this count as this: many an estimator reads them in single precision."""
+
 
 class ScikitLearnLearner:
     """Fits an estimator on the columns of the features, in the order of the use case."""
@@ -77,13 +80,15 @@ class ScikitLearnModel:
         self.model, self._task, self._features = model, task, list(features)
 
     def score(self, frame: DataFrame) -> DataFrame:
-        model, probable = self.model, self._task.answers == "probability"
+        model, probable, largest = self.model, self._task.answers == "probability", LARGEST
 
         # A function of its own, which takes nothing of livegold along: workers need scikit-learn alone.
         def answers(*columns: pa.Array) -> pa.Array:
             inputs = np.column_stack([column.to_numpy(zero_copy_only=False) for column in columns])
             if not len(inputs):
                 return pa.array([], pa.float64())
+            # An event that is not valid may have features that are no numbers; it must not end the batch it is in.
+            inputs = np.clip(np.nan_to_num(inputs), -largest, largest)
             found = model.predict_proba(inputs)[:, 1] if probable else model.predict(inputs)
             return pa.array(found, pa.float64())
 
@@ -117,7 +122,7 @@ def _require_scikit_learn() -> None:
 
 
 def _matrix(columns: Any) -> Any:
-    return np.column_stack([column.to_numpy() for column in columns])
+    return np.clip(np.column_stack([column.to_numpy() for column in columns]), -LARGEST, LARGEST)
 
 
 def _tree(model: Any, features: list[str]) -> Tree:

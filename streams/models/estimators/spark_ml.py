@@ -28,6 +28,13 @@ from livegold.streams.models.estimators.tree import Tree, TreeNode
 
 TREE = "tree.json"
 """Artifact of a run that holds the model as a tree, where it is one: a second to load instead of eight."""
+_OWN = {
+    "featuresCol": "livegold_features",
+    "predictionCol": "livegold_prediction",
+    "probabilityCol": "livegold_probability",
+    "rawPredictionCol": "livegold_raw",
+}
+"""Columns that a pipeline adds on its way: an event may have fields of the usual names."""
 
 
 class SparkMLLearner:
@@ -38,7 +45,8 @@ class SparkMLLearner:
 
     def fit(self, rows: DataFrame) -> Fitted:
         """Raises WrongUse for a parameter that the class does not have, or a value that it refuses."""
-        assembler = VectorAssembler(inputCols=self._features, outputCol="features")
+        # An event that is not valid may have features that are no numbers; whatever it scores, it must not end a batch.
+        assembler = VectorAssembler(inputCols=self._features, outputCol=_OWN["featuresCol"], handleInvalid="keep")
         model = Pipeline(stages=[assembler, self._made()]).fit(rows.coalesce(1))
         tree = _tree(model, self._features)
         return TransformedModel(model, self._task) if tree is None else TreeModel(tree, self._task, model)
@@ -66,6 +74,7 @@ class SparkMLLearner:
             raise WrongUse(f"estimator {self._estimator}: parameter is {unknown[0]!r}: give {choices(sorted(valid))}")
         # So that the same history gives the same model.
         own = ({"seed": 1} if "seed" in valid else {}) | dict(self._estimator.parameters)
+        own |= {parameter: column for parameter, column in _OWN.items() if parameter in valid}
         for parameter, value in own.items():
             try:
                 made.set(made.getParam(parameter), value)
@@ -84,7 +93,7 @@ class TransformedModel:
         own, answer = frame.columns, self._task.answer
         scored = self.model.transform(frame)
         probable = self._task.answers == "probability"
-        column = vector_to_array("probability")[1] if probable else F.col("prediction")
+        column = vector_to_array(_OWN["probabilityCol"])[1] if probable else F.col(_OWN["predictionCol"])
         return scored.select(*[F.col(c) for c in own], column.alias(answer))
 
     def reasons(self, features: Mapping[str, float]) -> tuple[float, tuple[Contribution, ...]]:
