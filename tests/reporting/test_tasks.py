@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping
 from functools import cache
@@ -12,8 +13,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from livegold.dashboards.spark_sql import for_duckdb
+from livegold.reporting.cli.view import evaluation
 from livegold.reporting.errors import SpecificationError
 from livegold.reporting.measures import CountIf
 from livegold.reporting.tasks import AtCutOff, Binary, Quality, Regression, Task
@@ -212,3 +215,34 @@ def test_what_a_use_case_has_follows_from_its_task() -> None:
     assert "predicted_band" in [d.name for d in TIP.all_dimensions]
     assert {"predicted", "outcome", "error"} <= {c.name for c in TIP.spotlight_columns}
     assert {"squared_error_sum", "within", "outcome_count"} <= {c.name for c in TIP.pulse_columns}
+
+
+@pytest.mark.parametrize(
+    ("task", "sums", "lines"),
+    [
+        (
+            BINARY,
+            {"tp": 60, "fp": 10, "tn": 20, "fn": 10, "auc": 0.75},
+            [
+                ["accuracy", "80.0%", "70.0%", "80.0%"],
+                ["AUC", "0.750", "0.750"],
+                ["said", "late", "60", "10"],
+                ["said", "on", "time", "10", "20"],
+            ],
+        ),
+        (
+            REGRESSION,
+            dict(n=4, error=2, absolute_error=4, squared_error=16, outcome=8, outcome_squared=32, within=3),
+            [["RMSE", "2.000", "2.000", "2.000"], ["bias", "+0.500", "+0.500"], ["R²", "0.000", "0.000"]],
+        ),
+    ],
+)
+def test_what_training_found_reads_in_the_terminal_as_the_task_has_it(
+    task: Task, sums: dict[str, float], lines: list[list[str]]
+) -> None:
+    found = task.quality(sums).metrics() | {"evaluated_on": 100.0, "trained_on": 400.0}
+    said = {"version": "2", "use_case": "made", "promoted": True, "why": "better", "history": "raw"}
+    terminal = Console(record=True, width=100, file=io.StringIO())
+    terminal.print(evaluation({**found, **said, "champion": {"version": "1", **found}}, task))
+    shown = [line.split() for line in terminal.export_text().splitlines()]
+    assert [line for line in lines if line not in shown] == []
