@@ -19,7 +19,7 @@ setup: .venv/ready
 
 .venv/ready-for-tests: .venv/ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	  -e '.[spark,models,local,preview,pictures,scikit-learn,test,templates,lint]'
+	  -e '.[spark,models,local,preview,screenshots,scikit-learn,test,templates,lint]'
 	@$(BIN)/python -m livegold.dashboards.checks.tools
 	@touch $@
 
@@ -31,14 +31,15 @@ lint: .venv/ready-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# tests/streams needs Spark and takes longest. Everything else, wherever it lies, runs beside it and is shown after it.
 test: lint
-	@# What needs no Spark runs beside what does, and is shown after it.
-	@$(BIN)/python -m pytest tests/reporting tests/dashboards > .pytest-reporting.log 2>&1 & beside=$$!; \
+	@$(BIN)/python -m pytest tests --ignore=tests/streams > .pytest.log 2>&1 & beside=$$!; \
+	trap 'kill $$beside; exit 130' INT TERM; \
 	$(BIN)/python -m pytest tests/streams; streams=$$?; \
-	wait $$beside; reporting=$$?; cat .pytest-reporting.log; \
-	exit $$((streams ? streams : reporting))
+	wait $$beside; others=$$?; cat .pytest.log; \
+	exit $$((streams ? streams : others))
 
-# Seconds: no Spark, no broker, no service.
+# What needs no Spark, no broker and no service.
 unit: .venv/ready-for-tests
 	$(BIN)/python -m pytest -m "not integration and not spark and not broker and not long"
 

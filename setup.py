@@ -5,22 +5,14 @@ The links `livegold/reporting` and so on are for type checkers and editors alone
 what is installed does not depend on them.
 """
 
-from setuptools import find_namespace_packages, setup
+from setuptools import find_packages, setup
 
 ROOMS = ("reporting", "streams", "dashboards")
 
 
 def packages() -> dict[str, str]:
-    """The folder of each package, by its name."""
-    # Generated templates are no packages.
-    found = [
-        name
-        for room in ROOMS
-        for name in (
-            room,
-            *(f"{room}.{p}" for p in find_namespace_packages(room, exclude=["taxi_tips*", "__pycache__"])),
-        )
-    ]
+    """The folder of each package, by its name. A folder without an `__init__.py`, as a generated template, is none."""
+    found = [name for room in ROOMS for name in (room, *(f"{room}.{package}" for package in find_packages(room)))]
     return {"livegold": "livegold"} | {f"livegold.{name}": name.replace(".", "/") for name in found}
 
 

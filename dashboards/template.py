@@ -12,11 +12,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from livegold.dashboards.checks.template import DATASET
-from livegold.dashboards.pbir import SCHEMAS, as_bytes
+from livegold.dashboards.checks import DATASET
 from livegold.dashboards.placeholders import fill
 from livegold.dashboards.report import report_files
 from livegold.reporting.errors import WrongUse, choices
+from livegold.reporting.pbir import SCHEMAS, as_bytes
 from livegold.reporting.powerbi.dataset import push_dataset
 from livegold.reporting.semantic import SOURCES, Source, template_name
 from livegold.reporting.specification import UseCase
@@ -38,7 +38,7 @@ def template_files(case: UseCase, source: Source) -> dict[str, bytes]:
     files = {f"{name}.pbip": as_bytes(pbip), **{f"{name}.Report/{path}": data for path, data in report.items()}}
     if source == "push":
         return {**files, DATASET: as_bytes(push_dataset(case))}
-    from livegold.dashboards.semantic_model import semantic_model_files
+    from livegold.dashboards.model import semantic_model_files
 
     model = semantic_model_files(case, source)
     return {**files, **{f"{name}.SemanticModel/{path}": data for path, data in model.items()}}

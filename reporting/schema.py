@@ -2,40 +2,65 @@
 
 from __future__ import annotations
 
+# ---- tables of the lake ----------------------------------------------------------------------------------------------
+
+RAW_TABLE = "raw"
+QUARANTINE_TABLE = "quarantine"
+PREDICTIONS_TABLE = "predictions"
+PULSE_TABLE = "pulse"
+SPOTLIGHT_TABLE = "spotlight"
+"""Folders of the lake, of gold and names in SQL; the model's names for the same stand below."""
+
 # ---- columns of gold -------------------------------------------------------------------------------------------------
 
+EVENT_ID = "event_id"
+EVENT_TIME = "event_time"
+ARRIVAL = "arrival"
 BUCKET = "bucket"
 """Start (UTC) of a bucket."""
 BUCKET_NO = "bucket_no"
 """Seconds since 1970 divided by the length of a bucket, rounded down."""
 TIME_COLUMNS = (BUCKET, BUCKET_NO)
-SOURCE = ("topic", "partition", "offset", "arrival")
+SOURCE = ("topic", "partition", "offset", ARRIVAL)
 """Where an event came from."""
 REPLAY_TIME = "replay_time"
 """Field an event may carry in any use case: when a replayed event is shown. Where present it is the event's time."""
+LATE = "late"
+SEVERITY = "severity"
+MODEL_VERSION = "model_version"
+"""Dimension that every use case has."""
+QUERY_ID = "query_id"
+BATCH_ID = "batch_id"
 
 RESERVED = (
-    ("event_id", "string", "business key of the event, or topic/partition/offset where the use case names none"),
-    ("event_time", "timestamp", "when it happened (UTC); when it is shown, for a replayed event"),
+    (EVENT_ID, "string", "business key of the event, or topic/partition/offset where the use case names none"),
+    (EVENT_TIME, "timestamp", "when it happened (UTC); when it is shown, for a replayed event"),
     (BUCKET, "timestamp", "start (UTC) of the time bucket of event_time"),
     (BUCKET_NO, "bigint", "number of the bucket: seconds since 1970 divided by the length of a bucket"),
-    ("arrival", "timestamp", "when the hub got the event (UTC)"),
+    (ARRIVAL, "timestamp", "when the hub got the event (UTC)"),
     ("topic", "string", "topic the event was published to"),
     ("partition", "int", "partition of the topic"),
     ("offset", "bigint", "offset in the partition"),
 )
 """Columns of predictions that say which event it is: name, Spark SQL type, meaning."""
 WRITTEN = (
-    ("query_id", "string", "id of the streaming query that wrote the row"),
-    ("batch_id", "bigint", "number of its batch"),
+    (QUERY_ID, "string", "id of the streaming query that wrote the row"),
+    (BATCH_ID, "bigint", "number of its batch"),
 )
 """Columns of gold's own accounts: name, Spark SQL type, meaning."""
+WRITTEN_BY_GOLD = (QUERY_ID, BATCH_ID)
 WORTH = (
-    ("late", "boolean", "arrived later after event_time than the use case calls punctual"),
-    ("severity", "double", "how much the prediction is worth seeing by itself; higher is more", "#,0.0"),
+    (LATE, "boolean", "arrived later after event_time than the use case calls punctual"),
+    (SEVERITY, "double", "how much the prediction is worth seeing by itself; higher is more", "#,0.0"),
 )
 """Columns of predictions beside those of the task: name, Spark SQL type, meaning, format."""
-WRITTEN_BY_GOLD = tuple(name for name, *_ in WRITTEN)
+KEY, LABEL, ORDER = "key", "label", "order"
+DIMENSION = (
+    (KEY, "string", "the value as predictions and pulse hold it"),
+    (LABEL, "string", "what a report shows"),
+    (ORDER, "bigint", "place in a list"),
+)
+"""Columns of a dimension's table: name, Spark SQL type, meaning."""
 
 # ---- values of dimensions --------------------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ second, slower pass over the bad rows alone. What a JSON parser lets through sil
 - text after the object: the value is parsed as the member of a larger object, after which a second member must follow;
 - bytes that are not UTF-8, an empty value, a key that occurs twice, an object where a text is wanted, infinity;
 - a time without a date (Spark would take today's) or with half of one.
+
+What is made of the fields once they have been read, and which rules they must keep, is said in `reporting.pipeline`.
 """
 
 from __future__ import annotations
@@ -16,8 +18,18 @@ import operator
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from livegold.reporting.schema import REPLAY_TIME
+from livegold.reporting.pipeline import (
+    FIELD_TEXTS,
+    event_columns,
+    event_fields,
+    feature_columns,
+    missing_reason,
+    rule_reasons,
+    validity,
+)
+from livegold.reporting.schema import ARRIVAL
 from livegold.reporting.specification import Field, UseCase
+from livegold.streams.plan import with_steps
 
 # The member after the event in the larger object. An event that holds this very text is refused, so nobody can fake it.
 SENTINEL = "livegold_end_of_event"
@@ -30,7 +42,7 @@ SHOWN = 80
 def raw_events(kafka: DataFrame) -> DataFrame:
     """Rows of the Kafka source as livegold names them: key, value, headers where asked for, SOURCE."""
     headers = ["headers"] if "headers" in kafka.columns else []
-    return kafka.select("key", "value", *headers, "topic", "partition", "offset", F.col("timestamp").alias("arrival"))
+    return kafka.select("key", "value", *headers, "topic", "partition", "offset", F.col("timestamp").alias(ARRIVAL))
 
 
 class Cleanser:
@@ -38,7 +50,8 @@ class Cleanser:
 
     def __init__(self, case: UseCase) -> None:
         self.case = case
-        self.fields = (*case.fields, Field(REPLAY_TIME, "timestamp"))
+        self.fields = event_fields(case)
+        self.feature_columns = list(feature_columns(case))
         self.times = [f.name for f in self.fields if f.type == "timestamp"]
 
     def validated(self, events: DataFrame) -> DataFrame:
@@ -49,21 +62,17 @@ class Cleanser:
         """
         return (
             self._read(events)
-            .withColumn("ok", self._valid())
+            .withColumn("ok", self._readable() & F.expr(validity(self.case)))
             .withColumns({n: F.coalesce(F.col(n), F.lit(0.0)) for n in self.feature_columns})
             .drop("_parsed", "_keys", *(f"_{n}" for n in self.times))
         )
-
-    @property
-    def feature_columns(self) -> list[str]:
-        return [f"feature_{f.name}" for f in self.case.model.features]
 
     def reasons(self, bad: DataFrame) -> DataFrame:
         """`bad` (rows with SOURCE, key and value) with `reasons`, an array of texts that is never empty."""
         validated = self._read(bad)
         # The texts of the fields, whatever their type, to show what could not be read.
         text = F.col("value").cast("string")
-        validated = validated.withColumn("_texts", F.from_json(text, "map<string,string>"))
+        validated = validated.withColumn(FIELD_TEXTS, F.from_json(text, "map<string,string>"))
         readable = F.coalesce(self._is_object(), F.lit(False))
         found = F.when(readable, F.array_compact(F.array(*self._reasons_of_fields()))).otherwise(
             F.array(self._reason_of_bytes())
@@ -78,14 +87,8 @@ class Cleanser:
 
     def _read(self, events: DataFrame) -> DataFrame:
         """Everything an event is validated by: fields, times, id, derived columns and features."""
-        case = self.case
-        return (
-            self._typed(events)
-            .withColumns({name: self._time(name) for name in self.times})
-            .withColumns({"event_time": F.coalesce(F.col(REPLAY_TIME), F.col(case.event_time)), "event_id": self._id()})
-            .transform(self._derive)
-            .withColumns({f"feature_{f.name}": F.expr(f"double({f.sql})") for f in case.model.features})
-        )
+        typed = self._typed(events).withColumns({name: self._time(name) for name in self.times})
+        return with_steps(typed, event_columns(self.case))
 
     def _typed(self, events: DataFrame) -> DataFrame:
         # Times are read as text: the parser would take "20:21" as today, and numbers as seconds.
@@ -117,16 +120,6 @@ class Cleanser:
         zoned = F.when(text.rlike(ZONED) & (F.length(text) > 10), read).otherwise(local)
         return F.when(usual, local).when(text.rlike(DATED), zoned)
 
-    def _id(self) -> Column:
-        if self.case.event_id is None:
-            return F.concat_ws("/", "topic", "partition", "offset")
-        return F.col(self.case.event_id)
-
-    def _derive(self, frame: DataFrame) -> DataFrame:
-        for derived in self.case.derived:
-            frame = frame.withColumn(derived.name, F.expr(derived.sql).cast(derived.type))
-        return frame
-
     # ---- validating --------------------------------------------------------------------------------------------------
 
     def _is_object(self) -> Column:
@@ -138,22 +131,14 @@ class Cleanser:
             & ~F.contains(F.col("value").cast("string"), F.lit(SENTINEL))
         )
 
-    def _valid(self) -> Column:
+    def _readable(self) -> Column:
+        """Whether every field could be read as what it is; never null."""
         good = self._is_object() & F.col("_parsed._corrupt").isNull()
         good &= ~self._has_key_twice()
         good &= ~self._has_object_for_text()
         for field in self.fields:
             if field.type != "string":
                 good &= ~self._wrong(field)
-            if field.required:
-                good &= F.col(field.name).isNotNull()
-        if self.case.event_id is not None:
-            good &= F.trim("event_id") != ""
-        for check in self.case.checks:
-            good &= F.coalesce(F.expr(check.sql), F.lit(True))
-        good &= ~self._too_early() & ~self._too_late()
-        for name in self.feature_columns:
-            good &= F.col(name).isNotNull() & ~F.isnan(name)
         return F.coalesce(good, F.lit(False))
 
     def _has_key_twice(self) -> Column:
@@ -189,13 +174,6 @@ class Cleanser:
             return F.when(F.coalesce(looks, F.lit(False)), F.coalesce(exact != "STRING", F.lit(True))).otherwise(False)
         return F.lit(False)
 
-    def _too_early(self) -> Column:
-        return F.col("event_time") < F.lit(self.case.earliest).cast("timestamp")
-
-    def _too_late(self) -> Column:
-        latest = F.col("arrival") + F.expr(f"INTERVAL {self.case.future_tolerance_seconds} SECOND")
-        return F.col("event_time") > latest
-
     # ---- the reasons -----------------------------------------------------------------------------------------------
 
     def _reason_of_bytes(self) -> Column:
@@ -209,49 +187,15 @@ class Cleanser:
         )
 
     def _reasons_of_fields(self) -> list[Column]:
-        case = self.case
         keys = F.col("_keys")
         twice = F.array_distinct(F.filter(keys, lambda k: F.size(F.filter(keys, lambda o: o == k)) > 1))
         twice_over = F.concat(F.lit("key occurs twice: "), F.array_join(twice, ", "))
         found = [F.when(self._has_key_twice(), twice_over)]
         for field in self.fields:
-            text = F.element_at(F.col("_texts"), field.name)
-            there = text.isNotNull()
-            unread = there & F.col(field.name).isNull()
+            text = F.element_at(F.col(FIELD_TEXTS), field.name)
+            unread = text.isNotNull() & F.col(field.name).isNull()
             wrong = F.concat(F.lit(f"{field.name} is not {field.type}: "), F.substring(text, 1, SHOWN))
             found.append(F.when(unread | self._wrong(field), wrong))
             if field.required:
-                absent = ~there & F.col(field.name).isNull()
-                if field.name == case.event_id:
-                    absent |= F.trim(field.name) == ""
-                found.append(F.when(absent, F.lit(f"{field.name} is missing")))
-        for check in case.checks:
-            found.append(F.when(~F.expr(check.sql), F.lit(check.reason)))
-        found.append(F.when(self._too_early(), F.lit(f"event time is before {case.earliest}")))
-        tolerance = case.future_tolerance_seconds
-        found.append(F.when(self._too_late(), F.lit(f"event time is more than {tolerance} s after arrival")))
-        for feature, name in zip(case.model.features, self.feature_columns, strict=True):
-            needed = F.lit(True)
-            for column in self._fields_of(feature.sql):
-                # A feature that is null because a field is: the field's own reason says it.
-                needed &= F.col(column).isNotNull()
-            bad = F.col(name).isNull() | F.isnan(name)
-            found.append(F.when(needed & bad, F.lit(f"feature {feature.name} has no value")))
-            optional = [c for c in self._fields_of(feature.sql) if not self._required(c)]
-            for column in optional:
-                absent = F.col(name).isNull() & F.col(column).isNull() & F.element_at("_texts", column).isNull()
-                found.append(F.when(absent, F.lit(f"feature {feature.name} has no value: {column} is missing")))
-        return found
-
-    def _required(self, name: str) -> bool:
-        return any(f.name == name and f.required for f in self.fields)
-
-    def _fields_of(self, sql: str) -> list[str]:
-        """The fields an expression is computed from, through derived columns."""
-        from livegold.reporting.specification import columns_of
-
-        derived = {d.name: d.sql for d in self.case.derived}
-        found: list[str] = []
-        for column in columns_of(sql, "feature"):
-            found += self._fields_of(derived[column]) if column in derived else [column]
-        return list(dict.fromkeys(found))
+                found.append(F.expr(missing_reason(self.case, field)))
+        return found + [F.expr(rule) for rule in rule_reasons(self.case)]

@@ -5,5 +5,6 @@ Not for whether the numbers are right: that DAX equals SQL is tested with the me
 
 from livegold.dashboards.checks.finding import Finding
 from livegold.dashboards.checks.run import check, check_all
+from livegold.dashboards.checks.template import DATASET
 
-__all__ = ["Finding", "check", "check_all"]
+__all__ = ["DATASET", "Finding", "check", "check_all"]

@@ -18,7 +18,7 @@ LONGEST_PATH = 260
 ROOM_FOR_ROOT = 60
 _REFUSED = re.compile(r'[<>:"|?*\\\x00-\x1f]|[. ]$')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-_PICTURES = (".png", ".jpg", ".jpeg", ".gif")
+_IMAGES = (".png", ".jpg", ".jpeg", ".gif")
 
 
 def check(template: Template) -> list[Finding]:
@@ -66,7 +66,7 @@ def _paths(template: Template) -> Iterator[Problem]:
 
 def _bytes(template: Template) -> Iterator[Problem]:
     for path in template.files:
-        if path.suffix.lower() in _PICTURES:
+        if path.suffix.lower() in _IMAGES:
             continue
         content, place = path.read_bytes(), template.place(path)
         if content.startswith(b"\xef\xbb\xbf"):

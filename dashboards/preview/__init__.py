@@ -1,5 +1,11 @@
 """The live preview: a template's own files as a web page on this machine, filled with rows as they arrive.
 
-`pbir` reads the files, `tables` and `service_rows` or `gold_rows` keep the rows, `engine` computes what a visual shows,
-`page` and `drawing` make a web page of it.
+`template` reads the files, `tables` and `service_rows` or `gold_rows` keep the rows, `engine` computes what a visual
+shows, `plan` finds the drawing of its type, `board` and `tab` make a web page of it.
 """
+
+from livegold.dashboards.preview.server import run_preview, template_of
+from livegold.dashboards.preview.tab import FIRST_VALUE
+from livegold.dashboards.preview.template import Page
+
+__all__ = ["FIRST_VALUE", "Page", "run_preview", "template_of"]

@@ -6,9 +6,11 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from livegold.dashboards.preview.pbir import Condition, Page, Visual, conditions_of, value_of
-from livegold.dashboards.preview.questions import Field, Filters, UnknownField, Vocabulary
+from livegold.dashboards.preview.questions import UnknownField, Vocabulary
 from livegold.dashboards.preview.tables import Label
+from livegold.dashboards.preview.template import Page
+from livegold.reporting.drawing import Filters
+from livegold.reporting.pbir import Condition, Field, Visual, conditions_of, value_of
 from livegold.reporting.schema import BUCKET, CUT_OFF, PULSE
 
 BUCKET_FIELD = Field(PULSE, BUCKET)

@@ -20,17 +20,9 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from livegold.dashboards.preview.questions import (
-    Answer,
-    Field,
-    Filters,
-    Known,
-    Question,
-    UnknownField,
-    Vocabulary,
-    is_cut_off,
-)
+from livegold.dashboards.preview.questions import UnknownField, Vocabulary, is_cut_off
 from livegold.dashboards.preview.tables import NUMBER, TICK_NOW, Label, Tables
+from livegold.reporting.drawing import Answer, Filters, Known, Question
 from livegold.reporting.measures import (
     AllTime,
     Among,
@@ -45,6 +37,7 @@ from livegold.reporting.measures import (
     sql_over_pulse,
     sql_over_push,
 )
+from livegold.reporting.pbir import Field
 from livegold.reporting.schema import (
     BUCKET,
     BUCKET_NO,
@@ -515,7 +508,7 @@ class _Asked:
         if measure.name in row:
             return row[measure.name]
         # A group in which nothing ever happened.
-        return compute(measure.expression, {a: 0 if a.additive else None for a in measure.aggregates})
+        return compute(measure.expression, {a: a.of_nothing for a in measure.aggregates})
 
     def newest(self) -> dt.datetime | None:
         return self._engine.newest_start()

@@ -6,66 +6,80 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from livegold.dashboards.preview.context import BUCKET_FIELD, filters_of
-from livegold.dashboards.preview.drawing.cards import card
-from livegold.dashboards.preview.drawing.charts import BARS, COLUMNS, LINES, chart
-from livegold.dashboards.preview.drawing.grids import table
-from livegold.dashboards.preview.drawing.style import beside
-from livegold.dashboards.preview.pbir import Visual
-from livegold.dashboards.preview.questions import Answer, Filters, Question, UnknownField, Vocabulary
+from livegold.dashboards.preview.context import filters_of
+from livegold.dashboards.preview.questions import UnknownField, Vocabulary
 from livegold.dashboards.preview.tables import Label
-
-CHARTS = (*LINES, *COLUMNS, *BARS)
-STILL = ("textbox", "actionButton", "pageNavigator", "shape", "basicShape")
-# The roles of a type that are drawn; a field in another role would be left out without a word.
-_ROLES: Mapping[str, tuple[str, ...]] = {
-    "cardVisual": ("Data",),
-    "tableEx": ("Values",),
-    "slicer": ("Values",),
-    **dict.fromkeys(CHARTS, ("Category", "Y")),
-}
-HTML: Mapping[str, Callable[[Visual, Answer], str]] = {"cardVisual": card, "tableEx": table}
+from livegold.reporting.blocks import BLOCKS
+from livegold.reporting.drawing import (
+    Answer,
+    ChartDrawing,
+    Drawing,
+    Filters,
+    HtmlDrawing,
+    Options,
+    Question,
+    SlicerDrawing,
+    StillDrawing,
+)
+from livegold.reporting.pbir import Choice, Field, Visual, value_of
+from livegold.reporting.semantic import pages_of
+from livegold.reporting.specification import UseCase
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One visual. `problem` says why it cannot be drawn; `drills` are the dimensions its rows can be drilled by."""
+    """One visual. `problem` says why it cannot be drawn; `dimensions` are those its rows can be drilled by."""
 
     visual: Visual
+    drawing: Drawing | None = None
     question: Question | None = None
     problem: str = ""
     dimensions: tuple[str, ...] = ()
 
     @property
     def is_chart(self) -> bool:
-        return self.visual.kind in CHARTS and not self.problem
+        return isinstance(self.drawing, ChartDrawing) and not self.problem
 
-    def options(self, answer: Answer) -> dict[str, Any]:
-        return chart(self.visual, answer)
+    @property
+    def turn(self) -> int:
+        """When it is filled among the visuals of its page."""
+        return self.drawing.turn if isinstance(self.drawing, HtmlDrawing | ChartDrawing) else 1
+
+    def options(self, answer: Answer) -> Options:
+        """Of its chart."""
+        assert isinstance(self.drawing, ChartDrawing)
+        return self.drawing.draw(self.visual, answer)
 
     def html(self, answer: Answer) -> str:
-        return HTML[self.visual.kind](self.visual, answer)
+        """Of what is no chart."""
+        assert isinstance(self.drawing, HtmlDrawing)
+        return self.drawing.draw(self.visual, answer)
+
+
+def drawings_of(case: UseCase) -> dict[str, Drawing]:
+    """By type of visual, what livegold's own blocks can be drawn by and what those of the use case bring."""
+    own = dict.fromkeys(type(block) for page in pages_of(case) for block in page.blocks)
+    return {kind: drawing for block in (*BLOCKS, *own) for drawing in block.drawings for kind in drawing.types}
 
 
 def plan_of(visual: Visual, vocabulary: Vocabulary) -> Plan:
     """The plan of one visual; never an error."""
-    if visual.kind in STILL:
-        return Plan(visual)
-    if visual.kind not in _ROLES:
+    drawing = drawings_of(vocabulary.case).get(visual.kind)
+    if drawing is None:
         return Plan(visual, problem=visual.kind)
+    if isinstance(drawing, StillDrawing):
+        return Plan(visual, drawing)
     if visual.odd:
-        return Plan(visual, problem=f"{visual.kind} with {visual.odd}")
-    problem = _problem(visual, vocabulary)
-    if problem:
-        return Plan(visual, problem=problem)
-    if visual.kind == "slicer":
-        return Plan(visual)
+        return Plan(visual, drawing, problem=f"{visual.kind} with {visual.odd}")
+    problem = _problem(visual, drawing, vocabulary)
+    if problem or isinstance(drawing, SlicerDrawing):
+        return Plan(visual, drawing, problem=problem)
     fields = tuple(dict.fromkeys(p.field for p in visual.projections))
     above = tuple((c.field, c.above) for c in visual.filters if c.above is not None)
-    others = tuple(dict.fromkeys((*beside(visual), *(f for f, _ in above if f not in fields))))
+    others = tuple(dict.fromkeys((*_beside(visual), *(f for f, _ in above if f not in fields))))
     question = Question(fields, visual.order, beside=others, above=above)
     known = [vocabulary.known(f) for f in fields]
-    return Plan(visual, question, dimensions=tuple(k.name for k in known if k.kind == "label"))
+    return Plan(visual, drawing, question, dimensions=tuple(k.name for k in known if k.kind == "label"))
 
 
 def conditions_of(
@@ -75,45 +89,42 @@ def conditions_of(
     return page.merged(filters_of(visual.filters, vocabulary, labels))
 
 
-def _problem(visual: Visual, vocabulary: Vocabulary) -> str:
-    roles = _ROLES[visual.kind]
+def _problem(visual: Visual, drawing: Drawing, vocabulary: Vocabulary) -> str:
     try:
         known = {p.field: vocabulary.known(p.field) for p in visual.projections}
-        for field in (*beside(visual), *(c.field for c in visual.filters if c.above is not None)):
+        for field in (*_beside(visual), *(c.field for c in visual.filters if c.above is not None)):
             vocabulary.known(field)
         filters_of(visual.filters, vocabulary, lambda _: ())
     except UnknownField as error:
         return f"{visual.kind} with {error}"
-    strange = [p.role for p in visual.projections if p.role not in roles]
+    strange = [p.role for p in visual.projections if p.role not in (*drawing.roles, *drawing.optional)]
     if strange:
         return f"{visual.kind} with role {strange[0]}"
-    missing = [r for r in roles if not visual.of(r)]
+    missing = [r for r in drawing.roles if not visual.of(r)]
     if missing:
         return f"{visual.kind} without {missing[0]}"
-    if visual.kind in CHARTS:
-        (category, *more) = visual.of("Category")
-        if more:
-            return f"{visual.kind} with a second category {more[0].field}"
-        if known[category.field].kind not in ("label", "time"):
-            return f"{visual.kind} over {category.field}"
-        wrong = [p.field for p in visual.of("Y") if known[p.field].kind != "measure"]
-        if wrong:
-            return f"{visual.kind} of {wrong[0]}"
-    if visual.kind == "tableEx":
-        kinds = {k.kind for k in known.values()}
-        if "spotlight" in kinds and not kinds <= {"spotlight", "label"}:
-            other = next(k.field for k in known.values() if k.kind not in ("spotlight", "label"))
-            return f"tableEx of Spotlight with {other}"
-        if visual.look("total", "totals", True) is not False and "measure" in kinds:
-            return "tableEx with a row of totals"
-    if visual.kind == "cardVisual":
-        wrong = [k.field for k in known.values() if k.kind not in ("measure", "first")]
-        if wrong:
-            return f"cardVisual of {wrong[0]}"
-    if visual.kind == "slicer":
-        (projection, *more) = visual.projections
-        if more:
-            return f"slicer of several fields, {more[0].field}"
-        if known[projection.field].kind != "label" and projection.field != BUCKET_FIELD:
-            return f"slicer of {projection.field}"
-    return ""
+    return drawing.problem(visual, known)
+
+
+def _beside(visual: Visual) -> tuple[Field, ...]:
+    """The measures that formatting is made by: colours, reference labels, titles."""
+    found: dict[Field, None] = {}
+
+    def walk(node: Any) -> None:
+        if isinstance(node, Mapping):
+            if "expr" in node or "solid" in node:
+                value = value_of(node)
+                if isinstance(value, Field):
+                    found[value] = None
+                elif isinstance(value, Choice):
+                    found[value.field] = None
+            for inside in node.values():
+                walk(inside)
+        elif isinstance(node, list | tuple):
+            for inside in node:
+                walk(inside)
+
+    walk(visual.objects)
+    walk(visual.container)
+    own = {p.field for p in visual.projections}
+    return tuple(f for f in found if f.is_measure and f not in own)

@@ -17,10 +17,10 @@ from livegold.dashboards.preview.engine import Engine
 from livegold.dashboards.preview.feed import Feed
 from livegold.dashboards.preview.follow import FollowPage, Follows
 from livegold.dashboards.preview.gold_rows import GoldRows
-from livegold.dashboards.preview.page import Tab
-from livegold.dashboards.preview.pbir import Template, read_files, read_folder
 from livegold.dashboards.preview.service_rows import ServiceRows
+from livegold.dashboards.preview.tab import Tab
 from livegold.dashboards.preview.tables import Tables
+from livegold.dashboards.preview.template import Template, read_files, read_folder
 from livegold.dashboards.template import template_files
 from livegold.reporting.errors import WrongUse
 from livegold.reporting.powerbi.dataset import dataset_name
@@ -91,7 +91,7 @@ def _serve_pages(
         favicon="📊",
         tailwind=False,
         show_welcome_message=False,
-        # Kept for a browser that reconnects; more would be old pictures of charts.
+        # Kept for a browser that reconnects; more would be old states of charts.
         message_history_length=100,
         reconnect_timeout=10.0,
         binding_refresh_interval=None,

@@ -8,10 +8,9 @@ from typing import Any
 from nicegui import ui
 
 from livegold.dashboards.preview.context import BUCKET_FIELD, Chosen, seconds, time_of
-from livegold.dashboards.preview.drawing.style import font
 from livegold.dashboards.preview.engine import Engine
-from livegold.dashboards.preview.pbir import Visual
-from livegold.dashboards.preview.questions import Filters
+from livegold.reporting.drawing import Filters, font
+from livegold.reporting.pbir import Visual
 from livegold.reporting.schema import CUT_OFF
 from livegold.reporting.semantic import parameter_of
 

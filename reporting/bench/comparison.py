@@ -154,7 +154,7 @@ def _compared(
     found = Compared()
     wanted = {tuple(r[b] for b in by): r for r in gold}
     stored = {tuple(r[b] for b in by): r for r in here}
-    nothing = {m.name: compute(m.expression, {a: 0 if a.additive else None for a in m.aggregates}) for m in measures}
+    nothing = {m.name: compute(m.expression, {a: a.of_nothing for a in m.aggregates}) for m in measures}
     for group in [*wanted, *(g for g in stored if g not in wanted)]:
         for measure in measures:
             expected = wanted.get(group, nothing)[measure.name]

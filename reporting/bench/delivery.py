@@ -24,7 +24,6 @@ from livegold.reporting.bench.simulated import GoldBatch, Simulation
 from livegold.reporting.bench.stored import Stored, StoredAnswers
 from livegold.reporting.bench.wire import CountingSession
 from livegold.reporting.errors import CheckFailed
-from livegold.reporting.measures import Count
 from livegold.reporting.powerbi.http import Session
 from livegold.reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_BASIC_FIFO, MAX_ROWS_PER_HOUR
 from livegold.reporting.schema import PULSE, SPOTLIGHT
@@ -232,7 +231,8 @@ class Delivery:
         """The figures, and everything that must hold. Asks sink and service once more."""
         status = self._sink.status()
         definition = self.stored.definition()
-        events = next(a.name for a in self._case.aggregates if isinstance(a, Count))
+        events = self._case.events_column
+        assert events is not None
         shown = sum(self.stored.totals().column(events).to_pylist())
         held = {t["name"]: t["held"] for t in definition["tables"]}
         stored = {t["name"]: t["stored"] for t in definition["tables"]}

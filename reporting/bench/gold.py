@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from livegold.reporting.measures import Filter, Measure, sql_over_pulse
+from livegold.reporting.schema import WRITTEN_BY_GOLD
 from livegold.reporting.sinks.values import INT64_MAX, INT64_MIN
 from livegold.reporting.specification import UseCase
 
@@ -95,7 +96,7 @@ class Gold:
         made = []
         for column in self._case.pulse_columns:
             name = f'"{column.name}"'
-            if column.name in ("query_id", "batch_id"):
+            if column.name in WRITTEN_BY_GOLD:
                 continue
             if column.type == "double":
                 made.append(f"case when isfinite({name}) then {name} end as {name}")

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from livegold.reporting.errors import CheckFailed, LivegoldError, WrongUse
 from livegold.reporting.lake import Lake
+from livegold.reporting.schema import PREDICTIONS_TABLE, PULSE_TABLE, QUARANTINE_TABLE, RAW_TABLE, SPOTLIGHT_TABLE
 from livegold.reporting.settings import Settings, load
 from livegold.reporting.specification import UseCase, load_use_case
 
@@ -128,16 +129,16 @@ def _rows(lake: Lake) -> dict[str, int]:
     from deltalake import DeltaTable
 
     paths = {
-        "raw": lake.raw,
-        "quarantine": lake.quarantine,
-        "predictions": lake.predictions,
-        "pulse": lake.pulse,
-        "spotlight": lake.spotlight,
+        RAW_TABLE: lake.raw,
+        QUARANTINE_TABLE: lake.quarantine,
+        PREDICTIONS_TABLE: lake.predictions,
+        PULSE_TABLE: lake.pulse,
+        SPOTLIGHT_TABLE: lake.spotlight,
         "bare": f"{lake.root}/bare",
     }
     there = {name: path for name, path in paths.items() if Path(path, "_delta_log").is_dir()}
     rows = {name: DeltaTable(path).to_pyarrow_dataset().count_rows() for name, path in there.items()}
-    if "pulse" in there:
+    if PULSE_TABLE in there:
         events = DeltaTable(lake.pulse).to_pyarrow_dataset().to_table(["events"]).column("events")
         rows["events in pulse"] = sum(events.to_pylist())
     return rows
@@ -145,7 +146,7 @@ def _rows(lake: Lake) -> dict[str, int]:
 
 def _verify(name: str, rows: dict[str, int], kinds: Counter[str], events: int) -> None:
     valid = kinds["valid"] + kinds["late"]
-    wanted = {"raw": events, "quarantine": kinds["dirty"], "predictions": valid, "events in pulse": valid}
+    wanted = {RAW_TABLE: events, QUARANTINE_TABLE: kinds["dirty"], PREDICTIONS_TABLE: valid, "events in pulse": valid}
     if name != NAMES[0]:
         wanted = {"bare": events}
     for table, count in wanted.items():

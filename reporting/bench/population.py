@@ -13,15 +13,13 @@ from itertools import product
 import numpy as np
 import pyarrow as pa
 
-from livegold.reporting.schema import LAST_ORDER, OTHER, UNKNOWN
+from livegold.reporting.schema import KEY, LABEL, LAST_ORDER, MODEL_VERSION, ORDER, OTHER, UNKNOWN
 from livegold.reporting.specification import Dimension, UseCase
 
 GROWN = 0.6
 # Values that a dimension with no room left is offered besides.
 TOO_MANY = 5
 VERSIONS = 3
-VERSION = "model_version"
-# As gold orders the two values that livegold adds.
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Population:
     @cached_property
     def bounds(self) -> dict[str, int]:
         """Rows that the table of a dimension has in the end; not for model versions, which have no bound worth it."""
-        return {d.name: len(_kept(d)) + len(LAST_ORDER) for d in self._dimensions if d.name != VERSION}
+        return {d.name: len(_kept(d)) + len(LAST_ORDER) for d in self._dimensions if d.name != MODEL_VERSION}
 
     def mixture(self, passed: float) -> Mixture:
         """What events are like at this share of the time."""
@@ -61,14 +59,14 @@ class Population:
                 keys = keys[: self._number_of(dimension, passed)]
             order = [*range(len(keys)), *LAST_ORDER.values()]
             keys = [*keys, *LAST_ORDER]
-            found[dimension.name] = pa.table({"key": keys, "label": keys, "order": pa.array(order, pa.int64())})
+            found[dimension.name] = pa.table({KEY: keys, LABEL: keys, ORDER: pa.array(order, pa.int64())})
         return found
 
     def _mixed(self, active: tuple[int, ...]) -> Mixture:
         values, shares = [], []
         for dimension, number in zip(self._dimensions, active, strict=True):
             offered = self._offered(dimension)
-            if dimension.name == VERSION:
+            if dimension.name == MODEL_VERSION:
                 values.append([offered[number - 1]])
                 shares.append([1.0])
                 continue
@@ -87,13 +85,13 @@ class Population:
     def _offered(self, dimension: Dimension) -> list[str]:
         """The values that events bring, in the order in which they appear. The second event has none."""
         kept = _kept(dimension)
-        if dimension.name == VERSION or dimension.name in self._of_task:
+        if dimension.name == MODEL_VERSION or dimension.name in self._of_task:
             return kept
         return [kept[0], UNKNOWN, *kept[1:], *(f"{dimension.name} too many {n + 1}" for n in range(TOO_MANY))]
 
     def _number_of(self, dimension: Dimension, passed: float) -> int:
         offered = len(self._offered(dimension))
-        if dimension.name == VERSION:
+        if dimension.name == MODEL_VERSION:
             return min(offered, 1 + int(passed * offered))
         if dimension.name in self._of_task:
             return offered
@@ -102,7 +100,7 @@ class Population:
 
 def _kept(dimension: Dimension) -> list[str]:
     """The values that gold tells apart."""
-    if dimension.name == VERSION:
+    if dimension.name == MODEL_VERSION:
         return [str(n + 1) for n in range(VERSIONS)]
     if dimension.values is not None:
         return list(dimension.values)

@@ -17,9 +17,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from livegold.dashboards.preview.browser import Browser
-from livegold.dashboards.preview.screenshots import serving
-from livegold.dashboards.preview.server import template_of
+from livegold.dashboards.preview import template_of
+from livegold.dashboards.screenshots import Browser, serving
 from livegold.reporting.errors import CheckFailed, WrongUse
 from livegold.reporting.measures import AllTime, Count
 from livegold.reporting.powerbi.dataset import fact_columns, push_dataset
@@ -125,7 +124,8 @@ class _Pushed:
 
     @property
     def _count(self) -> str:
-        return next(a.name for a in self._case.aggregates if isinstance(a, Count))
+        assert self._case.events_column is not None
+        return self._case.events_column
 
     def _bucket(self) -> int:
         return int(time.time()) // self._case.bucket_seconds

@@ -15,7 +15,16 @@ import pyarrow as pa
 
 from livegold.reporting.bench.demand import LATEST_SECONDS, Demand, Spell
 from livegold.reporting.bench.population import Mixture, Population
-from livegold.reporting.measures import Aggregate, Count, CountIf, CountOf, Max, Min, Rejected
+from livegold.reporting.measures import Aggregate
+from livegold.reporting.schema import (
+    BUCKET,
+    BUCKET_NO,
+    EVENT_ID,
+    EVENT_TIME,
+    SEVERITY,
+    TIME_COLUMNS,
+    WRITTEN_BY_GOLD,
+)
 from livegold.reporting.specification import Column, UseCase
 
 # Every so many usual batches one has values that Power BI refuses or cuts.
@@ -62,9 +71,10 @@ class Simulation:
         self._population = Population(case)
         self._random = np.random.default_rng(demand.seed)
         names = [d.name for d in case.all_dimensions]
-        written = ("query_id", "batch_id")
-        self._sums = {c.name: c for c in case.pulse_columns if c.name not in ("bucket", "bucket_no", *names, *written)}
-        self._spotlight = [c for c in case.spotlight_columns if c.name not in written]
+        fixed = (*TIME_COLUMNS, *names, *WRITTEN_BY_GOLD)
+        self._sums = {c.name: c for c in case.pulse_columns if c.name not in fixed}
+        self._types = {c.name: c.type for c in case.prediction_columns}
+        self._spotlight = [c for c in case.spotlight_columns if c.name not in WRITTEN_BY_GOLD]
         self._least_late = float(case.late_after_seconds + case.bucket_seconds)
         self._usual = 0
 
@@ -137,8 +147,8 @@ class Simulation:
         self, mixture: Mixture, bucket_nos: np.ndarray, places: np.ndarray, counts: np.ndarray, tardy: np.ndarray
     ) -> pa.Table:
         columns = {
-            "bucket": _times(bucket_nos * self._case.bucket_seconds * 1_000_000),
-            "bucket_no": pa.array(bucket_nos, pa.int64()),
+            BUCKET: _times(bucket_nos * self._case.bucket_seconds * 1_000_000),
+            BUCKET_NO: pa.array(bucket_nos, pa.int64()),
             **{name: values.take(pa.array(places)) for name, values in mixture.columns.items()},
         }
         flags = self._case.model.task.simulated(counts, self._random) | {"late": np.where(tardy, counts, 0)}
@@ -148,17 +158,16 @@ class Simulation:
 
     def _sum(self, aggregate: Aggregate, counts: np.ndarray, flags: dict[str, np.ndarray]) -> pa.Array:
         draw = self._random
-        if isinstance(aggregate, Count):
-            return pa.array(counts, pa.int64())
-        if isinstance(aggregate, CountIf):
-            known = flags.get(aggregate.column)
-            return pa.array(draw.binomial(counts, 0.3) if known is None else known, pa.int64())
-        if isinstance(aggregate, CountOf):
-            return pa.array(draw.binomial(counts, 0.98), pa.int64())
-        if isinstance(aggregate, Rejected):
+        if aggregate.counts_rejected:
             return pa.array(np.zeros(len(counts), dtype=np.int64))
+        if aggregate.counts_events:
+            if not aggregate.columns:
+                return pa.array(counts, pa.int64())
+            read = aggregate.columns[0]
+            share = 0.3 if self._types[read] == "boolean" else 0.98
+            return pa.array(flags[read] if read in flags else draw.binomial(counts, share), pa.int64())
         column = self._sums[aggregate.name]
-        if isinstance(aggregate, Min | Max):
+        if not aggregate.additive:
             return _numbers(column, draw.gamma(2.0, 10.0, len(counts)))
         return _numbers(column, np.maximum(0.0, counts * 15.0 + draw.normal(0.0, 6.0, len(counts)) * np.sqrt(counts)))
 
@@ -168,12 +177,12 @@ class Simulation:
         bucket_nos = micros // (length * 1_000_000)
         places = pa.array(draw.choice(len(mixture.shares), number, p=mixture.shares))
         given = {
-            "event_id": pa.array([f"e{int(begin)}-{i}" for i in range(number)], pa.string()),
-            "event_time": _times(micros),
-            "bucket": _times(bucket_nos * length * 1_000_000),
-            "bucket_no": pa.array(bucket_nos, pa.int64()),
+            EVENT_ID: pa.array([f"e{int(begin)}-{i}" for i in range(number)], pa.string()),
+            EVENT_TIME: _times(micros),
+            BUCKET: _times(bucket_nos * length * 1_000_000),
+            BUCKET_NO: pa.array(bucket_nos, pa.int64()),
             self._case.model.task.answer: pa.array(draw.uniform(0, 1, number)),
-            "severity": pa.array(draw.gamma(2.0, 10.0, number)),
+            SEVERITY: pa.array(draw.gamma(2.0, 10.0, number)),
             **{name: values.take(places) for name, values in mixture.columns.items()},
         }
         return pa.table({c.name: given.get(c.name, self._any(c, number)) for c in self._spotlight})
@@ -210,7 +219,7 @@ class Simulation:
             spotlight = _first_cell(spotlight, name, value)
             long_texts += type_ == "string"
             refused += type_ != "string"
-        return _first_cell(spotlight, "severity", WORST_SEVERITY), refused, long_texts
+        return _first_cell(spotlight, SEVERITY, WORST_SEVERITY), refused, long_texts
 
 
 def _times(micros: np.ndarray) -> pa.Array:

@@ -7,7 +7,7 @@ import sys
 import click
 
 from livegold.reporting.cli.progress import say
-from livegold.reporting.cli.requirements import LOCAL, PAGE, PICTURES, require
+from livegold.reporting.library import LOCAL, PAGE, SCREENSHOTS, require
 from livegold.reporting.settings import load
 
 DELIVERED = ("taxi_tips", "bench_parcels")
@@ -17,15 +17,15 @@ PLAIN_WIDTH = 160
 
 @click.group()
 def bench() -> None:
-    """Benchmarks, side by side with plain Spark and with the naive push."""
+    """Runs the benchmarks, side by side with plain Spark and with the naive push."""
 
 
 @bench.command()
 @click.argument("use_case", default="taxi_tips")
-@click.option("--events", default=1_000_000, show_default=True, type=click.IntRange(1_000), help="events to publish")
-@click.option("--runs", default=3, show_default=True, type=click.IntRange(1), help="runs of each of the two")
+@click.option("--events", default=1_000_000, show_default=True, type=click.IntRange(1_000), help="Events to publish.")
+@click.option("--runs", default=3, show_default=True, type=click.IntRange(1), help="Runs of each of the two.")
 def pipeline(use_case: str, events: int, runs: int) -> None:
-    """The whole pipeline in `batch`, in turn with a bare Spark job that only parses and writes Delta."""
+    """Runs the whole pipeline in `batch`, in turn with a bare Spark job that only parses and writes Delta."""
     from rich.console import Console
     from rich.table import Table
 
@@ -47,16 +47,22 @@ def pipeline(use_case: str, events: int, runs: int) -> None:
 
 @bench.command()
 @click.argument("use_cases", nargs=-1, metavar="[USECASE]...")
-@click.option("--hours", default=48.0, show_default=True, type=float, help="simulated hours of each use case")
-@click.option("--rate", default=5_000.0, show_default=True, type=float, help="events a second")
+@click.option("--hours", default=48.0, show_default=True, type=float, help="Simulated hours of each use case.")
+@click.option("--rate", default=5_000.0, show_default=True, type=float, help="Events a second.")
 @click.option(
-    "--batch-seconds", default=30.0, show_default=True, type=float, help="simulated seconds of a batch of gold"
+    "--batch-seconds", default=30.0, show_default=True, type=float, help="Simulated seconds of a batch of gold."
 )
-@click.option("--late-share", default=0.001, show_default=True, type=float, help="share of events up to two hours late")
 @click.option(
-    "--naive-hours", default=2.0, show_default=True, type=float, help="simulated hours of the naive push; 0: none"
+    "--late-share", default=0.001, show_default=True, type=float, help="Share of events up to two hours late."
 )
-@click.option("--seed", default=2026, show_default=True, type=int, help="another seed makes other rows")
+@click.option(
+    "--naive-hours",
+    default=2.0,
+    show_default=True,
+    type=float,
+    help="Simulated hours of the naive push; 0 leaves it out.",
+)
+@click.option("--seed", default=2026, show_default=True, type=int, help="Another seed makes other rows.")
 def delivery(
     use_cases: tuple[str, ...],
     hours: float,
@@ -66,9 +72,9 @@ def delivery(
     naive_hours: float,
     seed: int,
 ) -> None:
-    """Days of gold through the real powerbi sink and the local service in simulated time, beside the naive push.
+    """Delivers days of gold by the real powerbi sink to the local service in simulated time, beside the naive push.
 
-    Compares every measure on the service's rows with gold; exit code 1 when anything differs, was lost or throttled.
+    Compares every measure on the service's rows with gold; exit code 1 if anything differs, was lost or throttled.
     USECASE is taxi_tips and bench_parcels (the bench's own) where none is given.
     """
     require(LOCAL)
@@ -88,11 +94,16 @@ def delivery(
 
 @bench.command()
 @click.argument("use_case", default="taxi_tips")
-@click.option("--events", default=3_000_000, show_default=True, type=click.IntRange(1_000), help="backlog to publish")
-@click.option("--seconds", default=30.0, show_default=True, type=float, help="of each phase")
-@click.option("--pairs", default=3, show_default=True, type=click.IntRange(1), help="times the service goes away")
+@click.option(
+    "--events", default=3_000_000, show_default=True, type=click.IntRange(1_000), help="Events to publish beforehand."
+)
+@click.option("--seconds", default=30.0, show_default=True, type=float, help="Seconds of each phase.")
+@click.option("--pairs", default=3, show_default=True, type=click.IntRange(1), help="How often the service goes away.")
 def outage(use_case: str, events: int, seconds: float, pairs: int) -> None:
-    """Gold's rate with Power BI there and gone, in turn; exit code 1 when anything was not delivered in the end."""
+    """Measures gold's rate with Power BI there and gone, in turn.
+
+    Exit code 1 if anything was not delivered in the end.
+    """
     require(LOCAL)
     from livegold.reporting.bench.outage import bench_outage
     from livegold.reporting.specification import load_use_case
@@ -111,12 +122,14 @@ def outage(use_case: str, events: int, seconds: float, pairs: int) -> None:
     default=200_000,
     show_default=True,
     type=click.IntRange(0),
-    help="rows of Pulse, and of Totals, to begin with",
+    help="Rows of Pulse, and of Totals, to begin with.",
 )
-@click.option("--rounds", default=60, show_default=True, type=click.IntRange(5), help="of two POSTs, 1.1 s each")
+@click.option(
+    "--rounds", default=60, show_default=True, type=click.IntRange(5), help="Rounds of two POSTs, 1.1 s each."
+)
 def preview(use_case: str, stored: int, rounds: int) -> None:
-    """How soon the live preview shows what was stored, at 50 rows a second, with little and with much there."""
-    require(LOCAL, PAGE, PICTURES)
+    """Measures how soon the live preview shows what was stored, at 50 rows a second, with few rows and with many."""
+    require(LOCAL, PAGE, SCREENSHOTS)
     from rich.console import Console
     from rich.table import Table
 

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from livegold.reporting.cli.browser import PREVIEW_SAYS, open_page
-from livegold.reporting.cli.requirements import LOCAL, MODELS, PAGE, SPARK, require
 from livegold.reporting.errors import CheckFailed, LivegoldError, WrongUse, choices
+from livegold.reporting.library import LOCAL, MODELS, PAGE, SPARK, require
 
 if TYPE_CHECKING:
-    from livegold.reporting.cli.demo_home import DemoHome
     from livegold.reporting.specification import UseCase
+    from livegold.streams.local import DemoHome
 
 TICK_SECONDS = 0.25
 LOOK_SECONDS = 1.0
@@ -44,19 +44,23 @@ GOES_THROUGH = "ending: what was published goes through"
 @click.command()
 @click.argument("usecase", default="taxi_tips")
 @click.option("--events", "file", type=click.Path(path_type=Path), help="Replay this CSV, JSON-lines or Parquet file.")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=3.0, show_default=True)
+@click.option(
+    "--minutes", type=click.FloatRange(0, min_open=True), default=3.0, show_default=True, help="How long events come."
+)
 @click.option(
     "--rate", type=click.FloatRange(0, min_open=True), default=200.0, show_default=True, help="Events a second."
 )
-@click.option("--switch", default="stream", show_default=True, help="stream (realtime is not there yet).")
-@click.option("--keep-times", is_flag=True, help="Leave a file's times as they are instead of replaying it as now.")
-@click.option("--no-open", is_flag=True, help="Open no browser.")
+@click.option("--switch", default="stream", show_default=True, help="Only stream so far.")
+@click.option(
+    "--keep-times", is_flag=True, help="Keep the times of a file instead of replaying it as if it happened now."
+)
+@click.option("--no-open", is_flag=True, help="Do not open a browser.")
 def demo(
     usecase: str, file: Path | None, minutes: float, rate: float, switch: str, keep_times: bool, no_open: bool
 ) -> None:
     """Runs everything on this machine and shows it live: broker, Power BI service, model, streams, the report.
 
-    Ends after --minutes, or cleanly at Ctrl-C (at once at the second), with a summary that accounts for every event.
+    Ends after --minutes or at Ctrl-C, with a summary that accounts for every event. A second Ctrl-C ends it at once.
     """
     from livegold.reporting.settings import load as load_settings
     from livegold.reporting.specification import load_use_case
@@ -81,8 +85,7 @@ def demo(
 
         file = file.resolve()
         expected = EventFile(file, case).count
-    from livegold.reporting.cli.demo_home import DemoHome
-    from livegold.streams.local import stop_on_signals
+    from livegold.streams.local import DemoHome, stop_on_signals
 
     plan = _Plan(usecase, case, file, minutes, rate, expected, keep_times, not no_open)
     home = DemoHome(settings, case, file)
@@ -297,7 +300,17 @@ class _Demo:
         self._picture.sink = self._seen.sink()
         quality, evaluated = self._newest()
         problems = tuple(self._problems)
-        self._end = Summary(self._picture, found, acknowledged, others, quality, evaluated, problems, self._home.path)
+        self._end = Summary(
+            self._picture,
+            self._plan.usecase,
+            found,
+            acknowledged,
+            others,
+            quality,
+            evaluated,
+            problems,
+            self._home.path,
+        )
 
     def _acknowledged(self) -> int | None:
         try:
@@ -384,6 +397,6 @@ class _Demo:
 
 
 def _variable(key: str) -> str:
-    from livegold.reporting.cli.demo_home import VARIABLES
+    from livegold.reporting.settings import SETTINGS
 
-    return VARIABLES[key]
+    return next(s.variable for s in SETTINGS if s.key == key)

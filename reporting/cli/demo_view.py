@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -224,12 +225,14 @@ def _minutes(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Summary:
-    """All that a demo ends with. `found` is a Reconciliation; `evaluated` names what `quality` is over.
+    """All that a demo ends with.
 
+    `usecase` is the name or file it was given, `found` a Reconciliation; `evaluated` names what `quality` is over.
     `others` of the events that were acknowledged were published by somebody else.
     """
 
     picture: Picture
+    usecase: str
     found: Any
     acknowledged: int | None
     others: int
@@ -254,8 +257,8 @@ def summary(end: Summary) -> RenderableType:
     parts += [Text(""), _quality(end), Text(""), _delivered(picture.sink)]
     parts += [Text(""), *(Text(f"{CROSS} {problem}", BAD) for problem in end.problems)] if end.problems else []
     parts += [Text(""), Text(f"Everything is in {end.home}; to look at it:", QUIET)]
-    for command in (f"preview {end.picture.case} --rows gold", "status"):
-        parts.append(Text(f"  LIVEGOLD_HOME={end.home} livegold {command}", QUIET))
+    for command in (f"preview {shlex.quote(end.usecase)} --rows gold", "status"):
+        parts.append(Text(f"  LIVEGOLD_HOME={shlex.quote(str(end.home))} livegold {command}", QUIET))
     return Group(*parts)
 
 

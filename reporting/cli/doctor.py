@@ -24,15 +24,19 @@ SHOWN = ("home", "lake", "hub.", "spark.", "mlflow.", "powerbi.", "eventstream."
 
 @click.command()
 @click.argument("usecase", required=False)
-@click.option("--probe", is_flag=True, help="Also settle what only a tenant can, in datasets deleted at the end.")
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Also find out what only a tenant can tell, with datasets that are deleted at the end.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the probe's report to this file.")
-@click.option("--with-ids", is_flag=True, help="Leave ids of tenant, workspace and datasets in the probe's report.")
+@click.option("--with-ids", is_flag=True, help="Keep the ids of tenant, workspace and datasets in the probe's report.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of lines.")
 def doctor(usecase: str | None, probe: bool, out: Path | None, with_ids: bool, as_json: bool) -> None:
-    """Checks everything a run needs and says what to do; exit code 1 when something failed.
+    """Checks everything a run needs and says what to do. Exit code 1 if something failed.
 
-    With USECASE also its topic, model and dataset. Changes nothing, but for --probe, which makes datasets named
-    `livegold probe ...` in the workspace, and deletes them.
+    With USECASE it checks its topic, model and dataset too. It changes nothing, except that --probe makes datasets
+    named `livegold probe ...` in the workspace, and deletes them.
     """
     from livegold.reporting.doctor.exchanges import RecordingSession
     from livegold.reporting.doctor.findings import FAILED, OK, VERDICTS, settings_that_matter

@@ -33,27 +33,27 @@ class _Entry:
 
 
 COMMANDS = {
-    "demo": _Entry(
-        "livegold.reporting.cli.demo", "Everything on this machine: broker, Power BI service, model, streams."
+    "demo": _Entry("livegold.reporting.cli.demo", "Runs everything on this machine and shows it live."),
+    "publish": _Entry("livegold.reporting.cli.publish", "Publishes a file, or made-up events, to the hub."),
+    "train": _Entry("livegold.reporting.cli.train", "Trains a model, evaluates it, and promotes it if it is better."),
+    "run": _Entry("livegold.reporting.cli.run", "Runs the pipeline, as a batch or as a stream."),
+    "backfill": _Entry(
+        "livegold.reporting.cli.backfill", "Refills a dataset from gold, within the limits of Power BI."
     ),
-    "publish": _Entry("livegold.reporting.cli.publish", "Publishes a file, or the use case's generator, as events."),
-    "train": _Entry(
-        "livegold.reporting.cli.train", "Trains, evaluates on the newest part, registers, promotes if better."
+    "status": _Entry(
+        "livegold.reporting.cli.status", "Shows each query and sink: position, lag, rate, last error, budget."
     ),
-    "run": _Entry("livegold.reporting.cli.run", "Runs the pipeline: batch or stream."),
-    "backfill": _Entry("livegold.reporting.cli.backfill", "Refills a dataset from gold, within what Power BI takes."),
-    "status": _Entry("livegold.reporting.cli.status", "Each query and sink: position, lag, rate, last error, budget."),
     "reconcile": _Entry("livegold.reporting.cli.reconcile", "Compares hub, raw, gold, quarantine and delivered."),
-    "sql": _Entry("livegold.reporting.cli.sql", "SQL on the gold tables, without Spark."),
+    "sql": _Entry("livegold.reporting.cli.sql", "Runs SQL on the gold tables, without Spark."),
     "report": _Entry(
         "livegold.reporting.cli.report", "Writes the report template for Power BI Desktop, and checks it."
     ),
-    "preview": _Entry("livegold.reporting.cli.preview", "The report in the browser, with rows as they arrive."),
+    "preview": _Entry("livegold.reporting.cli.preview", "Shows the report in the browser, with rows as they arrive."),
     "refresh": _Entry("livegold.reporting.cli.refresh", "Runs, watches and schedules refreshes of a dataset."),
     "doctor": _Entry("livegold.reporting.cli.doctor", "Checks everything a run needs, and says what to do."),
     "broker": _Entry("livegold.reporting.cli.broker", "Runs a local Kafka until Ctrl-C."),
     "powerbi": _Entry("livegold.reporting.cli.powerbi", "Runs the local Power BI service until Ctrl-C."),
-    "bench": _Entry("livegold.reporting.cli.bench", "The benchmarks, beside plain Spark."),
+    "bench": _Entry("livegold.reporting.cli.bench", "Runs the benchmarks, beside plain Spark and the naive push."),
 }
 
 
@@ -86,7 +86,7 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="livegold", message="livegold %(version)s")
-@click.option("--debug", is_flag=True, help="Show the trace of an error (may stand anywhere on the line).")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error; may stand anywhere on the line.")
 def livegold(debug: bool) -> None:
     """A model's live output, exact, in Power BI.
 

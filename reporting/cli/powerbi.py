@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from livegold.reporting.cli.requirements import LOCAL, require
+from livegold.reporting.library import LOCAL, require
 
 # As livegold.reporting.service.server has it, which is too heavy to import for a line of help.
 DEFAULT_PORT = 8643
@@ -12,15 +12,19 @@ DEFAULT_PORT = 8643
 
 @click.command()
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=DEFAULT_PORT, show_default=True, help="0 is a free one."
+    "--port", type=click.IntRange(0, 65_535), default=DEFAULT_PORT, show_default=True, help="0 picks a free one."
 )
-@click.option("--http", is_flag=True, help="Plain HTTP on this machine, for clients that take no private authority.")
+@click.option(
+    "--http", is_flag=True, help="Serve plain HTTP, for clients that cannot trust a private certificate authority."
+)
 @click.option(
     "--open-token",
     metavar="TOKEN",
-    help="A bearer token that is always taken: 16 characters or more, for local use only.",
+    help="A bearer token that is always accepted; 16 characters or more, for local use only.",
 )
-@click.option("--dedicated", is_flag=True, help="The workspace is on dedicated capacity: takes enhanced refreshes.")
+@click.option(
+    "--dedicated", is_flag=True, help="Put the workspace on dedicated capacity, which accepts enhanced refreshes."
+)
 def powerbi(port: int, http: bool, open_token: str | None, dedicated: bool) -> None:
     """Runs a server that behaves as the Power BI REST API does, until Ctrl-C."""
     require(LOCAL)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from livegold.reporting.cli.browser import PREVIEW_SAYS, open_page
-from livegold.reporting.cli.requirements import PAGE, PICTURES, require
+from livegold.reporting.library import PAGE, SCREENSHOTS, require
 
 
 @click.command()
@@ -16,38 +16,44 @@ from livegold.reporting.cli.requirements import PAGE, PICTURES, require
     "--template",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder of a template (<name>.Report); by default the one the use case makes.",
+    help="Folder that holds <name>.Report; by default the template that the use case makes.",
 )
 @click.option(
     "--rows",
     type=click.Choice(["service", "gold"]),
     default="service",
     show_default=True,
-    help="Rows the local Power BI service stored, or those of gold.",
+    help="Show the rows that the local Power BI service stored, or those of gold.",
 )
-@click.option("--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="0 is a free one.")
-@click.option("--no-open", is_flag=True, help="Open no browser.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    show_default=True,
+    help="Port on 127.0.0.1; 0 picks a free one.",
+)
+@click.option("--no-open", is_flag=True, help="Do not open a browser.")
 @click.option(
     "--png",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write a picture of each page, on desktop and phone, and end.",
+    help="Write a screenshot of each page, on desktop and phone, and end.",
 )
 def preview(usecase: str, template: Path | None, rows: str, port: int, no_open: bool, png: Path | None) -> None:
-    """The report of USECASE as a web page on this machine, with rows as they arrive, until Ctrl-C."""
+    """Shows the report of USECASE as a web page on this machine, with rows as they arrive, until Ctrl-C."""
     require(PAGE)
     from livegold.reporting.settings import load as load_settings
     from livegold.reporting.specification import load_use_case
 
     case = load_use_case(usecase)
     if png is not None:
-        require(PICTURES)
-        from livegold.dashboards.preview.screenshots import take_pictures
+        require(SCREENSHOTS)
+        from livegold.dashboards.screenshots import take_screenshots
 
-        for file in take_pictures(load_settings(), usecase, png, template=template, rows=rows):
+        for file in take_screenshots(load_settings(), usecase, png, template=template, rows=rows):
             click.echo(str(file))
         return
-    from livegold.dashboards.preview.server import run_preview
+    from livegold.dashboards.preview import run_preview
     from livegold.streams.accounts import Follower
 
     given = load_settings()

@@ -14,16 +14,14 @@ from livegold.reporting.errors import CheckFailed
 @click.argument("usecase")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
 def reconcile(usecase: str, as_json: bool) -> None:
-    """Compares hub, raw, gold, quarantine and what was delivered; exit code 1 on a difference.
+    """Compares hub, raw, gold, quarantine and what was delivered. Exit code 1 if anything differs.
 
     Recounts from the broker's offsets and the tables on disk, never from counters.
     """
-    from livegold.reporting.settings import load as load_settings
-    from livegold.reporting.specification import load_use_case
-    from livegold.streams.accounts import reconcile as compare
+    from livegold.reporting import library
 
-    case = load_use_case(usecase)
-    found = compare(case, load_settings())
+    case = library.load(usecase)
+    found = library.reconcile(case)
     if as_json:
         plain = {**dataclasses.asdict(found), "use_case": case.name, "ok": found.ok}
         click.echo(json.dumps(plain, indent=1, default=str))

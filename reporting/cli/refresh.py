@@ -39,19 +39,21 @@ def refresh() -> None:
 
 @refresh.command("run")
 @click.argument("dataset")
-@click.option("--tables", metavar="A,B", help="Only these tables (dedicated capacity).")
-@click.option("--type", "kind", type=click.Choice(TYPES, case_sensitive=False), help="What is done; Full if not given.")
+@click.option("--tables", metavar="A,B", help="Refresh only these tables (dedicated capacity).")
+@click.option(
+    "--type", "kind", type=click.Choice(TYPES, case_sensitive=False), help="Type of the refresh; Full if not given."
+)
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the end, and fail if it fails.")
 @click.option(
     "--timeout",
     type=click.FloatRange(0, LONGEST_WAIT_SECONDS, min_open=True),
     default=LONGEST_WAIT_SECONDS,
     show_default=True,
-    help="Seconds until the waiting ends; the refresh goes on.",
+    help="Stop waiting after this many seconds; the refresh goes on.",
 )
 @as_json
 def run_refresh(dataset: str, tables: str | None, kind: str | None, wait: bool, timeout: float, as_json: bool) -> None:
-    """Refreshes DATASET. Exit code 1 when it fails, with the service's own message.
+    """Refreshes DATASET. Exit code 1 if it fails, with the service's own message.
 
     Dedicated capacity takes enhanced refreshes, shared capacity only plain ones of the whole dataset.
     """
@@ -78,7 +80,9 @@ def run_refresh(dataset: str, tables: str | None, kind: str | None, wait: bool, 
 
 @refresh.command("history")
 @click.argument("dataset")
-@click.option("--top", type=click.IntRange(1, MAX_TOP), default=DEFAULT_TOP, show_default=True, help="How many.")
+@click.option(
+    "--top", type=click.IntRange(1, MAX_TOP), default=DEFAULT_TOP, show_default=True, help="How many to show."
+)
 @as_json
 def history(dataset: str, top: int, as_json: bool) -> None:
     """Shows the last refreshes of DATASET, newest first."""
@@ -93,10 +97,10 @@ def history(dataset: str, top: int, as_json: bool) -> None:
 
 @refresh.command("schedule")
 @click.argument("dataset")
-@click.option("--times", metavar="HH:MM,...", help="Full and half hours; sets the schedule and switches it on.")
-@click.option("--days", metavar="mon,tue,...", help="Days of the week; without, those it has, or else all.")
-@click.option("--time-zone", metavar="ZONE", help="Windows name of the zone of the times, such as 'UTC'.")
-@click.option("--enable/--disable", "enabled", default=None, help="Switches it on or off.")
+@click.option("--times", metavar="HH:MM,...", help="Full or half hours; sets the schedule and switches it on.")
+@click.option("--days", metavar="mon,tue,...", help="Days of the week; without it those of the schedule, or else all.")
+@click.option("--time-zone", metavar="ZONE", help="Windows name of the time zone, such as 'UTC'.")
+@click.option("--enable/--disable", "enabled", default=None, help="Switch the schedule on or off.")
 @as_json
 def schedule(
     dataset: str, times: str | None, days: str | None, time_zone: str | None, enabled: bool | None, as_json: bool
@@ -124,7 +128,7 @@ def schedule(
 @click.argument("refresh_id", metavar="[ID]", required=False)
 @as_json
 def cancel(dataset: str, refresh_id: str | None, as_json: bool) -> None:
-    """Cancels a refresh of DATASET: the one with ID, or else the one that is at work (enhanced refreshes only)."""
+    """Cancels a refresh of DATASET: the one with ID, or else the one that is running (enhanced refreshes only)."""
     with _answering(as_json) as answer, _workspace() as refreshes:
         found = refreshes.client.find_dataset(dataset)
         if refresh_id is None:

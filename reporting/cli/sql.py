@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     type=click.Choice(["table", "csv", "json"]),
     default="table",
     show_default=True,
-    help="json is one object a line.",
+    help="json prints one object per line.",
 )
 def sql(query: str, form: str) -> None:
     """Runs SQL on the gold tables, without Spark."""
-    from livegold.reporting.lake import query as answer
-    from livegold.reporting.settings import load as load_settings
+    from livegold.reporting import library
 
-    rows = answer(load_settings(), query)
+    rows = library.sql(query, to="arrow")
     {"table": _table, "csv": _csv, "json": _json}[form](rows)
 
 

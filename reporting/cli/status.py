@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import click
 
@@ -16,23 +15,19 @@ from livegold.reporting.errors import NotFound
 def status(usecase: str | None, as_json: bool) -> None:
     """Shows each query and sink: position, lag, rate, last error, and what is left of the limits.
 
-    Without USECASE, every use case that has run on this LIVEGOLD_HOME.
+    Without USECASE, shows every use case that has run with this LIVEGOLD_HOME.
     """
-    from livegold.reporting.home import StatusFile, known_cases
-    from livegold.reporting.settings import load as load_settings
-    from livegold.reporting.specification import load_use_case
+    from livegold.reporting import library
 
-    home = load_settings().home
-    names = [load_use_case(usecase).name] if usecase else known_cases(home)
-    found: dict[str, dict[str, Any]] = {}
-    for name in names:
-        document = StatusFile(home, name).read()
-        if document is not None:
-            found[name] = document
+    found = library.statuses()
+    if usecase:
+        name = library.load(usecase).name
+        found = {name: found[name]} if name in found else {}
     if as_json:
         click.echo(json.dumps(found, indent=1))
     elif not found:
         wanted = f"use case {usecase} has" if usecase else "no use case has"
+        home = library.settings().home
         raise NotFound(f"{wanted} {'not ' if usecase else ''}run on {home}: start one with `livegold run`")
     else:
         from livegold.reporting.cli.view import console, status_report

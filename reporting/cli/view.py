@@ -153,7 +153,7 @@ def status_report(found: Mapping[str, Mapping[str, Any]]) -> RenderableType:
             Text("running", GOOD) if running else Text("not running", BAD if status.get("state") != "ended" else QUIET)
         )
         told = f", {status.get('switch')}, model version {status.get('model_version') or 'none'}"
-        parts.append(Text.assemble((name, TITLE), " ", state, f"{told}, said {ago(status.get('updated'))}"))
+        parts.append(Text.assemble((name, TITLE), " ", state, f"{told}, reported {ago(status.get('updated'))}"))
         parts.append(queries(status))
         gold = status.get("gold", {})
         keys = ("events", "predictions", "quarantined", "duplicates", "late")

@@ -105,17 +105,16 @@ class Watch:
 
     def _events_delivered(self) -> int | None:
         """Events in the rows of Pulse that were accepted; None for a use case without a count of events."""
-        from livegold.reporting.measures import Count
         from livegold.reporting.schema import PULSE
 
-        counts = [a.name for a in self._case.aggregates if isinstance(a, Count)]
-        if not counts:
+        counts = self._case.events_column
+        if counts is None:
             return None
         try:
             journal = Journal(self._state, read_only=True)
         except WrongUse:
             return 0  # the sink has not begun
         try:
-            return sum(int(json.loads(sums).get(counts[0], 0)) for sums in journal.sums(PULSE))
+            return sum(int(json.loads(sums).get(counts, 0)) for sums in journal.sums(PULSE))
         finally:
             journal.close()

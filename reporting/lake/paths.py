@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from livegold.reporting.schema import PREDICTIONS_TABLE, PULSE_TABLE, QUARANTINE_TABLE, RAW_TABLE, SPOTLIGHT_TABLE
 from livegold.reporting.settings import Settings
 
 
@@ -20,11 +21,11 @@ class Lake:
 
     @property
     def raw(self) -> str:
-        return f"{self.root}/raw/{self.case}"
+        return f"{self.root}/{RAW_TABLE}/{self.case}"
 
     @property
     def quarantine(self) -> str:
-        return f"{self.root}/quarantine/{self.case}"
+        return f"{self.root}/{QUARANTINE_TABLE}/{self.case}"
 
     @property
     def gold(self) -> str:
@@ -32,15 +33,15 @@ class Lake:
 
     @property
     def predictions(self) -> str:
-        return f"{self.gold}/predictions"
+        return f"{self.gold}/{PREDICTIONS_TABLE}"
 
     @property
     def pulse(self) -> str:
-        return f"{self.gold}/pulse"
+        return f"{self.gold}/{PULSE_TABLE}"
 
     @property
     def spotlight(self) -> str:
-        return f"{self.gold}/spotlight"
+        return f"{self.gold}/{SPOTLIGHT_TABLE}"
 
     def dimension(self, name: str) -> str:
         return f"{self.gold}/{name}"
@@ -48,3 +49,33 @@ class Lake:
     def checkpoint(self, query: str) -> str:
         """Checkpoint of a query: `raw`, `gold`, or `feed-<sink>`."""
         return f"{self.root}/checkpoints/{self.case}/{query}"
+
+    @property
+    def gold_start(self) -> str:
+        """Where the gold query begins, in a file, where that is not the hub's start."""
+        return f"{self.checkpoint('gold')}-start.json"
+
+    @property
+    def rebuild(self) -> str:
+        """The folder in which gold is made anew from raw."""
+        return f"{self.root}/rebuild/{self.case}"
+
+    @property
+    def rebuild_plan(self) -> str:
+        """The file that says what was begun there; without it, what is there is left over."""
+        return f"{self.rebuild}/plan.json"
+
+    def fresh(self, rebuild_id: str) -> FreshLake:
+        """The lake of one rebuild. No two have the same paths: Spark remembers for long what a table's path held."""
+        return FreshLake(f"{self.rebuild}/{rebuild_id}", self.case, self.raw)
+
+
+@dataclass(frozen=True)
+class FreshLake(Lake):
+    """Tables and checkpoints of a gold of its own, and the raw of the lake it is made from."""
+
+    history: str
+
+    @property
+    def raw(self) -> str:
+        return self.history

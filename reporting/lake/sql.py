@@ -22,6 +22,7 @@ from pyarrow import fs
 
 from livegold.reporting.errors import LivegoldError, NotFound, WrongUse, choices
 from livegold.reporting.lake.paths import Lake
+from livegold.reporting.schema import QUARANTINE_TABLE, RAW_TABLE
 from livegold.reporting.settings import Settings
 
 STORAGE_PREFIXES = ("AZURE_", "AWS_", "GOOGLE_")
@@ -44,12 +45,12 @@ _LOCKS = (
 def delta_tables(settings: Settings) -> dict[str, dict[str, str]]:
     """Use case -> table -> path (or URL) of every Delta table under the lake, both in alphabetical order."""
     listing = _Listing(settings.lake)
-    cases = {name for room in ("gold", "raw", "quarantine") for name in listing.folders(room)}
+    cases = {name for room in ("gold", RAW_TABLE, QUARANTINE_TABLE) for name in listing.folders(room)}
     found: dict[str, dict[str, str]] = {}
     for case in sorted(cases):
         lake = Lake.of(settings, case)
         tables = {name: lake.dimension(name) for name in listing.tables(f"gold/{case}")}
-        for room, path in (("quarantine", lake.quarantine), ("raw", lake.raw)):
+        for room, path in ((QUARANTINE_TABLE, lake.quarantine), (RAW_TABLE, lake.raw)):
             if case in listing.tables(room):
                 tables.setdefault(room, path)
         if tables:

@@ -40,6 +40,8 @@ _AGGREGATE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # Brackets and quotes end a name in DAX and in SQL; a name is also a column alias (63 characters in PostgreSQL).
 _MEASURE_NAME = re.compile(r"[^\[\]\"'`\s](?:[^\[\]\"'`\t\r\n]*[^\[\]\"'`\s])?")
 _MEASURE_NAME_LIMIT = 63
+_DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
+_NO_NUMBERS = ("string", "timestamp", "boolean")
 # Wide enough for the sum of any Decimal(38, s) that memory can hold.
 _EXACT = decimal.Context(prec=76)
 
@@ -174,10 +176,18 @@ def sqrt(operand: Any) -> Expression:
 
 
 class Aggregate(Expression):
-    """One column of pulse. `name` is that column's name; `columns` are the columns of predictions it reads."""
+    """One column of pulse. `name` is that column's name; `columns` are the columns of predictions it reads.
+
+    A new kind of aggregate is one class of this: whoever sums, types, checks or counts again asks it for what follows.
+    """
 
     name: str
-    merge: ClassVar[str]  # how partial values become one: sum, min or max
+    merge: ClassVar[str]
+    """How partial values become one: sum, min or max."""
+    counts_events: ClassVar[bool] = False
+    """Whether every event adds one or nothing."""
+    counts_rejected: ClassVar[bool] = False
+    """Whether it is over the events in quarantine, not over predictions."""
 
     @property
     def aggregates(self) -> tuple[Aggregate, ...]:
@@ -196,9 +206,27 @@ class Aggregate(Expression):
         return not self.additive
 
     @property
+    def of_nothing(self) -> Value:
+        """Its value over no rows at all."""
+        return 0 if self.additive else None
+
+    @property
     def sql(self) -> str:
         """Spark SQL of this aggregate over rows of predictions; what a batch writes into pulse."""
         raise NotImplementedError
+
+    @property
+    def sql_of_rejected(self) -> str:
+        """Spark SQL of this aggregate over rows of events that were rejected, which pulse has beside predictions."""
+        return "0" if self.additive else "NULL"
+
+    def type_over(self, types: Mapping[str, str]) -> str:
+        """Its Spark SQL type over columns of `types`."""
+        return "bigint" if self.counts_events else types[self.columns[0]]
+
+    def problem_with(self, types: Mapping[str, str]) -> str:
+        """What is wrong with a column it reads, given the Spark SQL types of predictions; empty where nothing is."""
+        return ""
 
     @property
     def merge_sql(self) -> str:
@@ -234,6 +262,7 @@ class Count(Aggregate):
 
     name: str = "events"
     merge: ClassVar[str] = "sum"
+    counts_events: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self._validate(None, "events")
@@ -265,6 +294,14 @@ class _OfColumn(Aggregate):
 class CountIf(_OfColumn):
     """The number of events for which a boolean column is true; null is not true."""
 
+    counts_events: ClassVar[bool] = True
+
+    def problem_with(self, types: Mapping[str, str]) -> str:
+        if types[self.column] == "boolean":
+            return ""
+        valid = choices(sorted(name for name, type_ in types.items() if type_ == "boolean"))
+        return f"counts where {self.column!r}: give a boolean column, {valid}"
+
     @property
     def sql(self) -> str:
         return f"count(CASE WHEN `{self.column}` THEN 1 END)"
@@ -278,6 +315,7 @@ class CountOf(_OfColumn):
     """The number of events for which a column is not null."""
 
     suffix: ClassVar[str] = "_count"
+    counts_events: ClassVar[bool] = True
 
     @property
     def sql(self) -> str:
@@ -288,10 +326,26 @@ class CountOf(_OfColumn):
 
 
 @dataclass(frozen=True)
-class Sum(_OfColumn):
+class _OfNumber(_OfColumn):
+    def problem_with(self, types: Mapping[str, str]) -> str:
+        if types[self.column] not in _NO_NUMBERS:
+            return ""
+        return f"takes the {type(self).__name__.lower()} of {self.column!r}, which is no number: give a number"
+
+
+@dataclass(frozen=True)
+class Sum(_OfNumber):
     """The sum of a numeric column; nulls count for nothing."""
 
     suffix: ClassVar[str] = "_sum"
+
+    def type_over(self, types: Mapping[str, str]) -> str:
+        """Whole numbers bigint, decimals ten digits wider, all else double."""
+        source = types[self.column]
+        decimal_type = _DECIMAL.fullmatch(source)
+        if decimal_type:
+            return f"decimal({min(int(decimal_type[1]) + 10, 38)},{decimal_type[2]})"
+        return "bigint" if source in ("int", "bigint") else "double"
 
     @property
     def sql(self) -> str:
@@ -302,7 +356,7 @@ class Sum(_OfColumn):
 
 
 @dataclass(frozen=True)
-class Min(_OfColumn):
+class Min(_OfNumber):
     """The smallest value of a numeric column. Not for a measure so far over a push dataset: Totals only add up."""
 
     suffix: ClassVar[str] = "_min"
@@ -317,7 +371,7 @@ class Min(_OfColumn):
 
 
 @dataclass(frozen=True)
-class Max(_OfColumn):
+class Max(_OfNumber):
     """The largest value of a numeric column. Not for a measure so far over a push dataset: Totals only add up."""
 
     suffix: ClassVar[str] = "_max"
@@ -341,6 +395,8 @@ class Rejected(Aggregate):
 
     name: str = "rejected"
     merge: ClassVar[str] = "sum"
+    counts_events: ClassVar[bool] = True
+    counts_rejected: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self._validate(None, "rejected")
@@ -349,8 +405,18 @@ class Rejected(Aggregate):
     def sql(self) -> str:
         return "count(CASE WHEN false THEN 1 END)"
 
+    @property
+    def sql_of_rejected(self) -> str:
+        return "count(*)"
+
     def of_rows(self, rows: Iterable[Row]) -> Value:
         return 0
+
+
+def _kinds(of: type[Aggregate] = Aggregate) -> list[str]:
+    """Names of the kinds of aggregate that an expression may have."""
+    own = [] if of is Aggregate or of.__name__.startswith("_") else [of.__name__]
+    return own + [name for kind in of.__subclasses__() for name in _kinds(kind)]
 
 
 def mean(column: str) -> Expression:
@@ -412,7 +478,7 @@ class Measure:
         if not isinstance(self.expression, Expression) or not self.expression.aggregates:
             raise SpecificationError(
                 f"measure {self.name!r}: the expression {self.expression!r} has no aggregate; "
-                f"use {choices(kind.__name__ for kind in (Count, CountIf, CountOf, Sum, Min, Max, Rejected))} in it"
+                f"use {choices(_kinds())} in it"
             )
         if not isinstance(self.scope, AllTime | TrailingWindow | ByBucket):
             raise SpecificationError(

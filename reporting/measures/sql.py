@@ -19,12 +19,8 @@ from livegold.reporting.measures.measure import (
     AllTime,
     Arithmetic,
     Constant,
-    Count,
-    CountIf,
-    CountOf,
     Expression,
     Measure,
-    Rejected,
     Root,
     Scope,
     TrailingWindow,
@@ -107,14 +103,15 @@ def _select(
     context: Context,
     pulse: exp.Expression,
     times: exp.Expression | None,
-    ctes: dict[str, exp.Select],
+    ctes: dict[str, exp.Query],
     totals: exp.Expression | None = None,
 ) -> exp.Select:
     dimensions = context.by_dimensions
     if context.needs_times:
         source = pulse if times is None else times
-        ctes[_TIMES] = exp.select(*[_column(k, "p") for k in _time_keys(context)]).distinct()
-        ctes[_TIMES] = ctes[_TIMES].from_(exp.alias_(source.copy(), "p", table=True)).where(*_time_filters(context))
+        keys_of_times = exp.select(*[_column(k, "p") for k in _time_keys(context)]).distinct()
+        of_times = keys_of_times.from_(exp.alias_(source.copy(), "p", table=True))
+        ctes[_TIMES] = of_times.where(*_time_filters(context))
     if not context.by_time and context.needs_times:
         newest = exp.Max(this=_column(BUCKET_NO)).as_(BUCKET_NO, quoted=True)
         ctes[_ENDS] = exp.select(newest).from_(_TIMES)
@@ -177,16 +174,11 @@ def _scope_select(context: Context, scope: Scope, pulse: exp.Expression) -> exp.
 
 
 def _over_rows(aggregate: Aggregate) -> exp.Expression:
-    if isinstance(aggregate, Count):
-        return exp.Count(this=exp.Star(), big_int=True)
-    if isinstance(aggregate, Rejected):
-        return exp.Literal.number(0)
-    column = _column(aggregate.columns[0], "p")
-    if isinstance(aggregate, CountIf):
-        return exp.Count(this=exp.case().when(column, exp.Literal.number(1)), big_int=True)
-    if isinstance(aggregate, CountOf):
-        return exp.Count(this=column, big_int=True)
-    return _merge(aggregate, column)
+    """The aggregate's own text, over the columns of `p`."""
+    tree: exp.Expression = exp.maybe_parse(aggregate.sql, dialect="spark")
+    for column in list(tree.find_all(exp.Column)):
+        column.replace(_column(column.name, "p"))
+    return tree
 
 
 def _over_partials(aggregate: Aggregate) -> exp.Expression:
@@ -196,7 +188,8 @@ def _over_partials(aggregate: Aggregate) -> exp.Expression:
 def _merge(aggregate: Aggregate, column: exp.Expression) -> exp.Expression:
     if aggregate.additive:
         return _or_zero(exp.Sum(this=column))
-    return {"min": exp.Min, "max": exp.Max}[aggregate.merge](this=column)
+    extreme: dict[str, type[exp.Expression]] = {"min": exp.Min, "max": exp.Max}
+    return extreme[aggregate.merge](this=column)
 
 
 def _render(expression: Expression, relation: str) -> exp.Expression:
@@ -216,8 +209,8 @@ def _render(expression: Expression, relation: str) -> exp.Expression:
     if expression.operator == "/":
         divisor = exp.Nullif(this=right, expression=exp.Literal.number(0))
         return exp.Div(this=_paren(left), expression=divisor)
-    operator = {"+": exp.Add, "-": exp.Sub, "*": exp.Mul}[expression.operator]
-    return operator(this=_paren(left), expression=_paren(right))
+    operators: dict[str, type[exp.Expression]] = {"+": exp.Add, "-": exp.Sub, "*": exp.Mul}
+    return operators[expression.operator](this=_paren(left), expression=_paren(right))
 
 
 def _double(expression: Expression, relation: str) -> exp.Expression:

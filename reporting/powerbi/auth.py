@@ -24,6 +24,8 @@ from livegold.reporting.powerbi.token_cache import TokenCacheFile
 SCOPE = "https://analysis.windows.net/powerbi/api/.default"
 # OAuth's own words for "not now" (RFC 6749, 4.1.2.1), which Entra ID uses with 5xx and 429
 NOT_NOW = ("temporarily_unavailable", "server_error")
+# The refresh token has expired or was revoked (RFC 6749, 5.2)
+GRANT_ENDED = "invalid_grant"
 # The device code ran out (RFC 8628, 3.5); msal gives the last answer before it did
 NOBODY_CAME = ("authorization_pending", "expired_token")
 
@@ -218,7 +220,7 @@ class DeviceCodeTokens(EntraTokens):
     def _silently(self, application: Any, renew: bool) -> dict[str, Any]:
         for account in application.get_accounts():
             answer = application.acquire_token_silent_with_error([SCOPE], account, force_refresh=renew)
-            if answer:
+            if answer and answer.get("error") != GRANT_ENDED:
                 return dict(answer)
         return {"error": "login_required", "error_description": "the login has ended: sign in again"}
 

@@ -20,10 +20,15 @@ from livegold.reporting.powerbi.limits import (
     TABLE_NAME,
 )
 from livegold.reporting.schema import (
+    BUCKET,
     COMPLETE_TICK,
+    DIMENSION,
     FACT_TABLES,
+    KEY,
+    LABEL,
     LEFT_OUT,
     LEFT_OUT_MEASURE,
+    ORDER,
     PULSE,
     SPOTLIGHT,
     TAKEN_NAMES,
@@ -80,7 +85,7 @@ def fact_columns(case: UseCase, table: str) -> tuple[Column, ...]:
 
 
 def dimension_columns() -> tuple[Column, ...]:
-    return (Column("key", "string"), Column("label", "string"), Column("order", "bigint"))
+    return tuple(Column(name, type_) for name, type_, _ in DIMENSION)
 
 
 def push_dataset(case: UseCase, name: str = "") -> Json:
@@ -93,7 +98,7 @@ def push_dataset(case: UseCase, name: str = "") -> Json:
             "fromTable": table,
             "fromColumn": dimension.name,
             "toTable": dimension.table,
-            "toColumn": "key",
+            "toColumn": KEY,
             "crossFilteringBehavior": "OneDirection",
         }
         for table in FACT_TABLES
@@ -113,7 +118,7 @@ def _fact_table(case: UseCase, table: str) -> Json:
     dimensions = {d.name for d in case.all_dimensions}
     columns = [_column(c, hidden=c.name in dimensions or table != SPOTLIGHT) for c in fact_columns(case, table)]
     if table == PULSE:
-        columns = [{**c, "isHidden": False} if c["name"] == "bucket" else c for c in columns]
+        columns = [{**c, "isHidden": False} if c["name"] == BUCKET else c for c in columns]
     made: Json = {"name": table, "columns": columns}
     if table == PULSE:
         made["measures"] = [*(_measure(m) for m in model_measures(case, "push")), _left_out()]
@@ -121,8 +126,8 @@ def _fact_table(case: UseCase, table: str) -> Json:
 
 
 def _dimension_table(name: str) -> Json:
-    key, label, order = (_column(c, hidden=c.name != "label") for c in dimension_columns())
-    return {"name": name, "columns": [key, {**label, "sortByColumn": "order"}, order]}
+    key, label, order = (_column(c, hidden=c.name != LABEL) for c in dimension_columns())
+    return {"name": name, "columns": [key, {**label, "sortByColumn": ORDER}, order]}
 
 
 def _column(column: Column, *, hidden: bool) -> Json:

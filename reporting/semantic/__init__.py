@@ -1,9 +1,6 @@
 """The semantic model as data: the use case's measures, and what is derived of them. Writes no files."""
 
 from livegold.reporting.semantic.derived import (
-    NO_COLOUR,
-    SHAPES,
-    STATE_COLOURS,
     CompleteBuckets,
     DerivedMeasure,
     Freshness,
@@ -26,10 +23,7 @@ from livegold.reporting.semantic.model import (
 )
 
 __all__ = [
-    "NO_COLOUR",
-    "SHAPES",
     "SOURCES",
-    "STATE_COLOURS",
     "CompleteBuckets",
     "DerivedMeasure",
     "Freshness",

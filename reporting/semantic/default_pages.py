@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
+from livegold.reporting.blocks import Exceptions, Header, Ranking, Slicer, Tile, Trend
 from livegold.reporting.measures import ByBucket, TrailingWindow
-from livegold.reporting.specification import (
-    Block,
-    Exceptions,
-    Header,
-    Page,
-    Ranking,
-    Row,
-    Slicer,
-    Tile,
-    Trend,
-    UseCase,
-)
+from livegold.reporting.schema import EVENT_TIME, MODEL_VERSION
+from livegold.reporting.specification import Block, Page, Row, UseCase
 
 MAX_TILES = 4
 MAX_LINES = 3
@@ -27,8 +18,8 @@ def default_pages(case: UseCase) -> tuple[Page, ...]:
     trend = [m.name for m in case.measures if isinstance(m.scope, ByBucket)] or of_time
     stated = [s.measure for s in case.states]
     tiles = list(dict.fromkeys([*stated, *names]))[:MAX_TILES]
-    dimension = case.dimensions[0].name if case.dimensions else "model_version"
-    worth_seeing = {*case.spotlight.columns, "event_time", case.model.task.answer}
+    dimension = case.dimensions[0].name if case.dimensions else MODEL_VERSION
+    worth_seeing = {*case.spotlight.columns, EVENT_TIME, case.model.task.answer}
     shown = [c.name for c in case.spotlight_columns if c.name in worth_seeing]
     middle: list[Block] = [Ranking(dimension, tuple(tiles[:3]), width=4 if trend else 12)]
     if trend:
@@ -42,5 +33,5 @@ def default_pages(case: UseCase) -> tuple[Page, ...]:
             Row((Exceptions(tuple(shown)),), 1.6),
         ),
     )
-    head = Row((Header(width=9), Slicer("model_version", width=3)), 0.6)
+    head = Row((Header(width=9), Slicer(MODEL_VERSION, width=3)), 0.6)
     return (live, Page("Model", (head, *case.model.task.model_rows(case))))

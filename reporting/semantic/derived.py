@@ -24,16 +24,12 @@ from decimal import Decimal
 from typing import Any, ClassVar, Protocol
 
 from livegold.reporting.measures import Value
+from livegold.reporting.palette import NO_COLOUR, SHAPES, STATE_COLOURS
 from livegold.reporting.schema import BUCKET, BUCKET_NO, PULSE
 from livegold.reporting.specification import State
 from livegold.reporting.tasks import Surroundings, TaskMeasure
 
-SHAPES = ("●", "◆", "▼")
-"""Good, to be watched, bad."""
 NO_DATA = "○ no data"
-STATE_COLOURS = ("#0B6A0B", "#8A5A00", "#B10E1C")
-"""Good, to be watched, bad: each 4.5:1 or more on white and on the theme's page background."""
-NO_COLOUR = "#5C5C5C"
 
 
 class Place(Surroundings, Protocol):

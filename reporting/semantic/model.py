@@ -19,7 +19,7 @@ from livegold.reporting.semantic.derived import (
     StateColour,
     StateText,
 )
-from livegold.reporting.specification import Dimension, Page, Trend, UseCase
+from livegold.reporting.specification import Dimension, Page, UseCase
 from livegold.reporting.tasks import Parameter, TaskMeasure
 
 Source = Literal["push", "databricks", "directlake", "delta", "sample"]
@@ -72,10 +72,9 @@ def derived_measures(case: UseCase, *, sample: bool = False) -> tuple[DerivedMea
     """What the model has besides the use case's own measures."""
     made: list[DerivedMeasure] = [*case.ratios, *case.model.task.derived_measures]
     formats = formats_of(case)
-    trends = [b for page in pages_of(case) for b in page.blocks if isinstance(b, Trend)]
-    in_trends = dict.fromkeys(m for t in trends for m in (*t.measures, *(t.expected or ())))
+    over_buckets = dict.fromkeys(m for page in pages_of(case) for block in page.blocks for m in block.over_buckets)
     reach = None if case.trend_minutes is None else case.trend_minutes * 60 // case.bucket_seconds
-    made += [CompleteBuckets(name, formats[name], reach) for name in in_trends]
+    made += [CompleteBuckets(name, formats[name], reach) for name in over_buckets]
     for state in case.states:
         made += [StateText(state), StateColour(state)]
     stale = max(STALE_SECONDS, STALE_BUCKETS * case.bucket_seconds)

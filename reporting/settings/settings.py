@@ -151,13 +151,16 @@ class Settings:
 def load(environment: Mapping[str, str] | None = None, file: Path | None = None, **changed: str) -> Settings:
     """The settings in force.
 
-    `changed` are values from the command line, with `__` for the dot (`hub__servers=...`), and win over everything.
+    `changed` are values from a caller, with `__` for the dot (`hub__servers=...`), and win over everything.
     Raises SettingsError for an unknown key, a value that is not one of the few valid ones, or a secret in the file.
     """
     environment = os.environ if environment is None else environment
     file = Path(environment.get("LIVEGOLD_CONFIG", "livegold.toml")) if file is None else file
     from_file = _read(file) if file.exists() else {}
     overrides = {key.replace("__", "."): value for key, value in changed.items()}
+    for key in overrides:
+        if key not in _BY_KEY:
+            raise SettingsError(f"{key} is no setting: {_nearest(key, _BY_KEY)}")
     known = {s.variable for s in SETTINGS} | {"LIVEGOLD_CONFIG", "LIVEGOLD_SHARED", "LIVEGOLD_SCHEMAS"}
     for variable in environment:
         if variable.startswith("LIVEGOLD_") and variable not in known:

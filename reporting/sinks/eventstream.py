@@ -59,7 +59,8 @@ class _NoBudget(Budget):
 class EventstreamSink(Sink):
     """Delivers one use case to one topic. See `Sink` for when which method may be called.
 
-    `state` is the folder of the journal, one for each topic. `clock` gives seconds since the epoch.
+    `state` is the folder of the journal, one for each topic. `clock` gives seconds since the epoch. `messenger` makes
+    what sends, from the target and what to call while it waits.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class EventstreamSink(Sink):
         *,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
+        messenger: Callable[[Target, Callable[[str], None]], Messenger] = Messenger,
     ) -> None:
         check_columns(case)
         self._case = case
@@ -79,7 +81,7 @@ class EventstreamSink(Sink):
         self._rng = rng or random.Random()
         self._closing = threading.Event()
         self._working = threading.Lock()
-        self._messenger = Messenger(target, self._while_waiting)
+        self._messenger = messenger(target, self._while_waiting)
         self._lock: IO[str] | None = None
         self._journal: Journal
         self._planner: Planner

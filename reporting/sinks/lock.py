@@ -11,7 +11,8 @@ from typing import IO
 from livegold.reporting.errors import SecondWriter
 from livegold.reporting.home import acquire_lock
 
-FOLDER = "livegold-writers"
+WRITERS = Path(tempfile.gettempdir()) / "livegold-writers"
+"""Where the writers on this machine, of any LIVEGOLD_HOME, have their locks."""
 
 
 def only_sink(state: Path, case: str) -> IO[str]:
@@ -20,8 +21,8 @@ def only_sink(state: Path, case: str) -> IO[str]:
     return acquire_lock(state / "lock", SecondWriter(refusal))
 
 
-def only_writer(place: str, what: str) -> IO[str]:
-    """The same for `place` (service, workspace and dataset), which an error calls `what`: of any LIVEGOLD_HOME."""
+def only_writer(place: str, what: str, folder: Path = WRITERS) -> IO[str]:
+    """The same for `place` (service, workspace and dataset), which an error calls `what`; the lock is in `folder`."""
     name = hashlib.sha256(place.encode()).hexdigest()[:32]
     refusal = f"another livegold on this machine delivers to {what}: stop it, or give this one another powerbi.dataset"
-    return acquire_lock(Path(tempfile.gettempdir()) / FOLDER / f"{os.getuid()}-{name}.lock", SecondWriter(refusal))
+    return acquire_lock(folder / f"{os.getuid()}-{name}.lock", SecondWriter(refusal))

@@ -31,7 +31,8 @@ ROW_HEADER = "livegold-row"
 # Key, headers and framing count towards the event; they are a few hundred bytes.
 MAX_VALUE_BYTES = MAX_EVENT_BYTES - 4096
 
-Headers = list[tuple[str, bytes]]
+# The type that a producer takes; ours are always bytes.
+Headers = list[tuple[str, str | bytes | None]]
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ from livegold.reporting.sinks.destination import (
     check_definition,
     forget_dataset,
 )
-from livegold.reporting.sinks.lock import only_sink, only_writer
+from livegold.reporting.sinks.lock import WRITERS, only_sink, only_writer
 from livegold.reporting.sinks.planner import LAST_BATCH, Planner
 from livegold.reporting.sinks.powerbi_status import status_of
 from livegold.reporting.sinks.retry import backoff, empty_outbox, persistently
@@ -76,7 +76,7 @@ class PowerBISink(Sink):
 
     `state` is the folder of the journal. `clock` gives seconds since the epoch; `sleep` waits some seconds, and
     whatever it raises ends the call that waits. `client` must be used by nobody else. `name` is the dataset's, by
-    default that of the use case.
+    default that of the use case. `writers` is the folder of locks by which writers on one machine see each other.
     """
 
     def __init__(
@@ -89,6 +89,7 @@ class PowerBISink(Sink):
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] | None = None,
         rng: random.Random | None = None,
+        writers: Path = WRITERS,
     ) -> None:
         self._case = case
         self._client = client
@@ -99,6 +100,7 @@ class PowerBISink(Sink):
         self._closing = threading.Event()
         self._sleep = sleep or self._sleep_until_closed
         self._rng = rng or random.Random()
+        self._writers = writers
         self._working = threading.Lock()
         self._locks: list[IO[str]] = []
         self._journal: Journal
@@ -290,7 +292,8 @@ class PowerBISink(Sink):
         """One sink on a state, and one writer of a dataset on this machine."""
         file = only_sink(self._state, self._case.name)
         try:
-            return [file, only_writer(f"{self._client.root}/{self._name}", f"dataset {self._name!r}")]
+            place = f"{self._client.root}/{self._name}"
+            return [file, only_writer(place, f"dataset {self._name!r}", self._writers)]
         except BaseException:
             file.close()
             raise

@@ -2,44 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from livegold.reporting.errors import choices
-from livegold.reporting.measures import AllTime
-from livegold.reporting.schema import WRITTEN
-from livegold.reporting.specification.pages import (
-    COLUMNS,
-    Block,
-    Chart,
-    ConfusionMatrix,
-    CutOffSlider,
-    Exceptions,
-    Page,
-    Ranking,
-    Slicer,
-    Tile,
-    Trend,
-)
-from livegold.reporting.specification.usecase import Refusals, UseCase
+from livegold.reporting.measures import Aggregate, Measure
+from livegold.reporting.specification.pages import COLUMNS, Block, Page, State
+from livegold.reporting.specification.refusals import Refusals
+
+if TYPE_CHECKING:
+    from livegold.reporting.tasks import Task
 
 MAX_PAGES = 20
-OF_TASKS = (ConfusionMatrix, CutOffSlider)
-"""Blocks that not every task can fill."""
 
 
-def check_report(case: UseCase) -> None:
+class Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class Compared(Named, Protocol):
+    """A ratio: the names of the measures it is of."""
+
+    @property
+    def of(self) -> str: ...
+    @property
+    def to(self) -> str: ...
+
+
+class Reported(Named, Protocol):
+    """What a report says, and what it may speak of: what a use case gives to be checked."""
+
+    @property
+    def measures(self) -> Sequence[Measure]: ...
+    @property
+    def ratios(self) -> Sequence[Compared]: ...
+    @property
+    def task(self) -> Task: ...
+    @property
+    def states(self) -> Sequence[State]: ...
+    @property
+    def pages(self) -> Sequence[Page]: ...
+    @property
+    def aggregates(self) -> Sequence[Aggregate]: ...
+    @property
+    def all_dimensions(self) -> Sequence[Named]: ...
+    @property
+    def spotlight_columns(self) -> Sequence[Named]: ...
+
+
+def check_report(case: Reported) -> None:
     """Raises SpecificationError with the place, the value and the valid choices."""
-    _Checks(case).run()
+    ReportChecks(case).run()
 
 
-class _Checks(Refusals):
-    def __init__(self, case: UseCase) -> None:
-        super().__init__(case)
+class ReportChecks(Refusals):
+    """Goes through the pages of a use case; what a block itself must be, it says by the methods of this.
+
+    `dimensions` are the names of all dimensions, `parameters` of what can be chosen besides (the cut-off); `numbers`
+    those of measures, ratios and the measures that the task derives.
+    """
+
+    def __init__(self, case: Reported) -> None:
+        super().__init__(case.name)
+        self.case = case
         self.dimensions = [d.name for d in case.all_dimensions]
+        self.parameters = [p.name for p in case.task.parameters]
         self.numbers = [
             *(m.name for m in case.measures),
             *(r.name for r in case.ratios),
-            *(m.name for m in case.model.task.derived_measures),
+            *(m.name for m in case.task.derived_measures),
         ]
 
     def run(self) -> None:
@@ -49,12 +81,10 @@ class _Checks(Refusals):
             for name in (ratio.of, ratio.to):
                 self.one_of(name, own, f"ratio {ratio.name!r} measure")
         self.unique([n.strip().lower() for n in self.numbers], "measure")
-        for aggregate in case.model.task.needs:
+        for aggregate in case.task.needs:
             if aggregate not in case.aggregates:
-                what = choices(m.name for m in case.model.task.derived_measures)
-                self.fail(
-                    f"task {type(case.model.task).__name__}", f"needs {aggregate!r} for {what}: add a measure of it"
-                )
+                what = choices(m.name for m in case.task.derived_measures)
+                self.fail(f"task {case.task.name}", f"needs {aggregate!r} for {what}: add a measure of it")
         for state in case.states:
             self.one_of(state.measure, self.numbers, "state of measure")
             if state.good == state.bad:
@@ -86,40 +116,22 @@ class _Checks(Refusals):
             if not row.height > 0:
                 self.fail(place, f"has a row of height {row.height}: give a number above 0")
         for block in page.blocks:
-            self.block(block, f"{place} {type(block).__name__}")
+            block.check(self, f"{place} {type(block).__name__}")
 
-    def block(self, block: Block, place: str) -> None:
-        task = self.case.model.task
-        if isinstance(block, OF_TASKS) and type(block) not in task.blocks:
+    def of_task(self, block: Block, place: str) -> None:
+        """Refuses a block that the task of the use case cannot fill."""
+        task = self.case.task
+        if type(block) not in task.blocks:
             filled = choices([b.__name__ for b in task.blocks]) if task.blocks else "another block"
-            self.fail(place, f"is no block that this {type(task).__name__} task can fill: give {filled}")
-        if isinstance(block, Tile):
-            self.all_of((block.measure, *((block.against,) if block.against else ())), self.numbers, place)
-        elif isinstance(block, Trend):
-            in_time = [m.name for m in self.case.measures if not isinstance(m.scope, AllTime)]
-            self.all_of(
-                (*block.measures, *(block.expected or ())), in_time, f"{place} measure by bucket or of a window"
-            )
-        elif isinstance(block, Ranking | Chart):
-            chosen = [p.name for p in task.parameters]
-            valid = [*self.dimensions, *(chosen if isinstance(block, Chart) else [])]
-            self.one_of(block.dimension, valid, f"{place} dimension")
-            self.all_of(block.measures, self.numbers, place)
-        elif isinstance(block, Slicer):
-            self.one_of(block.dimension, self.dimensions, f"{place} dimension")
-        elif isinstance(block, Exceptions):
-            # What gold notes for itself is in no model.
-            own = {name for name, *_ in WRITTEN}
-            self.all_of(
-                block.columns, [c.name for c in self.case.spotlight_columns if c.name not in own], f"{place} column"
-            )
-        elif isinstance(block, ConfusionMatrix):
-            self.all_of(block.measures, self.numbers, place)
-        tooltip = getattr(block, "tooltip", "")
-        if tooltip:
-            self.one_of(tooltip, [p.name for p in self.case.pages if p.kind == "tooltip"], f"{place} tooltip")
+            self.fail(place, f"is no block that this {task.name} task can fill: give {filled}")
+
+    def tooltip(self, page: str, place: str) -> None:
+        """Refuses the name of a page that is no tooltip; empty is none."""
+        if page:
+            self.one_of(page, [p.name for p in self.case.pages if p.kind == "tooltip"], f"{place} tooltip")
 
     def all_of(self, values: Iterable[str], valid: list[str], place: str) -> None:
+        """Refuses no values at all, one that is not valid, and one that is there twice."""
         values = list(values)
         if not values:
             self.fail(place, f"shows nothing: give {choices(valid)}")

@@ -1,104 +1,62 @@
-"""What a report shows, in a small vocabulary: pages of rows of blocks on a grid of twelve columns. Draws nothing.
+"""What a report shows: pages of rows of blocks on a grid of twelve columns. No block of any kind, and no drawing.
 
-A use case says *what* to show; `dashboards` makes visuals of it and the preview shows those. Names in here are those of
-measures and dimensions of the use case; `UseCase` refuses any other.
+A use case says *what* to show; `dashboards` makes visuals of it and the preview shows those. The blocks that come with
+livegold are in `livegold.reporting.blocks`. Names in here are those of measures and dimensions of the use case;
+`UseCase` refuses any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from livegold.reporting.blocks import Part, Subject
+    from livegold.reporting.drawing import Drawing
+    from livegold.reporting.pbir import Box
+    from livegold.reporting.specification.page_checks import ReportChecks
 
 COLUMNS = 12
 """Columns of the grid; the blocks of a row fill them."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
-    """One thing on a page. `width` is columns of the grid; `title` takes the place of the usual one."""
+class Block(ABC):
+    """One thing on a page: all that livegold knows of a kind of block is in its class, so that a new one is one file.
+
+    `width` is columns of the grid; `title` takes the place of the usual one. What else a block says of itself are
+    fields of its dataclass: texts, numbers, tuples and mappings of them.
+    """
 
     width: int = COLUMNS
     title: str = ""
 
+    drawings: ClassVar[tuple[Drawing, ...]] = ()
+    """How the preview draws the types of visuals that it makes."""
+    leads_back: ClassVar[bool] = False
+    """Whether there is, on a page to drill through to, the way back in it."""
 
-@dataclass(frozen=True, kw_only=True)
-class Header(Block):
-    """The page's title, the time of the last update and whether it is stale."""
+    @property
+    def least_height(self) -> int:
+        """Pixels that it needs on an ordinary page."""
+        return 120
 
+    @property
+    def over_buckets(self) -> tuple[str, ...]:
+        """Measures that it shows by bucket: the model gets each of them without the bucket that is still open."""
+        return ()
 
-@dataclass(frozen=True)
-class Tile(Block):
-    """One measure, large; with its state where the use case has a `State` for it, and beside `against` if given."""
+    def check(self, report: ReportChecks, place: str) -> None:  # noqa: B027
+        """Raises SpecificationError, by the methods of `report`, for what its use case has not; `place` says where.
 
-    measure: str
-    against: str = ""
+        A block that names nothing of its use case has nothing to check.
+        """
 
-
-@dataclass(frozen=True)
-class Trend(Block):
-    """Measures by bucket, as lines over the closed buckets; `expected` are the measures of the band's low and high."""
-
-    measures: tuple[str, ...]
-    expected: tuple[str, str] | None = None
-    tooltip: str = ""
-
-
-@dataclass(frozen=True)
-class Ranking(Block):
-    """A table with a row for each value of a dimension, with the state of those measures that have one."""
-
-    dimension: str
-    measures: tuple[str, ...]
-    tooltip: str = ""
-
-
-@dataclass(frozen=True)
-class Chart(Block):
-    """Measures by a dimension, as `columns`, `bars` or `line`. `dimension` may be `cut_off`."""
-
-    dimension: str
-    measures: tuple[str, ...]
-    kind: Literal["columns", "bars", "line"] = "columns"
-    tooltip: str = ""
-
-
-@dataclass(frozen=True)
-class Exceptions(Block):
-    """Single predictions of Spotlight, the most severe first. `columns` are columns of Spotlight or dimensions."""
-
-    columns: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConfusionMatrix(Block):
-    """The four measures that count what was said against what was, in the order of the task's `confusion_matrix`."""
-
-    measures: tuple[str, str, str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CutOffSlider(Block):
-    """Drag the cut-off: what follows from it are the task's `cut_offs`."""
-
-
-@dataclass(frozen=True)
-class Slicer(Block):
-    """A list of a dimension's values to filter the page by."""
-
-    dimension: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class TimeRange(Block):
-    """From when to when the page looks; measures so far are not narrowed by it."""
-
-
-@dataclass(frozen=True)
-class Full(Block):
-    """A visual given in full: the `visual` object of a PBIR file, put where the grid has it."""
-
-    visual: Mapping[str, Any]
+    @abstractmethod
+    def parts(self, subject: Subject, page: Page, box: Box) -> Sequence[Part]:
+        """Its visuals, in reading order: one for most blocks, all of them within `box`."""
 
 
 @dataclass(frozen=True)

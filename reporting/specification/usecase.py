@@ -22,11 +22,29 @@ import sqlglot
 from sqlglot import expressions as exp
 
 from livegold.reporting.errors import SpecificationError, choices
-from livegold.reporting.schema import OTHER, REPLAY_TIME, RESERVED, UNKNOWN, WORTH, WRITTEN
+from livegold.reporting.measures import Aggregate, Count, Measure
+from livegold.reporting.schema import (
+    ARRIVAL,
+    BUCKET,
+    BUCKET_NO,
+    EVENT_ID,
+    EVENT_TIME,
+    MODEL_VERSION,
+    OTHER,
+    REPLAY_TIME,
+    RESERVED,
+    SEVERITY,
+    TIME_COLUMNS,
+    UNKNOWN,
+    WORTH,
+    WRITTEN,
+    WRITTEN_BY_GOLD,
+)
 from livegold.reporting.specification.estimators import Estimator
+from livegold.reporting.specification.page_checks import check_report
+from livegold.reporting.specification.refusals import Refusals
 
 if TYPE_CHECKING:
-    from livegold.reporting.measures import Aggregate, Measure
     from livegold.reporting.semantic import Ratio
     from livegold.reporting.specification.pages import Page, State
     from livegold.reporting.tasks import Task
@@ -166,11 +184,13 @@ class UseCase:
     file_row: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
-        # Not at the top: what checks a report knows use cases.
-        from livegold.reporting.specification.page_checks import check_report
-
         _Validation(self).run()
         check_report(self)
+
+    @property
+    def task(self) -> Task:
+        """What is asked: the model's task."""
+        return self.model.task
 
     @cached_property
     def all_dimensions(self) -> tuple[Dimension, ...]:
@@ -178,7 +198,7 @@ class UseCase:
         return (
             *self.dimensions,
             *self.model.task.dimensions,
-            Dimension("model_version", "model_version", None, 200, "version of the model that scored"),
+            Dimension(MODEL_VERSION, MODEL_VERSION, None, 200, "version of the model that scored"),
         )
 
     @cached_property
@@ -206,19 +226,24 @@ class UseCase:
         return tuple(found.values())
 
     @cached_property
+    def events_column(self) -> str | None:
+        """The column of Pulse that counts every event; None where no measure does."""
+        return next((a.name for a in self.aggregates if isinstance(a, Count)), None)
+
+    @cached_property
     def pulse_columns(self) -> tuple[Column, ...]:
         """Columns of gold `pulse`, in order."""
         types = {c.name: c.type for c in self.prediction_columns}
-        sums = [Column(a.name, aggregate_type(a, types), f"partial {a.name}") for a in self.aggregates]
-        bucket = [c for c in _columns(RESERVED) if c.name in ("bucket", "bucket_no")]
+        sums = [Column(a.name, a.type_over(types), f"partial {a.name}") for a in self.aggregates]
+        bucket = [c for c in _columns(RESERVED) if c.name in TIME_COLUMNS]
         dimensions = [Column(d.name, "string", d.description) for d in self.all_dimensions]
         return (*bucket, *dimensions, *sums, *_columns(WRITTEN))
 
     @cached_property
     def spotlight_columns(self) -> tuple[Column, ...]:
         """Columns of gold `spotlight`, in order."""
-        standard = ("event_id", "event_time", "bucket", "bucket_no", *self.model.task.shown, "severity")
-        names = {*standard, *self.spotlight.columns, "query_id", "batch_id"} | {d.name for d in self.all_dimensions}
+        standard = (EVENT_ID, EVENT_TIME, BUCKET, BUCKET_NO, *self.model.task.shown, SEVERITY)
+        names = {*standard, *self.spotlight.columns, *WRITTEN_BY_GOLD} | {d.name for d in self.all_dimensions}
         return tuple(c for c in self.prediction_columns if c.name in names)
 
     @cached_property
@@ -243,20 +268,6 @@ def _columns(rows: Iterable[tuple[str, ...]]) -> tuple[Column, ...]:
     return tuple(Column(*row) for row in rows)
 
 
-def aggregate_type(aggregate: Aggregate, types: Mapping[str, str]) -> str:
-    """Spark SQL type of an aggregate over columns of `types`: counts bigint, sums of decimals ten digits wider."""
-    kind = type(aggregate).__name__
-    if kind in ("Count", "CountIf", "CountOf", "Rejected"):
-        return "bigint"
-    source = types[aggregate.columns[0]]
-    if kind in ("Min", "Max"):
-        return source
-    decimal = _DECIMAL.fullmatch(source)
-    if decimal:
-        return f"decimal({min(int(decimal[1]) + 10, 38)},{decimal[2]})"
-    return "bigint" if source in ("int", "bigint") else "double"
-
-
 def columns_of(sql: str, place: str) -> tuple[str, ...]:
     """Names of the columns a Spark SQL expression uses; SpecificationError when it cannot be parsed."""
     try:
@@ -267,23 +278,12 @@ def columns_of(sql: str, place: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(c.name for c in tree.find_all(exp.Column)))
 
 
-class Refusals:
-    """How a use case is refused: in one line with the place, the value and the valid choices."""
-
-    def __init__(self, case: UseCase) -> None:
-        self.case = case
-
-    def fail(self, place: str, problem: str) -> None:
-        raise SpecificationError(f"use case {self.case.name}: {place} {problem}")
-
-    def one_of(self, value: str, valid: Iterable[str], place: str) -> None:
-        valid = list(valid)
-        if value not in valid:
-            self.fail(place, f"is {value!r}: give {choices(valid)}")
-
-
 class _Validation(Refusals):
     """Goes through a use case once, in the order its parts may refer to each other."""
+
+    def __init__(self, case: UseCase) -> None:
+        super().__init__(case.name)
+        self.case = case
 
     def run(self) -> None:
         case = self.case
@@ -307,12 +307,12 @@ class _Validation(Refusals):
             self.new(derived.name, derived.type, known, "derived column")
         self.times(known)
         for check in case.checks:
-            self.uses(check.sql, [*known, "event_time", "arrival"], f"check {check.name}")
+            self.uses(check.sql, [*known, EVENT_TIME, ARRIVAL], f"check {check.name}")
         self.unique([c.name for c in case.checks], "check")
         self.the_model(known)
         self.the_dimensions(known)
         rows = [c.name for c in case.prediction_columns]
-        unscored = [n for n in rows if n != "severity"]
+        unscored = [n for n in rows if n != SEVERITY]
         self.uses(case.spotlight.severity, unscored, "spotlight severity")
         self.uses(case.spotlight.where, rows, "spotlight where")
         for column in case.spotlight.columns:
@@ -349,7 +349,7 @@ class _Validation(Refusals):
 
     def new(self, name: str, type_: str, known: dict[str, str], what: str) -> None:
         self.name(name, what)
-        taken = self.taken | {d.name for d in self.case.model.task.dimensions} | {REPLAY_TIME, "model_version"}
+        taken = self.taken | {d.name for d in self.case.model.task.dimensions} | {REPLAY_TIME, MODEL_VERSION}
         if name in taken and name != self.case.event_id:
             self.fail(f"{what} {name!r}", "has a name that livegold uses itself: give another")
         if name in known:
@@ -421,8 +421,7 @@ class _Validation(Refusals):
     def the_measures(self, rows: list[str]) -> None:
         self.unique([m.name.strip().lower() for m in self.case.measures], "measure")
         by_name: dict[str, Aggregate] = {}
-        booleans = {c.name for c in self.case.prediction_columns if c.type == "boolean"}
-        texts = {c.name for c in self.case.prediction_columns if c.type in ("string", "timestamp", "boolean")}
+        types = {c.name: c.type for c in self.case.prediction_columns}
         fixed = {c.name for c in _columns((*RESERVED, *WRITTEN))} | {d.name for d in self.case.all_dimensions}
         for measure in self.case.measures:
             place = f"measure {measure.name!r}"
@@ -430,11 +429,9 @@ class _Validation(Refusals):
             for aggregate in measure.aggregates:
                 for column in aggregate.columns:
                     self.one_of(column, rows, f"{place} column")
-                    kind = type(aggregate).__name__
-                    if kind == "CountIf" and column not in booleans:
-                        self.fail(place, f"counts where {column!r}: give a boolean column, {choices(sorted(booleans))}")
-                    if kind in ("Sum", "Min", "Max") and column in texts:
-                        self.fail(place, f"takes the {kind.lower()} of {column!r}, which is no number: give a number")
+                problem = aggregate.problem_with(types)
+                if problem:
+                    self.fail(place, problem)
                 if aggregate.name in fixed:
                     self.fail(place, f"has an aggregate named {aggregate.name!r} like another column of Pulse")
                 if by_name.setdefault(aggregate.name, aggregate) != aggregate:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
+from livegold.reporting.blocks import Chart, ConfusionMatrix, CutOffSlider, Tile
 from livegold.reporting.errors import SpecificationError, choices
 from livegold.reporting.measures import (
     Aggregate,
@@ -31,23 +30,17 @@ from livegold.reporting.schema import (
     COMPLETE_TICK,
     CUT_OFF,
     CUT_OFF_TABLE,
+    MODEL_VERSION,
     PULSE,
     SCORE_BANDS,
     TICK,
     TOTALS,
 )
-from livegold.reporting.specification import (
-    Answer,
-    Block,
-    Chart,
-    ConfusionMatrix,
-    CutOffSlider,
-    Dimension,
-    Row,
-    Tile,
-    UseCase,
-)
+from livegold.reporting.specification import Answer, Block, Dimension, Row, UseCase
 from livegold.reporting.tasks.task import MIN_ROWS, Figure, Parameter, Quality, ScoredColumn, Surroundings, Task, has
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CELLS = ("tp", "fp", "tn", "fn")
 """Columns of the confusion matrix's cells."""
@@ -305,8 +298,8 @@ class Binary(Task):
     def blocks(self) -> Mapping[type[Block], str]:
         found: dict[type[Block], str] = {
             ConfusionMatrix: (
-                f"Confusion matrix: above, said {self.positive} (was so, was not); "
-                f"below, said {self.negative} (was not so, was so)"
+                f"Confusion matrix: above, predicted {self.positive} (true positives, false positives); "
+                f"below, predicted {self.negative} (false negatives, true negatives)"
             )
         }
         if self.cut_offs:
@@ -321,12 +314,12 @@ class Binary(Task):
     def model_rows(self, case: UseCase) -> tuple[Row, ...]:
         names = [m.name for m in case.measures]
         matrix = self.confusion_matrix()
-        middle: list[Block] = [Chart("model_version", tuple(names[:2]), width=6)]
+        middle: list[Block] = [Chart(MODEL_VERSION, tuple(names[:2]), width=6)]
         if has(case, matrix.measures):
-            middle = [Chart("model_version", tuple(names[:2]), width=3), matrix]
+            middle = [Chart(MODEL_VERSION, tuple(names[:2]), width=3), matrix]
         calibrated = ("Mean score", f"Was {self.positive}")
         if has(case, calibrated):
-            middle.insert(0, Chart(BAND, calibrated, "line", width=6, title="Calibration: what was said, what came"))
+            middle.insert(0, Chart(BAND, calibrated, "line", width=6, title="Calibration: predicted and actual"))
         else:
             middle.insert(0, Chart(BAND, tuple(names[:2]), width=6))
         rows = [Row(tuple(middle), 2.2)]

@@ -9,14 +9,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
+from livegold.reporting.blocks import Chart, Tile
 from livegold.reporting.errors import SpecificationError
 from livegold.reporting.measures import CountIf, CountOf, Expression, Measure, Sum, mean, sqrt
-from livegold.reporting.specification import Answer, Block, Chart, Dimension, Row, Tile, UseCase
+from livegold.reporting.schema import MODEL_VERSION
+from livegold.reporting.specification import Answer, Block, Dimension, Row, UseCase
 from livegold.reporting.tasks.task import MIN_ROWS, Figure, Quality, ScoredColumn, Task, has
+
+if TYPE_CHECKING:
+    import numpy as np
 
 BAND = "predicted_band"
 MAX_BANDS = 20
@@ -198,7 +201,7 @@ class Regression(Task):
             charts = [Chart(BAND, tuple(m.name for m in case.measures[:2]))]
         rows.append(Row(tuple(charts), 2.2))
         first = tiles[:2] or [case.measures[0].name]
-        rows.append(Row((Chart("model_version", tuple(first)),), 1.6))
+        rows.append(Row((Chart(MODEL_VERSION, tuple(first)),), 1.6))
         return tuple(rows)
 
     def simulated(self, counts: np.ndarray, draw: np.random.Generator) -> dict[str, np.ndarray]:

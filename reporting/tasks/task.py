@@ -12,14 +12,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, ClassVar, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from livegold.reporting.errors import SpecificationError, choices
 from livegold.reporting.measures import Aggregate, AllTime, Measure, TrailingWindow, Value
-from livegold.reporting.specification import Answer, Block, Column, Dimension, Row, UseCase, columns_of
+from livegold.reporting.specification import Answer, Block, Column, Dimension, Row, UseCase
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MIN_ROWS = 200
 """Fewer labelled events than this say nothing about a model."""
@@ -135,6 +135,11 @@ class Task:
     shown: ClassVar[tuple[str, ...]]
     """The scored columns that are worth seeing of a single prediction."""
 
+    @property
+    def name(self) -> str:
+        """What people call the task."""
+        return type(self).__name__
+
     # ---- what is scored ----------------------------------------------------------------------------------------------
 
     @property
@@ -157,19 +162,10 @@ class Task:
         """The SQL of each of `dimensions`."""
         return {}
 
-    def layers(self, outcome: str) -> tuple[Mapping[str, str], ...]:
-        """What is to be added to rows that have the answer: SQL by column, in layers that use earlier layers alone.
-
-        `outcome` is SQL for what came in the end, null while unknown.
-        """
-        return _layers(self, outcome)
-
-    def scored_sql(self, rows: str, outcome: str) -> str:
-        """The same as a query over `rows`, a relation that has the answer."""
-        relation = rows
-        for layer in self.layers(outcome):
-            relation = f"(SELECT *, {_listed(layer)} FROM {relation})"
-        return relation.removeprefix("(").removesuffix(")")
+    @property
+    def comparisons(self) -> Mapping[str, str]:
+        """The SQL of what is added to rows that have the answer and the outcome; each may use those before it."""
+        return {**{c.name: c.sql for c in self.columns if c.sql}, **self.dimension_sql}
 
     # ---- how good it is ----------------------------------------------------------------------------------------------
 
@@ -262,20 +258,6 @@ class Task:
     def breakdown(self, quality: Mapping[str, float | None]) -> list[list[str]]:
         """A small table below the figures, its first row and column being headings; empty for none."""
         return []
-
-
-@lru_cache(maxsize=64)
-def _layers(task: Task, outcome: str) -> tuple[Mapping[str, str], ...]:
-    # Kept, for every batch asks.
-    wanted = {"outcome": f"CAST({outcome} AS {task.outcome_type})"}
-    wanted |= {c.name: c.sql for c in task.columns if c.sql}
-    wanted |= task.dimension_sql
-    layers: list[Mapping[str, str]] = []
-    while wanted:
-        ready = {n: s for n, s in wanted.items() if n == "outcome" or not wanted.keys() & set(columns_of(s, n))}
-        layers.append(ready)
-        wanted = {n: s for n, s in wanted.items() if n not in ready}
-    return tuple(layers)
 
 
 def _listed(expressions: Mapping[str, str]) -> str:

@@ -6,29 +6,31 @@ on nor counted in the quality of the model. No feature may know the tip; `total`
 
 from __future__ import annotations
 
-from livegold.reporting.measures import ByBucket, Count, CountIf, Measure, Rejected, Sum, TrailingWindow, mean, sqrt
-from livegold.reporting.semantic import Ratio
-from livegold.reporting.specification import (
+from livegold.reporting.blocks import (
     Chart,
-    Check,
     CutOffSlider,
-    Derived,
-    Dimension,
     Exceptions,
-    Feature,
-    Field,
     Header,
-    Model,
-    Page,
     Ranking,
-    Row,
     Slicer,
-    SparkML,
-    Spotlight,
-    State,
     Tile,
     TimeRange,
     Trend,
+)
+from livegold.reporting.measures import ByBucket, Count, CountIf, Measure, Rejected, Sum, TrailingWindow, mean, sqrt
+from livegold.reporting.semantic import Ratio
+from livegold.reporting.specification import (
+    Check,
+    Derived,
+    Dimension,
+    Feature,
+    Field,
+    Model,
+    Page,
+    Row,
+    SparkML,
+    Spotlight,
+    State,
     UseCase,
 )
 from livegold.reporting.tasks import AtCutOff, Binary

@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 
 from livegold.reporting.errors import LivegoldError, NotFound, ServiceUnavailable, WrongUse
 from livegold.reporting.lake import Lake, open_table
+from livegold.reporting.schema import EVENT_ID, MODEL_VERSION, WRITTEN_BY_GOLD
 from livegold.reporting.settings import Settings
 from livegold.reporting.sinks.powerbi import state_dir
 from livegold.reporting.sinks.state import Journal
@@ -159,7 +160,10 @@ class Follower:
     # ---- the steps ---------------------------------------------------------------------------------------------------
 
     def _followed(self, message: Message, value: bytes) -> Followed:
-        place = Place(message.topic(), message.partition(), message.offset())
+        partition, offset = message.partition(), message.offset()
+        assert partition is not None, "an event in the hub has its partition"
+        assert offset is not None, "an event in the hub has its offset"
+        place = Place(self._hub.topic, partition, offset)
         _, stamp = message.timestamp()
         step = Step(PUBLISHED, stamp / 1000, f"{place} ({len(value):,} bytes)")
         return Followed(place, value, {PUBLISHED: step})
@@ -176,8 +180,8 @@ class Follower:
     def _gold(self, event: Followed) -> None:
         if GOLD in event.steps or event.ended:
             return
-        task = self._case.model.task
-        columns = ["event_id", *task.shown, "model_version", "query_id", "batch_id"]
+        task = self._case.task
+        columns = [EVENT_ID, *task.shown, MODEL_VERSION, *WRITTEN_BY_GOLD]
         row = self._row(self._lake.predictions, event.place, columns)
         if row is not None:
             now = time.time()
@@ -203,11 +207,11 @@ class Follower:
         except NotFound:
             return False
         later = (pc.field("partition") == place.partition) & (pc.field("offset") > place.offset)
-        batches = table.to_table(columns=["query_id", "batch_id"], filter=later).group_by(["query_id", "batch_id"])
+        batches = table.to_table(columns=[*WRITTEN_BY_GOLD], filter=later).group_by([*WRITTEN_BY_GOLD])
         if batches.aggregate([]).num_rows < 2:
             return False
         # Looked for once more: it may have come while the later ones were counted.
-        tables = ((self._lake.predictions, "event_id"), (self._lake.quarantine, "reasons"))
+        tables = ((self._lake.predictions, EVENT_ID), (self._lake.quarantine, "reasons"))
         return all(self._row(path, place, [column]) is None for path, column in tables)
 
     def _accepted(self, event: Followed) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import duckdb
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from livegold.reporting.schema import PREDICTIONS_TABLE, QUARANTINE_TABLE
 from livegold.streams.hub import ANSWER_SECONDS, Failure, Hub, offsets
 
 EXAMPLES = 3
@@ -55,7 +56,7 @@ def without_reason(db: duckdb.DuckDBPyConnection) -> list[str]:
 def beyond_raw(db: duckdb.DuckDBPyConnection) -> list[str]:
     """Events of gold and quarantine that raw has not; those after its last one it may only not have yet."""
     problems = []
-    for table in ("predictions", "quarantine"):
+    for table in (PREDICTIONS_TABLE, QUARANTINE_TABLE):
         absent = f"""
             WITH reach AS (SELECT topic, "partition", max("offset") AS last FROM raw_at GROUP BY ALL)
             SELECT a.topic, a."partition", a."offset", a."offset" > coalesce(reach.last, -1) AS ahead
@@ -185,12 +186,14 @@ def _offsets_from(consumer: Consumer, failure: Failure, hub: Hub) -> Iterator[in
     while True:
         message = consumer.poll(1.0)
         if message is not None:
-            if message.error() is not None:
-                if message.error().code() == KafkaError._PARTITION_EOF:
+            error, offset = message.error(), message.offset()
+            if error is not None:
+                if error.code() == KafkaError._PARTITION_EOF:
                     return
-                raise failure.unreachable(message.error().str(), ANSWER_SECONDS)
+                raise failure.unreachable(error.str(), ANSWER_SECONDS)
+            assert offset is not None, "a record that was read has its offset"
             heard = time.monotonic()
-            yield message.offset()
+            yield offset
         failure.check()
         if time.monotonic() - heard > ANSWER_SECONDS:
             raise failure.unreachable("reading stopped", ANSWER_SECONDS)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,11 @@ from deltalake import DeltaTable
 
 from livegold.reporting.errors import NotFound, ServiceUnavailable
 from livegold.reporting.lake import Lake, arrow_dataset, database, open_table
+from livegold.reporting.pipeline import prepare
+from livegold.reporting.schema import PREDICTIONS_TABLE, PULSE_TABLE, QUARANTINE_TABLE, RAW_TABLE, SPOTLIGHT_TABLE
 from livegold.reporting.settings import Settings
 from livegold.reporting.specification import UseCase
+from livegold.streams.accounts.follow import Place
 from livegold.streams.accounts.positions import beyond_raw, held_by_hub, in_two_tables, twice, without_reason
 from livegold.streams.accounts.recount import DeliveredSum, compare_delivered, compare_pulse, compare_spotlight
 from livegold.streams.accounts.unaccounted import account_for
@@ -34,8 +37,8 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = "2GB"
 """What DuckDB may hold before it spills; the positions of a million events take less than a tenth of it."""
-POSITIONS = ("quarantine", "predictions", "raw")
-TABLES = ("pulse", "spotlight", *POSITIONS)
+POSITIONS = (QUARANTINE_TABLE, PREDICTIONS_TABLE, RAW_TABLE)
+TABLES = (PULSE_TABLE, SPOTLIGHT_TABLE, *POSITIONS)
 """In the order they are opened: see the module's docstring."""
 
 
@@ -72,21 +75,24 @@ def reconcile(
     hub: bool = True,
     delivered: bool = True,
     deadline: float = ANSWER_SECONDS,
+    lake: Lake | None = None,
+    raw_version: int | None = None,
 ) -> Reconciliation:
     """Compares everything of one use case; seconds for a million events.
 
     `spark_factory` is called only when an event may be a duplicate that is written differently, which takes the
     pipeline's own parser to tell; the default is livegold's own session. `hub` and `delivered` leave a part out on
     purpose. A hub that does not answer within `deadline` seconds and a table that is not there are problems;
-    Unauthorized and SettingsError are raised.
+    Unauthorized and SettingsError are raised. Another `lake` than that of the settings, and raw as it was at a version,
+    are for a gold that is not the one in use.
     """
-    lake = Lake.of(settings, case.name)
+    lake = lake or Lake.of(settings, case.name)
     place = Hub.of(settings, case.name) if hub else None
     problems: list[str] = []
     with _spilling_database() as db:
-        tables = _open(db, case, lake, problems)
+        tables = _open(db, case, lake, problems, raw_version)
         held = None
-        if place is not None and "raw" in tables:
+        if place is not None and RAW_TABLE in tables:
             try:
                 held, said = held_by_hub(db, place, deadline)
                 problems += said
@@ -95,21 +101,21 @@ def reconcile(
         for name in POSITIONS:
             if name in tables:
                 problems += twice(db, name)
-        if "quarantine" in tables:
+        if QUARANTINE_TABLE in tables:
             problems += without_reason(db)
         duplicates = 0
         if all(name in tables for name in POSITIONS):
             problems += in_two_tables(db) + beyond_raw(db)
             start = spark_factory or _own_session(settings)
-            duplicates, said = account_for(db, case, arrow_dataset(tables["raw"]), "pulse" in tables, start)
+            duplicates, said = account_for(db, case, arrow_dataset(tables[RAW_TABLE]), PULSE_TABLE in tables, start)
             problems += said
-        if {"predictions", "pulse", "quarantine"} <= set(tables):
+        if {PREDICTIONS_TABLE, PULSE_TABLE, QUARANTINE_TABLE} <= set(tables):
             problems += compare_pulse(db, case)
-        if {"predictions", "spotlight"} <= set(tables):
+        if {PREDICTIONS_TABLE, SPOTLIGHT_TABLE} <= set(tables):
             problems += compare_spotlight(db, case)
         sums: dict[str, DeliveredSum] = {}
         notes: list[str] = []
-        if delivered and "pulse" in tables:
+        if delivered and PULSE_TABLE in tables:
             sums, said, unasked = compare_delivered(db, case, settings)
             problems += said
             if unasked:
@@ -118,11 +124,11 @@ def reconcile(
             problems.append("a run was writing while this was compared: compare again when it has ended")
         return Reconciliation(
             hub=held,
-            raw=_count(db, tables, "raw"),
-            predictions=_count(db, tables, "predictions"),
-            quarantined=_count(db, tables, "quarantine"),
+            raw=_count(db, tables, RAW_TABLE),
+            predictions=_count(db, tables, PREDICTIONS_TABLE),
+            quarantined=_count(db, tables, QUARANTINE_TABLE),
             duplicates=duplicates,
-            reasons=_reasons(db) if "quarantine" in tables else {},
+            reasons=_reasons(db) if QUARANTINE_TABLE in tables else {},
             problems=tuple(problems),
             delivered=sums,
             notes=tuple(notes),
@@ -132,25 +138,54 @@ def reconcile(
 @contextmanager
 def _spilling_database() -> Iterator[duckdb.DuckDBPyConnection]:
     with tempfile.TemporaryDirectory(prefix="livegold-reconcile-") as folder, database() as db:
+        prepare(db)
         db.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
         db.execute(f"SET temp_directory = '{folder}'")
         db.execute("SET preserve_insertion_order = false")
         yield db
 
 
-def _open(db: duckdb.DuckDBPyConnection, case: UseCase, lake: Lake, problems: list[str]) -> dict[str, DeltaTable]:
+def gold_beyond(lake: Lake, raw_version: int) -> list[Place]:
+    """Where gold or quarantine has events that raw at a version has not: the first of each run before, and after, its
+    last one of a partition.
+    """
+    with _spilling_database() as db:
+        known = []
+        for name, path in (("predictions", lake.predictions), ("quarantine", lake.quarantine)):
+            with suppress(NotFound):
+                db.register(name, arrow_dataset(open_table(path)))
+                known.append(f'SELECT topic, "partition", "offset" FROM {name}')
+        if not known:
+            return []
+        db.register("raw", arrow_dataset(open_table(lake.raw, raw_version)))
+        db.execute('CREATE TEMP TABLE raw_at AS SELECT topic, "partition", "offset" FROM raw')
+        rows = db.execute(
+            f"""
+            WITH reach AS (SELECT topic, "partition", max("offset") AS last FROM raw_at GROUP BY ALL),
+            beyond AS (
+                SELECT * FROM ({" UNION ALL ".join(known)}) ANTI JOIN raw_at r USING (topic, "partition", "offset"))
+            SELECT topic, "partition", min("offset") FROM beyond LEFT JOIN reach USING (topic, "partition")
+            GROUP BY topic, "partition", "offset" > coalesce(last, -1) ORDER BY ALL
+            """
+        ).fetchall()
+        return [Place(*row) for row in rows]
+
+
+def _open(
+    db: duckdb.DuckDBPyConnection, case: UseCase, lake: Lake, problems: list[str], raw_version: int | None
+) -> dict[str, DeltaTable]:
     """Opens the tables: each is a view of its name, and its positions are `<name>_at`."""
     tables: dict[str, DeltaTable] = {}
     for name in TABLES:
         path = getattr(lake, name)
         try:
-            tables[name] = open_table(path)
+            tables[name] = open_table(path, raw_version if name == "raw" else None)
         except NotFound:
             problems.append(f"table {name} is not there ({path}): run `livegold run {case.name}` first")
     for name, table in tables.items():
         db.register(name, arrow_dataset(table))
         if name in POSITIONS:
-            times = "arrival, event_time" if name == "predictions" else "arrival"
+            times = "arrival, event_time" if name == PREDICTIONS_TABLE else "arrival"
             db.execute(f'CREATE TEMP TABLE {name}_at AS SELECT topic, "partition", "offset", {times} FROM {name}')
     return tables
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import sqlglot
 
 from livegold.reporting.errors import ServiceUnavailable
 from livegold.reporting.lake import Lake, arrow_dataset, open_table
-from livegold.reporting.measures import DOUBLE_TOLERANCE, Aggregate, Rejected
+from livegold.reporting.measures import DOUBLE_TOLERANCE, Aggregate
+from livegold.reporting.pipeline import for_duckdb
+from livegold.reporting.schema import PULSE_TABLE, TIME_COLUMNS
 from livegold.reporting.settings import Settings
-from livegold.reporting.specification import UseCase, aggregate_type
+from livegold.reporting.specification import UseCase
 from livegold.streams.accounts.positions import EXAMPLES, events
 from livegold.streams.accounts.unaccounted import UNFINISHED
 
@@ -42,8 +43,8 @@ def compare_pulse(db: duckdb.DuckDBPyConnection, case: UseCase) -> list[str]:
         db.execute("CREATE OR REPLACE TEMP TABLE early (query_id VARCHAR, batch_id BIGINT)")
         if early:
             db.executemany("INSERT INTO early VALUES (?, ?)", list(early))
-        problems += _compare_aggregates(db, case, [a for a in aggregates if not isinstance(a, Rejected)])
-        problems += [p for a in aggregates if isinstance(a, Rejected) for p in _compare_rejected(db, case, a)]
+        problems += _compare_aggregates(db, case, [a for a in aggregates if not a.counts_rejected])
+        problems += [p for a in aggregates if a.counts_rejected for p in _compare_rejected(db, case, a)]
     return problems
 
 
@@ -84,10 +85,10 @@ def _by_first_batch(
 
 def _compare_aggregates(db: duckdb.DuckDBPyConnection, case: UseCase, aggregates: Sequence[Aggregate]) -> list[str]:
     problems = []
-    keys = ["bucket", "bucket_no", *(d.name for d in case.all_dimensions)]
+    keys = [*TIME_COLUMNS, *(d.name for d in case.all_dimensions)]
     names = ", ".join(f'"{k}"' for k in keys)
-    sums = ", ".join(f'{_duckdb(a.sql)} AS "{a.name}", {_scale(case, a)} AS "{a.name} scale"' for a in aggregates)
-    partial = ", ".join(f'{_duckdb(a.merge_sql)} AS "{a.name}"' for a in aggregates)
+    sums = ", ".join(f'{for_duckdb(a.sql)} AS "{a.name}", {_scale(case, a)} AS "{a.name} scale"' for a in aggregates)
+    partial = ", ".join(f'{for_duckdb(a.merge_sql)} AS "{a.name}"' for a in aggregates)
     same_keys = " AND ".join(f'r."{k}" IS NOT DISTINCT FROM p."{k}"' for k in keys)
     differs = " OR ".join(f"({_differs(case, a)})" for a in aggregates)
     both = ", ".join(f'r."{a.name}", p."{a.name}", ({_differs(case, a)})' for a in aggregates)
@@ -113,7 +114,7 @@ def _compare_aggregates(db: duckdb.DuckDBPyConnection, case: UseCase, aggregates
 
 def _of_predictions(case: UseCase) -> str:
     """True for the rows of pulse that sum predictions: others count what was rejected."""
-    return " AND ".join(f'coalesce("{a.name}", 0) = 0' for a in case.aggregates if isinstance(a, Rejected)) or "true"
+    return " AND ".join(f'coalesce("{a.name}", 0) = 0' for a in case.aggregates if a.counts_rejected) or "true"
 
 
 def _unfinished(db: duckdb.DuckDBPyConnection) -> list[str]:
@@ -130,13 +131,9 @@ def _unfinished(db: duckdb.DuckDBPyConnection) -> list[str]:
     return [f"pulse is not yet caught up: {said} in predictions of batches it has nothing of: {shown}"]
 
 
-def _duckdb(sql: str) -> str:
-    return sqlglot.transpile(sql, read="spark", write="duckdb")[0]
-
-
 def _is_double(case: UseCase, aggregate: Aggregate) -> bool:
     types = {c.name: c.type for c in case.prediction_columns}
-    return aggregate.additive and aggregate_type(aggregate, types) == "double"
+    return aggregate.additive and aggregate.type_over(types) == "double"
 
 
 def _scale(case: UseCase, aggregate: Aggregate) -> str:
@@ -226,7 +223,7 @@ def compare_delivered(
     except ServiceUnavailable as error:
         return {}, [f"what was delivered was not compared: {error}"], ""
     additive = [a for a in case.aggregates if a.additive]
-    gold, scales = _sums(db, case, additive, "pulse")
+    gold, scales = _sums(db, case, additive, PULSE_TABLE)
     fed = gold
     version = _fed_version(case, settings)
     if version is not None:
@@ -252,7 +249,7 @@ def _sums(
     db: duckdb.DuckDBPyConnection, case: UseCase, additive: Sequence[Aggregate], table: str
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """The sum of each aggregate over a table of pulse, and how far apart two sums of the same may be."""
-    sums = ", ".join(_duckdb(a.merge_sql) for a in additive)
+    sums = ", ".join(for_duckdb(a.merge_sql) for a in additive)
     absolute = ", ".join(f'coalesce(sum(abs("{a.name}")), 0)::DOUBLE' if _is_double(case, a) else "0" for a in additive)
     row = db.execute(f"SELECT {sums}, {absolute} FROM {table}").fetchall()[0]
     names = [a.name for a in additive]

@@ -1,6 +1,6 @@
 """Feeds: what hands a sink numbered batches."""
 
-from livegold.streams.feeds.checkpoints import forget, query_of
-from livegold.streams.feeds.spark import Feed
+from livegold.streams.feeds.base import Feed
+from livegold.streams.feeds.spark import SparkFeed
 
-__all__ = ["Feed", "forget", "query_of"]
+__all__ = ["Feed", "SparkFeed"]

@@ -1,55 +1,122 @@
-"""The feed off gold: new rows of pulse and spotlight, in numbered batches, as Arrow tables. Not for sending them.
+"""A feed by a streaming query of Spark off gold's pulse and spotlight. Not for sending anything.
 
-One query over both tables gives one numbering, the same again on a replay. Each sink has a feed of its own, so that a
-slow one holds neither gold nor the others.
+One query over both tables gives one numbering, the same again on a replay; its position is the query's checkpoint and
+its id the query's. Each sink has a feed of its own, so that a slow one holds neither gold nor the others.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from livegold.reporting.lake import Lake, open_table
-from livegold.reporting.sinks.base import FeedBatch
+from livegold.reporting.errors import LivegoldError
+from livegold.reporting.lake import Lake, is_remote, open_table
+from livegold.reporting.settings import Settings
+from livegold.reporting.sinks.base import FeedBatch, Sink
 from livegold.reporting.specification import UseCase
+from livegold.streams.batches import portable
+from livegold.streams.checkpoints import QueryId, begin_anew
+from livegold.streams.feeds.base import Feed
+from livegold.streams.queries import Query
+
+BULK_FILES = 20_000
+"""Files of gold in one batch of a feed in bulk: rows of equal keys are merged in a batch, so large ones cost less."""
 
 
-class Feed:
-    """The `foreachBatch` of one sink's feed; `write` gets every batch that holds rows."""
+class SparkFeed(Feed):
+    """Feeds a sink with pulse and spotlight of a use case."""
 
-    def __init__(self, spark: SparkSession, case: UseCase, lake: Lake, write: Callable[[FeedBatch], None]) -> None:
+    def __init__(self, spark: SparkSession, case: UseCase, settings: Settings, sink_name: str, sink: Sink) -> None:
+        lake = Lake.of(settings, case.name)
+        self.name = f"feed-{sink_name}"
         self._spark = spark
-        self._case = case
         self._lake = lake
-        self._write = write
-        self._dimensions: dict[str, pa.Table] = {}
+        self._sink = sink
+        self._checkpoint = lake.checkpoint(self.name)
+        self._files: int | None = None
+        deliver = Delivery(case, settings, sink, QueryId(self._checkpoint))
+        self._query = Query(self.name, f"{case.name}-{self.name}", self._rows, deliver, self._checkpoint)
 
-    def stream(self, files: int | None = None) -> DataFrame:
-        """Rows with `pulse` or `spotlight`, a struct each, the other null; of `files` files in a batch at most."""
+    @property
+    def id(self) -> str | None:
+        return self._query.id
+
+    def reset(self) -> None:
+        begin_anew(self._checkpoint)
+
+    def start(self, seconds: float | None, *, in_bulk: bool = False) -> None:
+        self._files = BULK_FILES if in_bulk else None
+        self._query.start(seconds)
+
+    @property
+    def is_active(self) -> bool:
+        return self._query.is_active
+
+    @property
+    def error(self) -> LivegoldError | None:
+        return self._query.error
+
+    def wait(self, seconds: float) -> bool:
+        return self._query.wait(seconds)
+
+    def stop(self) -> None:
+        self._sink.close()
+        self._query.stop()
+
+    def status(self) -> Mapping[str, Any]:
+        return self._query.status()
+
+    def _rows(self) -> DataFrame:
+        """Rows with `pulse` or `spotlight`, a struct each, the other null."""
         reader = self._spark.readStream.format("delta")
-        if files is not None:
-            reader = reader.option("maxFilesPerTrigger", files)
+        if self._files is not None:
+            reader = reader.option("maxFilesPerTrigger", self._files)
         pulse, spotlight = (reader.load(p) for p in (self._lake.pulse, self._lake.spotlight))
         pulse_type, spotlight_type = pulse.schema.simpleString(), spotlight.schema.simpleString()
         return pulse.select(
             F.struct("*").alias("pulse"), F.lit(None).cast(spotlight_type).alias("spotlight")
         ).unionByName(spotlight.select(F.lit(None).cast(pulse_type).alias("pulse"), F.struct("*").alias("spotlight")))
 
+
+class Delivery:
+    """The `foreachBatch` of a feed: every batch that holds rows goes to the sink, which is opened before the first.
+
+    Opened in here, so that a service that is down holds only its own feed. A sink holds locks and connections: a copy
+    in another process, which is the user's own Spark, makes one of its own from the same settings, secrets included;
+    where its class cannot do so, the sink itself is copied.
+    """
+
+    def __init__(self, case: UseCase, settings: Settings, sink: Sink, feed_id: QueryId) -> None:
+        self._case = case
+        self._settings = settings
+        self._lake = Lake.of(settings, case.name)
+        self._sink = sink
+        self._feed_id = feed_id
+        self._is_open = False
+        self._dimensions: dict[str, pa.Table] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        sink = type(self._sink) if hasattr(self._sink, "from_settings") else self._sink
+        return _delivery, (portable(self._case), self._settings, sink, self._feed_id)
+
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
-        feed = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId") or ""
         table = rows.toArrow()
         if table.num_rows == 0:
             return
         pulse, spotlight = (_rows_of(table.column(name)) for name in ("pulse", "spotlight"))
-        self._refresh_dimensions(pulse)
-        self._write(FeedBatch(batch_id, pulse, spotlight, dict(self._dimensions), feed))
+        self._refresh_dimensions(pulse, rows.sparkSession)
+        if not self._is_open:
+            self._sink.open()
+            self._is_open = True
+        self._sink.write(FeedBatch(batch_id, pulse, spotlight, dict(self._dimensions), self._feed_id()))
 
-    def _refresh_dimensions(self, pulse: pa.Table) -> None:
+    def _refresh_dimensions(self, pulse: pa.Table, spark: SparkSession) -> None:
         wanted = []
         for dimension in self._case.all_dimensions:
             used = pc.unique(pulse.column(dimension.name))
@@ -57,20 +124,24 @@ class Feed:
             if known is None or not pc.all(pc.is_in(used, value_set=known.column("key").combine_chunks())).as_py():
                 wanted.append(dimension.name)
         if wanted:
-            self._dimensions |= self._read(wanted)
+            self._dimensions |= self._read(wanted, spark)
 
-    def _read(self, wanted: list[str]) -> dict[str, pa.Table]:
+    def _read(self, wanted: list[str], spark: SparkSession) -> dict[str, pa.Table]:
         """The values of dimensions in order. Beside a busy batch of gold a query of Spark's takes seconds."""
-        if "://" not in self._lake.root:
+        if not is_remote(self._lake.root):
             return {name: open_table(self._lake.dimension(name)).to_pyarrow_table().sort_by("order") for name in wanted}
         tables = [
-            self._spark.read.format("delta").load(self._lake.dimension(name)).withColumn("dimension", F.lit(name))
+            spark.read.format("delta").load(self._lake.dimension(name)).withColumn("dimension", F.lit(name))
             for name in wanted
         ]
         found = functools.reduce(DataFrame.unionByName, tables).toArrow().sort_by("order")
         return {
             name: found.filter(pc.equal(found.column("dimension"), name)).drop_columns(["dimension"]) for name in wanted
         }
+
+
+def _delivery(case: UseCase, settings: Settings, sink: Sink | Any, feed_id: QueryId) -> Delivery:
+    return Delivery(case, settings, sink if isinstance(sink, Sink) else sink.from_settings(settings, case), feed_id)
 
 
 def _rows_of(column: pa.ChunkedArray) -> pa.Table:

@@ -1,7 +1,16 @@
 """Raw and gold: the tables, and what writes each batch to them exactly once."""
 
-from livegold.streams.gold.raw import write_raw
+from livegold.streams.gold.raw import RawWriter
+from livegold.streams.gold.swap import decide, finish_swap, read_on_after
 from livegold.streams.gold.tables import create_tables
-from livegold.streams.gold.writer import GoldWriter
+from livegold.streams.gold.writer import BatchCounts, GoldWriter
 
-__all__ = ["GoldWriter", "create_tables", "write_raw"]
+__all__ = [
+    "BatchCounts",
+    "GoldWriter",
+    "RawWriter",
+    "create_tables",
+    "decide",
+    "finish_swap",
+    "read_on_after",
+]

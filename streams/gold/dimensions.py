@@ -7,17 +7,18 @@ uses a value, by the one query that writes gold.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from livegold.reporting.lake import Lake
-from livegold.reporting.schema import LAST_ORDER, OTHER, UNKNOWN
+from livegold.reporting.pipeline import fresh_columns, fresh_values, identity_of
+from livegold.reporting.schema import DIMENSION, KEY, LAST_ORDER, OTHER, UNKNOWN
 from livegold.reporting.specification import Dimension, UseCase
-from livegold.streams.gold.tables import DIMENSION
+from livegold.streams.plan import select, with_columns
 
 
 class Dimensions:
@@ -35,12 +36,12 @@ class Dimensions:
         tables = [
             self._spark.read.format("delta")
             .load(self._lake.dimension(d.name))
-            .select(F.lit(d.name).alias("name"), "key")
+            .select(F.lit(d.name).alias("name"), F.col(KEY).alias("key"))
             for d in dimensions
         ]
         self._values = {d.name: {} for d in dimensions}
         for row in functools.reduce(DataFrame.unionAll, tables).collect():
-            self._values[row.name][row.key.lower()] = row.key
+            self._values[row.name][identity_of(row.key)] = row.key
         with ThreadPoolExecutor(len(dimensions)) as pool:
             list(pool.map(lambda d: self._add(d, (*(d.values or ()), OTHER, UNKNOWN)), dimensions))
 
@@ -53,31 +54,14 @@ class Dimensions:
         """Admits the values a batch brings for dimensions that are not declared; `rows` are valid events."""
         open_ones = [d for d in self._case.dimensions if d.values is None and self._room(d) > 0]
         for dimension in open_ones:
-            value = F.trim(F.col(dimension.column).cast("string"))
-            known = list(self._values[dimension.name])
-            fresh = rows.select(value.alias("value"), "partition", "offset").where(
-                (F.col("value") != "") & ~F.lower("value").isin(known)
-            )
-            # First come by partition and offset, so that a replay admits the same ones.
-            first = fresh.groupBy(F.lower("value").alias("identity")).agg(
-                F.min(F.struct("partition", "offset", "value")).alias("first")
-            )
-            found = first.orderBy("first").limit(self._room(dimension)).select("first.value").collect()
+            fresh = fresh_values(self._values[dimension.name], self._room(dimension))
+            found = select(with_columns(rows, fresh_columns(dimension)), fresh).select("came.value").collect()
             self._admit(dimension, [r.value for r in found])
 
-    def mapped(self, dimension: Dimension) -> Column:
-        """The value that predictions and pulse hold, from the dimension's column."""
-        text = F.trim(F.col(dimension.column).cast("string"))
-        values = self._values[dimension.name]
-        same = [v for v in values.values() if v not in (OTHER, UNKNOWN)]
-        # Nearly every value is written as it was admitted; only others pay for the lower case.
-        found = F.when(text.isin(same), text)
-        lower = F.lower(text)
-        for identity, value in values.items():
-            if value not in (OTHER, UNKNOWN):
-                found = found.when(lower == identity, F.lit(value))
-        blank = text.isNull() | (text == "")
-        return F.when(blank, F.lit(UNKNOWN)).otherwise(found.otherwise(F.lit(OTHER)))
+    @property
+    def admitted(self) -> Mapping[str, Mapping[str, str]]:
+        """The values of each dimension by their identities."""
+        return self._values
 
     def _room(self, dimension: Dimension) -> int:
         if dimension.values is not None:
@@ -88,12 +72,12 @@ class Dimensions:
     def _admit(self, dimension: Dimension, values: Iterable[str]) -> None:
         room = self._room(dimension)
         known = self._values[dimension.name]
-        fresh = [v for v in values if v.strip() and v.strip().lower() not in known]
+        fresh = [v for v in values if v.strip() and identity_of(v) not in known]
         self._add(dimension, fresh[:room])
 
     def _add(self, dimension: Dimension, values: Iterable[str]) -> None:
         known = self._values[dimension.name]
-        fresh = {v.strip().lower(): v.strip() for v in values if v.strip().lower() not in known}
+        fresh = {identity_of(v): v.strip() for v in values if identity_of(v) not in known}
         if not fresh:
             return
         place = sum(v not in LAST_ORDER for v in known.values())
@@ -101,7 +85,7 @@ class Dimensions:
         order = [LAST_ORDER.get(v, place + i) for i, v in enumerate(values_in_order)]
         # As an Arrow table, because a list of rows would start Spark's Python workers.
         columns = zip(DIMENSION, (values_in_order, values_in_order, order), strict=True)
-        rows = pa.table({c.name: pa.array(values) for c, values in columns})
+        rows = pa.table({name: pa.array(values) for (name, *_), values in columns})
         frame = self._spark.createDataFrame(rows).coalesce(1)
         frame.write.format("delta").mode("append").save(self._lake.dimension(dimension.name))
         known.update(fresh)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql import DataFrame
 
 from livegold.reporting.lake import Lake
@@ -9,13 +11,20 @@ from livegold.streams.cleanse import raw_events
 from livegold.streams.gold.tables import RAW
 
 
-def write_raw(kafka: DataFrame, lake: Lake, query_id: str, batch_id: int) -> None:
-    """Appends one batch of the Kafka source (with headers) to raw, once."""
-    rows = raw_events(kafka).select(*[c.name for c in RAW])
-    (
-        rows.write.format("delta")
-        .mode("append")
-        .option("txnAppId", f"{query_id}/raw")
-        .option("txnVersion", batch_id)
-        .save(lake.raw)
-    )
+class RawWriter:
+    """The `foreachBatch` of the raw query. `query_id` gives the query's id once it is started; it has to pickle."""
+
+    def __init__(self, lake: Lake, query_id: Callable[[], str]) -> None:
+        self._lake = lake
+        self._query_id = query_id
+
+    def __call__(self, kafka: DataFrame, batch_id: int) -> None:
+        """Appends one batch of the Kafka source (with headers) to raw, once."""
+        rows = raw_events(kafka).select(*[c.name for c in RAW])
+        (
+            rows.write.format("delta")
+            .mode("append")
+            .option("txnAppId", f"{self._query_id()}/raw")
+            .option("txnVersion", batch_id)
+            .save(self._lake.raw)
+        )

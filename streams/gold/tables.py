@@ -1,30 +1,38 @@
-"""The Delta tables of a use case: made once, with their columns' meanings, and what Delta knows of their commits."""
+"""The Delta tables of a use case: made once, with their columns' meanings. Not for writing to them."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
-from livegold.reporting.errors import WrongUse
-from livegold.reporting.lake import Lake
-from livegold.reporting.schema import WRITTEN
+from livegold.reporting.errors import NotFound, WrongUse
+from livegold.reporting.lake import Lake, open_table
+from livegold.reporting.schema import (
+    ARRIVAL,
+    BATCH_ID,
+    BUCKET_NO,
+    DIMENSION,
+    EVENT_TIME,
+    KEY,
+    PREDICTIONS_TABLE,
+    PULSE_TABLE,
+    QUARANTINE_TABLE,
+    RAW_TABLE,
+    RESERVED,
+    SOURCE,
+    SPOTLIGHT_TABLE,
+    WRITTEN,
+    WRITTEN_BY_GOLD,
+)
 from livegold.reporting.specification import Column, UseCase
 
 _MESSAGE = (
     Column("key", "binary", "key of the message"),
     Column("value", "binary", "the event, byte for byte"),
 )
-_SOURCE = (
-    Column("topic", "string", "topic the event was published to"),
-    Column("partition", "int", "partition of the topic"),
-    Column("offset", "bigint", "offset in the partition"),
-    Column("arrival", "timestamp", "when the hub got the event (UTC)"),
-)
+_SOURCE = tuple(Column(*row) for name in SOURCE for row in RESERVED if row[0] == name)
 RAW = (
     *_MESSAGE,
     Column("headers", "array<struct<key:string,value:binary>>", "headers of the message"),
@@ -36,52 +44,65 @@ QUARANTINE = (
     *_SOURCE,
     *(Column(*row) for row in WRITTEN),
 )
-DIMENSION = (
-    Column("key", "string", "the value as predictions and pulse hold it"),
-    Column("label", "string", "what a report shows"),
-    Column("order", "bigint", "place in a list"),
-)
-
 # A Delta checkpoint takes seconds and stops the batch that writes it; one in a hundred commits keeps starts quick too.
 COMMON = {"delta.checkpointInterval": "100", "delta.enableDeletionVectors": "false"}
 STATISTICS = {
     # Minimum and maximum of every column cost more than writing it; only these are ever searched by.
-    "raw": "partition,offset,arrival",
-    "quarantine": "partition,offset,arrival,batch_id",
-    "predictions": "event_time,bucket_no,arrival,partition,offset,query_id,batch_id",
-    "pulse": "bucket_no,query_id,batch_id",
-    "spotlight": "bucket_no,query_id,batch_id",
+    RAW_TABLE: ("partition", "offset", ARRIVAL),
+    QUARANTINE_TABLE: ("partition", "offset", ARRIVAL, BATCH_ID),
+    PREDICTIONS_TABLE: (EVENT_TIME, BUCKET_NO, ARRIVAL, "partition", "offset", *WRITTEN_BY_GOLD),
+    PULSE_TABLE: (BUCKET_NO, *WRITTEN_BY_GOLD),
+    SPOTLIGHT_TABLE: (BUCKET_NO, *WRITTEN_BY_GOLD),
 }
 
 
-def create_tables(spark: SparkSession, case: UseCase, lake: Lake) -> None:
+def create_tables(spark: SparkSession, case: UseCase, lake: Lake, extend: bool = True) -> None:
     """Makes the tables that are not there yet, and adds the columns that those that are there lack.
 
     A column that was added holds null in the rows from before: what a measure counts begins when it is added. WrongUse
-    for a column whose type differs: no table can follow that.
+    for a column whose type differs: no table can follow that. Without `extend`, those that are there stay as they are.
     """
-    wanted: list[tuple[str, Iterable[Column], str]] = [
-        (lake.raw, RAW, STATISTICS["raw"]),
-        (lake.quarantine, QUARANTINE, STATISTICS["quarantine"]),
-        (lake.predictions, case.prediction_columns, STATISTICS["predictions"]),
-        (lake.pulse, case.pulse_columns, STATISTICS["pulse"]),
-        (lake.spotlight, case.spotlight_columns, STATISTICS["spotlight"]),
+    wanted: list[tuple[str, Iterable[Column], Sequence[str]]] = [
+        (lake.raw, RAW, STATISTICS[RAW_TABLE]),
+        (lake.quarantine, QUARANTINE, STATISTICS[QUARANTINE_TABLE]),
+        (lake.predictions, case.prediction_columns, STATISTICS[PREDICTIONS_TABLE]),
+        (lake.pulse, case.pulse_columns, STATISTICS[PULSE_TABLE]),
+        (lake.spotlight, case.spotlight_columns, STATISTICS[SPOTLIGHT_TABLE]),
     ]
-    wanted += [(lake.dimension(d.name), DIMENSION, "key") for d in case.all_dimensions]
+    columns_of_dimension = [Column(*row) for row in DIMENSION]
+    wanted += [(lake.dimension(d.name), columns_of_dimension, (KEY,)) for d in case.all_dimensions]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda table: _create(spark, case.name, *table), wanted))
+        list(pool.map(lambda table: _create(spark, case.name, extend, *table), wanted))
 
 
-def _create(spark: SparkSession, case: str, path: str, columns: Iterable[Column], statistics: str) -> None:
-    if DeltaTable.isDeltaTable(spark, path):
-        _add_columns(spark, case, path, columns)
-        return
-    builder = DeltaTable.createIfNotExists(spark).location(path)
-    for column in columns:
-        builder = builder.addColumn(column.name, column.type, comment=column.description)
-    for name, value in {**COMMON, "delta.dataSkippingStatsColumns": statistics}.items():
-        builder = builder.property(name, value)
-    builder.execute()
+def _create(
+    spark: SparkSession, case: str, extend: bool, path: str, columns: Iterable[Column], statistics: Sequence[str]
+) -> None:
+    try:
+        open_table(path)
+    except NotFound:
+        properties = {**COMMON, "delta.dataSkippingStatsColumns": ",".join(statistics)}
+        # In SQL, because Delta's own builder for Python is out of reach under Spark Connect.
+        spark.sql(
+            f"CREATE TABLE IF NOT EXISTS delta.{_quoted(path)} ({', '.join(map(_declared, columns))}) USING delta "
+            f"TBLPROPERTIES ({', '.join(f'{_text(k)} = {_text(v)}' for k, v in properties.items())})"
+        )
+    else:
+        if extend:
+            _add_columns(spark, case, path, columns)
+
+
+def _declared(column: Column) -> str:
+    return f"`{column.name}` {column.type} COMMENT {_text(column.description)}"
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _quoted(path: str) -> str:
+    return "`" + path.replace("`", "``") + "`"
 
 
 def _add_columns(spark: SparkSession, case: str, path: str, columns: Iterable[Column]) -> None:
@@ -89,32 +110,11 @@ def _add_columns(spark: SparkSession, case: str, path: str, columns: Iterable[Co
     missing = []
     for column in columns:
         if column.name not in there:
-            comment = column.description.replace("\\", "\\\\").replace("'", "\\'")
-            missing.append(f"`{column.name}` {column.type} COMMENT '{comment}'")
+            missing.append(_declared(column))
         elif there[column.name] != column.type.replace(", ", ","):
             raise WrongUse(
                 f"use case {case}: column {column.name} is {column.type}, but {there[column.name]} in {path}, and no "
                 "table can follow that: give the column another name, or another LIVEGOLD_LAKE"
             )
     if missing:
-        spark.sql(f"ALTER TABLE delta.`{path}` ADD COLUMNS ({', '.join(missing)})")
-
-
-def transaction_version(spark: SparkSession, path: str, app_id: str) -> int:
-    """The highest `txnVersion` the table has for an app id, or -1."""
-    log = spark._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path)
-    found = log.update(False, _none(spark), _none(spark)).transactions().get(app_id)
-    return int(found.get()) if found.isDefined() else -1
-
-
-def _none(spark: SparkSession) -> Any:
-    return spark._jvm.scala.Option.empty()
-
-
-def commit_record(spark: SparkSession, path: str, query_id: str, batch_id: int) -> dict[str, Any] | None:
-    """The `userMetadata` that livegold wrote with a batch's commit to a table, or None when it did not write one."""
-    for row in DeltaTable.forPath(spark, path).history(50).select("userMetadata").collect():
-        record = json.loads(row.userMetadata) if row.userMetadata else {}
-        if record.get("query_id") == query_id and record.get("batch_id") == batch_id:
-            return record
-    return None
+        spark.sql(f"ALTER TABLE delta.{_quoted(path)} ADD COLUMNS ({', '.join(missing)})")

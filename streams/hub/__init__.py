@@ -3,7 +3,7 @@
 from livegold.streams.hub.files import EventFile, replay
 from livegold.streams.hub.hub import ANSWER_SECONDS, FILE_EVENTS, FILE_SUFFIX, Failure, Hub, ensure_topic, offsets
 from livegold.streams.hub.publisher import Event, Published, publish
-from livegold.streams.hub.source import hub_stream, positioned
+from livegold.streams.hub.source import Positions, hub_stream, positioned
 
 __all__ = [
     "ANSWER_SECONDS",
@@ -13,6 +13,7 @@ __all__ = [
     "EventFile",
     "Failure",
     "Hub",
+    "Positions",
     "Published",
     "ensure_topic",
     "hub_stream",

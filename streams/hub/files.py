@@ -13,17 +13,19 @@ import mmap
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from itertools import count as count_from
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
 import orjson
 
 from livegold.reporting.errors import WrongUse, choices
+from livegold.reporting.pipeline import read_time
 from livegold.reporting.schema import REPLAY_TIME
 from livegold.reporting.specification import Field, UseCase
 from livegold.streams.hub.publisher import Event
@@ -53,7 +55,9 @@ class EventFile:
             raise WrongUse(f"event file {path} is of no known kind: give {_kinds()} file")
         self.path = path
         self.use_case = use_case
-        self._rows: _Table | _Lines = _Lines(path) if kind == "json" else _Table(path, kind)
+        self._rows: _Table | _Lines = (
+            _Lines(path, ZoneInfo(use_case.time_zone)) if kind == "json" else _Table(path, kind)
+        )
         self._mapping = _Mapping(use_case)
         columns, fields = self._look()
         self.columns = tuple(columns)
@@ -268,8 +272,9 @@ class _Table:
         return ", ".join(f"CAST({_name(c)} AS VARCHAR) AS {_name(c)}" for c in self.columns)
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        settings = {"memory_limit": READ_MEMORY, "temp_directory": tempfile.gettempdir(), "threads": 2}
-        connection = duckdb.connect(config=settings)
+        connection = duckdb.connect(
+            config={"memory_limit": READ_MEMORY, "temp_directory": tempfile.gettempdir(), "threads": 2}
+        )
         connection.execute("SET TimeZone = 'UTC'")  # a Parquet time with a zone is to read the same everywhere
         return connection
 
@@ -301,8 +306,9 @@ class _Lines:
 
     columns: tuple[str, ...] = ()
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, zone: tzinfo) -> None:
         self._path = path
+        self._zone = zone
 
     def sample(self, most: int) -> Iterator[dict[str, Any]]:
         with self._path.open("rb") as lines:
@@ -329,7 +335,7 @@ class _Lines:
         with self._path.open("rb") as lines:
             for line in lines:
                 places.append(places[-1] + len(line))
-                times.append(_time(_object(line), time_columns))
+                times.append(_time(_object(line), time_columns, self._zone))
         return np.array(places, dtype=np.int64), np.array(times, dtype=np.float64)
 
 
@@ -341,11 +347,10 @@ def _object(line: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _time(row: Mapping[str, Any] | None, columns: Iterable[str]) -> float:
+def _time(row: Mapping[str, Any] | None, columns: Iterable[str], zone: tzinfo) -> float:
     for column in columns:
         try:
-            moment = datetime.fromisoformat(str((row or {})[column]))
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+            return read_time(str((row or {})[column]), zone).timestamp()
         except (KeyError, ValueError, OverflowError):
             continue
     return float("inf")

@@ -111,13 +111,13 @@ class Hub:
             options["kafka.ssl.truststore.location"] = self.ca
         return options
 
-    def client_options(self) -> dict[str, str | int | bool]:
+    def client_options(self) -> dict[str, str | int | float | bool]:
         """Options for a confluent-kafka client; they hold the password: never print them."""
         if self.folder is not None:
             raise SettingsError(
                 f"the hub is the folder {self.folder}: a Kafka client needs hub.kind = kafka or eventhubs"
             )
-        options: dict[str, str | int | bool] = {
+        options: dict[str, str | int | float | bool] = {
             "bootstrap.servers": self.servers,
             "security.protocol": self.security,
             "log_level": 0,  # what matters comes through error_cb; the rest would land on the user's terminal

@@ -93,8 +93,13 @@ def _pump(
         while not stop.is_set():
             now = time.monotonic()
             due = _FAST_EVENTS if rate is None else int((now - started) * rate) + 1 - sent
-            batch = list(islice(events, due)) if due > 0 else []
-            outlet.send(batch)
+            batch: list[Event] = []
+            try:
+                for event in islice(events, max(due, 0)):
+                    batch.append(event)
+            finally:
+                # What an iterator gave before it failed is sent too.
+                outlet.send(batch)
             sent += len(batch)
             if len(batch) < due:
                 break
@@ -142,9 +147,10 @@ class _KafkaOutlet:
             return
         self._count += 1
         self._bytes += len(message)
-        following = message.offset() + 1
-        if following > self._next.get(message.partition(), 0):
-            self._next[message.partition()] = following
+        partition, offset = message.partition(), message.offset()
+        assert partition is not None, "a delivered message has its partition"
+        assert offset is not None, "a delivered message has its offset"
+        self._next[partition] = max(offset + 1, self._next.get(partition, 0))
 
     def send(self, events: list[Event]) -> None:
         produce, topic = self._producer.produce, self._hub.topic

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from livegold.streams.hub.hub import Hub
+from livegold.streams.hub.hub import Hub, offsets
+
+Positions = Mapping[str, Mapping[str, int]]
+"""Topic -> partition (a text, for JSON) -> the offset after the last event that is not wanted any more."""
+_EARLIEST = -2
 
 
-def hub_stream(spark: SparkSession, hub: Hub, headers: bool) -> DataFrame:
+def hub_stream(spark: SparkSession, hub: Hub, headers: bool, after: Positions | None = None) -> DataFrame:
     """The events of a hub: key, value (binary), topic, partition, offset, timestamp, and headers where asked for.
+
+    `after` is where a checkpoint that holds no position yet begins, by default at the start of what the hub has; for a
+    Kafka hub this asks it for its partitions, and raises what `offsets` raises.
 
     In a folder the file's name is the topic, the line the offset and the file's time the arrival; there `positioned`
     has to be applied to each batch.
@@ -27,13 +38,24 @@ def hub_stream(spark: SparkSession, hub: Hub, headers: bool) -> DataFrame:
             )
         )
     options = hub.spark_options() | {"includeHeaders": str(headers).lower()}
+    if after is not None:
+        # Every partition has to be named. One of which nothing is known is new.
+        known = after.get(hub.topic, {})
+        begin = {str(p): known.get(str(p), _EARLIEST) for p in offsets(hub)}
+        options["startingOffsets"] = json.dumps({hub.topic: begin})
     return spark.readStream.format("kafka").options(**options).load()
 
 
-def positioned(batch: DataFrame, headers: bool) -> DataFrame:
-    """One batch of `hub_stream` with partition and offset: those of Kafka, or the line's number in a folder's file."""
+def positioned(batch: DataFrame, headers: bool, after: Positions | None = None) -> DataFrame:
+    """One batch of `hub_stream` with partition and offset: those of Kafka, or the line's number in a folder's file.
+
+    A stream of files cannot begin in the middle: here the files that `after` names are left out.
+    """
     if "_block" not in batch.columns:
         return batch
+    if after:
+        done = batch.sparkSession.createDataFrame(pa.table({"topic": list(after)}))
+        batch = batch.join(done.hint("broadcast"), "topic", "left_anti")
     # Lines of one part of a file come in their order, in one task.
     in_order = batch.withColumn("_row", F.monotonically_increasing_id())
     line = F.row_number().over(Window.partitionBy("topic").orderBy("_block", "_row")) - 1

@@ -7,7 +7,6 @@ does not fit, is only slower.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import subprocess
@@ -86,12 +85,9 @@ def _run_a_little(folder: str, archive: str) -> None:
     stream = spark.readStream.format("delta").load(table).writeStream.foreachBatch(copy)
     stream = stream.option("checkpointLocation", str(home / "checkpoint")).trigger(availableNow=True)
     stream.start().awaitTermination()
-    java = spark.sparkContext._gateway.proc
+    # Java writes the archive when it ends, which it does when we have. It has our standard output too: whoever reads
+    # that to its end has waited for the archive.
     spark.stop()
-    # Java writes the archive when it ends, which it does when its standard input does.
-    java.stdin.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        java.wait(MAKE_SECONDS)
 
 
 if __name__ == "__main__":

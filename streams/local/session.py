@@ -20,7 +20,6 @@ from pyspark.sql import SparkSession
 
 from livegold.reporting.home import cache_folder
 from livegold.reporting.settings import Settings
-from livegold.streams.local.archive import java_option
 from livegold.streams.local.java import check_java
 
 KAFKA = f"org.apache.spark:spark-sql-kafka-0-10_2.13:{pyspark.__version__}"
@@ -60,12 +59,12 @@ REQUIRED = {
 }
 
 
-def spark_session(settings: Settings, log: Path | None = None) -> SparkSession:
-    """The active session, or a local one whose JVM writes to `log` (default `<home>/logs/spark.log`).
+def spark_session(settings: Settings, log: Path | None = None, *, given: SparkSession | None = None) -> SparkSession:
+    """`given`, or the active session, or a local one whose JVM writes to `log` (default `<home>/logs/spark.log`).
 
     Raises WrongUse when Java is missing or too old.
     """
-    active = SparkSession.getActiveSession()
+    active = given or SparkSession.getActiveSession()
     if active is None:
         check_java()
         active = _start(settings, log or settings.home / "logs" / "spark.log")
@@ -91,11 +90,14 @@ def _start(settings: Settings, log: Path) -> SparkSession:
     # to what it takes on, such a method stays with the quick compiler and everything it calls is optimized as ever.
     java = "-XX:+UseParallelGC -XX:-DontCompileHugeMethods -XX:MaxNodeLimit=30000 -XX:NodeLimitFudgeFactor=600"
     own = settings["spark.java_options"]
+    # Not at the top: `python -m` of that module would find it imported already, and warn.
+    from livegold.streams.local.archive import java_option
+
     archive = "" if "ArchiveClassesAtExit" in own else java_option()
     options = " ".join(f"-Dlog4j2.configurationFile={log4j.resolve()} {java} {archive} {own}".split())
     builder = builder.config("spark.driver.extraJavaOptions", options)
     builder = builder.config("spark.sql.warehouse.dir", str(settings.home.resolve() / "warehouse"))
-    known = _known_jars()
+    known = known_jars()
     if known:
         builder = builder.config("spark.jars", ",".join(known))
     else:
@@ -103,13 +105,13 @@ def _start(settings: Settings, log: Path) -> SparkSession:
     with _stderr_to(log):
         session = builder.getOrCreate()
     if not known:
-        _remember_jars(session.sparkContext.getConf().get("spark.jars", "") or "")
+        _remember_jars(session.conf.get("spark.jars", "") or "")
     return session
 
 
 def jars_are_here() -> bool:
     """Whether an earlier start has fetched Delta's and Kafka's jars, and they are still there."""
-    return bool(_known_jars())
+    return bool(known_jars())
 
 
 def _jar_list() -> Path:
@@ -117,7 +119,7 @@ def _jar_list() -> Path:
     return cache_folder() / f"spark-jars-{versions}.txt"
 
 
-def _known_jars() -> list[str]:
+def known_jars() -> list[str]:
     """Where Delta's and Kafka's jars are, if an earlier start has fetched them: finding out again takes seconds."""
     try:
         jars = _jar_list().read_text(encoding="utf-8").splitlines()

@@ -33,9 +33,9 @@ class Verdict:
 def check_history(case: UseCase, file: Path | None, from_raw: bool) -> None:
     """Raises WrongUse where there is no history to learn from, or more than one."""
     if file is not None and from_raw:
-        raise WrongUse("--events and --from-raw are two histories: give one of them")
+        raise WrongUse("a file of events and raw are two histories: give one of them")
     if file is None and not from_raw and case.history is None:
-        raise WrongUse(f"use case {case.name} has no made-up history: give a file with --events, or --from-raw")
+        raise WrongUse(f"use case {case.name} has no made-up history: give a file of events, or learn from raw")
 
 
 def train_candidate(

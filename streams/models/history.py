@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
-from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from livegold.reporting.errors import NotFound, WrongUse
-from livegold.reporting.lake import Lake
+from livegold.reporting.lake import Lake, open_table
 from livegold.reporting.specification import UseCase
 from livegold.streams.hub import Event, EventFile, replay
 
@@ -30,17 +29,19 @@ def history_from_file(spark: SparkSession, case: UseCase, path: Path) -> DataFra
 
 def history_from_raw(spark: SparkSession, case: UseCase, lake: Lake) -> DataFrame:
     """Every event of raw; NotFound when nothing has been run yet."""
-    if not DeltaTable.isDeltaTable(spark, lake.raw):
+    try:
+        open_table(lake.raw)
+    except NotFound:
         raise NotFound(
-            f"use case {case.name} has no raw events in {lake.raw}: run the pipeline first, or give --events"
-        )
+            f"use case {case.name} has no raw events in {lake.raw}: run the pipeline first, or give a file of events"
+        ) from None
     return spark.read.format("delta").load(lake.raw).select(*COLUMNS)
 
 
 def generated_history(spark: SparkSession, case: UseCase, count: int = GENERATED_EVENTS, seed: int = 1) -> DataFrame:
     """`count` made-up events that ended before now. Raises WrongUse for a use case that has no such generator."""
     if case.history is None:
-        raise WrongUse(f"use case {case.name} has no made-up history: give a file with --events, or --from-raw")
+        raise WrongUse(f"use case {case.name} has no made-up history: give a file of events, or learn from raw")
     return _rows(spark, case, case.history(seed, count, datetime.now(UTC)))
 
 

@@ -100,7 +100,8 @@ class Registry:
     def load_champion(self, case: UseCase) -> Scorer:
         """The champion, ready to score. Raises what `usable_champion` raises."""
         champion = self.usable_champion(case)
-        from livegold.streams.models.estimators import feature_columns, implementation
+        from livegold.reporting.pipeline import feature_columns
+        from livegold.streams.models.estimators import implementation
         from livegold.streams.models.score import Scorer
 
         address = f"models:/{case.name}/{champion.version}"

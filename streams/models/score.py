@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
+from livegold.reporting.pipeline import labelled_columns
 from livegold.reporting.specification import UseCase
-from livegold.reporting.tasks import Task
 from livegold.streams.models.estimators import Fitted
+from livegold.streams.plan import with_steps
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,6 @@ class Scorer:
         return self.model.score(frame)
 
 
-def scored(task: Task, frame: DataFrame, outcome: str) -> DataFrame:
-    """`frame`, which has the task's answer, and the task's other columns and dimensions. `outcome` is SQL."""
-    for layer in task.layers(outcome):
-        frame = frame.withColumns({name: F.expr(sql) for name, sql in layer.items()})
-    return frame
-
-
 def labelled(case: UseCase, frame: DataFrame) -> DataFrame:
-    """`frame` (with the answer, event columns, event_time, arrival), the scored columns, and whether it came late."""
-    late = F.unix_micros("arrival") - F.unix_micros("event_time") > case.late_after_seconds * 1_000_000
-    return scored(case.model.task, frame, case.model.outcome).withColumn("late", late)
+    """`frame` (with the answer, event columns, event_time, arrival) and everything that they say together."""
+    return with_steps(frame, labelled_columns(case))

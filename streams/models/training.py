@@ -16,11 +16,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from livegold.reporting.errors import WrongUse
+from livegold.reporting.pipeline import scored_columns
 from livegold.reporting.specification import UseCase
 from livegold.reporting.tasks import Quality
 from livegold.streams.cleanse import Cleanser
 from livegold.streams.models.estimators import Fitted, learner_of
-from livegold.streams.models.score import scored
+from livegold.streams.plan import with_steps
 
 NEWEST_SHARE = 0.2
 
@@ -78,7 +79,7 @@ def evaluate(case: UseCase, model: Fitted, rows: DataFrame, boundary: datetime, 
     """
     task = case.model.task
     newest = model.score(rows.where(F.col("event_time") >= boundary)).select(task.answer, "label")
-    found = scored(task, newest, "label").persist()
+    found = with_steps(newest, scored_columns(task, "label")).persist()
     try:
         quality = task.quality(_row(task.evaluation_sql("{rows}"), found))
         return Evaluation(trained_on, found.count(), boundary, quality)

@@ -16,6 +16,19 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from livegold.reporting.blocks import (
+    Chart,
+    ConfusionMatrix,
+    CutOffSlider,
+    Exceptions,
+    Full,
+    Header,
+    Ranking,
+    Slicer,
+    Tile,
+    TimeRange,
+    Trend,
+)
 from livegold.reporting.measures.measure import (
     Aggregate,
     AllTime,
@@ -37,23 +50,7 @@ from livegold.reporting.measures.measure import (
 from livegold.reporting.schema import SCORE_BANDS
 from livegold.reporting.semantic.derived import Ratio
 from livegold.reporting.specification import SparkML
-from livegold.reporting.specification.pages import (
-    Block,
-    Chart,
-    ConfusionMatrix,
-    CutOffSlider,
-    Exceptions,
-    Full,
-    Header,
-    Page,
-    Ranking,
-    Row,
-    Slicer,
-    State,
-    Tile,
-    TimeRange,
-    Trend,
-)
+from livegold.reporting.specification.pages import Block, Page, Row, State
 from livegold.reporting.specification.usecase import (
     Check,
     Derived,

@@ -16,11 +16,11 @@ from typing import Any
 import pyarrow as pa
 
 from livegold.dashboards.preview.engine import Engine
-from livegold.dashboards.preview.pbir import read_files
 from livegold.dashboards.preview.plan import plan_of
-from livegold.dashboards.preview.questions import Question
 from livegold.dashboards.preview.tables import Tables
+from livegold.dashboards.preview.template import read_files
 from livegold.dashboards.template import template_files
+from livegold.reporting.drawing import Question
 from livegold.reporting.measures.python import partial_rows
 from livegold.reporting.powerbi.dataset import dataset_name
 from livegold.reporting.schema import SCORE_BANDS

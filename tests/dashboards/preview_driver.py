@@ -20,7 +20,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from livegold.dashboards.preview.browser import Browser
+from livegold.dashboards.screenshots import Browser
 from visual_oracle import Chosen, Oracle, Page, Visual, differences
 
 ADDRESS = re.compile(r"preview: (http://\S+)")

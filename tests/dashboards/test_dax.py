@@ -21,18 +21,18 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from pbix_mcp.dax import engine
 
-from livegold.dashboards.semantic_model import semantic_model
+from livegold.dashboards.model.semantic_model import semantic_model
+from livegold.reporting.blocks import Trend
 from livegold.reporting.measures.context import Among, Between, Filter
 from livegold.reporting.measures.measure import ByBucket, Count, CountIf, Measure, TrailingWindow, mean
 from livegold.reporting.measures.sql import sql_over_predictions
+from livegold.reporting.palette import NO_COLOUR, SHAPES, STATE_COLOURS
 from livegold.reporting.powerbi.dataset import push_dataset
 from livegold.reporting.schema import COMPLETE_TICK, TICK
 from livegold.reporting.semantic.derived import (
-    NO_COLOUR,
     NO_DATA,
-    SHAPES,
-    STATE_COLOURS,
     CompleteBuckets,
     Freshness,
     LastUpdate,
@@ -41,13 +41,11 @@ from livegold.reporting.semantic.derived import (
     StateText,
 )
 from livegold.reporting.semantic.model import Source, model_measures
-from livegold.reporting.specification.pages import Page, Row, State, Trend
+from livegold.reporting.specification.pages import Page, Row, State
 from livegold.reporting.specification.usecase import UseCase
 from livegold.reporting.tasks.binary import CUT_OFFS, AtCutOff
 from livegold.reporting.usecases.taxi_tips import USECASE as TAXI
 from model_cases import bucket_numbers, first_bucket, gold_pulse, prediction_rows, use_cases, values_of, with_cut_offs
-
-engine = pytest.importorskip("pbix_mcp.dax.engine")
 
 SOURCES: tuple[Source, ...] = ("push", "databricks", "directlake", "delta", "sample")
 SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

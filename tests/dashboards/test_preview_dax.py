@@ -14,7 +14,8 @@ from test_dax import SLOW, Asked, Dax, asked, same
 
 from livegold.dashboards.preview.context import time_of
 from livegold.dashboards.preview.engine import Engine
-from livegold.dashboards.preview.questions import Answer, Field, Filters, Question
+from livegold.reporting.drawing import Answer, Filters, Question
+from livegold.reporting.pbir import Field
 from livegold.reporting.schema import CUT_OFF
 from livegold.reporting.semantic.derived import Freshness
 from livegold.reporting.specification.usecase import UseCase

@@ -17,13 +17,14 @@ import pytest
 from deltalake import write_deltalake
 
 from livegold.dashboards.preview.engine import Engine
-from livegold.dashboards.preview.formats import formatted
 from livegold.dashboards.preview.gold_rows import GoldRows
-from livegold.dashboards.preview.questions import Answer, Field, Filters, Order, Question, UnknownField
+from livegold.dashboards.preview.questions import UnknownField
 from livegold.dashboards.preview.tables import Tables
+from livegold.reporting.drawing import Answer, Filters, Question, formatted
 from livegold.reporting.lake.paths import Lake
 from livegold.reporting.measures.context import Among
 from livegold.reporting.measures.python import evaluate
+from livegold.reporting.pbir import Field, Order
 from livegold.reporting.schema import CUT_OFF
 from livegold.reporting.settings import settings as all_settings
 from livegold.reporting.sinks.rows import RowMaker, Totals
@@ -71,7 +72,9 @@ def test_own_measures_are_what_python_says_over_the_predictions(engine: Engine, 
     question = Question((Field("Payment", "label"), *(measure(m.name) for m in own)))
     answer = engine.one(question, Filters().among("borough", ("Queens", "Bronx")), NOW)
     plain = [{**r, "bucket": r["bucket"].replace(tzinfo=None)} for r in rows]
-    for row in evaluate(own, plain, ("payment",), [Among("borough", ("Queens", "Bronx"))], bucket_seconds=10):
+    expected = evaluate(own, plain, ("payment",), [Among("borough", ("Queens", "Bronx"))], bucket_seconds=10)
+    assert {row["payment"] for row in expected} == {r[0] for r in answer.rows}
+    for row in expected:
         found = next(r for r in answer.rows if r[0] == row["payment"])
         for m, value in zip(own, found[1:], strict=True):
             if isinstance(row[m.name], float):
@@ -171,7 +174,9 @@ def test_over_gold_what_is_so_far_is_the_whole_of_pulse(rows: list[dict[str, Any
     by_table.pop("Totals")
     over_push, over_gold = Engine(tables_of(CASE, filled(rows))), Engine(tables_of(CASE, by_table, over_gold=True))
     chosen = Filters().among("borough", ("Queens",))
-    for question in questions_of(CASE):
+    questions = questions_of(CASE)
+    assert len(questions) > 20
+    for question in questions:
         push, gold = (e.one(question, chosen, NOW) for e in (over_push, over_gold))
         assert len(push.rows) == len(gold.rows)
         for left, right in zip(push.rows, gold.rows, strict=True):

@@ -18,18 +18,17 @@ from typing import Any
 import pytest
 
 from livegold.dashboards.preview.engine import Engine
-from livegold.dashboards.preview.pbir import Template, Visual, read_files
 from livegold.dashboards.preview.plan import plan_of
-from livegold.dashboards.preview.questions import Field, Filters
 from livegold.dashboards.preview.service_rows import ServiceRows
 from livegold.dashboards.preview.tables import Tables
+from livegold.dashboards.preview.template import Template, read_files
 from livegold.dashboards.template import template_files
+from livegold.reporting.drawing import Filters
 from livegold.reporting.errors import CheckFailed
+from livegold.reporting.pbir import Field, Visual
 from livegold.reporting.powerbi.dataset import dataset_name
 from preview_cases import CASE, LiveService, gold_batch, predictions
 
-pytest.importorskip("selenium")
-pytest.importorskip("nicegui")
 if not (shutil.which("chromium") or shutil.which("google-chrome")) or not shutil.which("chromedriver"):
     pytest.skip("no Chromium with chromedriver here", allow_module_level=True)
 
@@ -37,8 +36,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from livegold.dashboards.preview.browser import Browser
-from livegold.dashboards.preview.screenshots import serving, take_pictures
+from livegold.dashboards.screenshots import Browser, serving, take_screenshots
 from livegold.reporting.settings import settings as all_settings
 
 pytestmark = [pytest.mark.integration]
@@ -312,8 +310,8 @@ def test_a_dataset_that_is_emptied_or_deleted_is_noticed_and_a_service_that_went
         assert "not there yet" in rows.source.problem
 
 
-def test_pictures_are_taken_of_every_page_on_desktop_and_phone(run: Run, tmp_path: Path) -> None:
-    made = take_pictures(all_settings.load(home=str(run.live.home)), CASE.name, tmp_path)
+def test_screenshots_are_taken_of_every_page_on_desktop_and_phone(run: Run, tmp_path: Path) -> None:
+    made = take_screenshots(all_settings.load(home=str(run.live.home)), CASE.name, tmp_path)
     assert sorted(p.name for p in made) == sorted(
         f"{page}{size}.png" for page in ("live", "model", "borough") for size in ("", "-phone")
     )

@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import pickle
 import random
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,18 +21,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-pytest.importorskip("pbix_mcp.dax.engine")
-pytest.importorskip("nicegui")
-pytest.importorskip("selenium")
-
-from livegold.dashboards.preview.browser import DRIVER, NAMES, Browser
+import gauge
+from livegold.dashboards.screenshots import DRIVER, NAMES, Browser
 from livegold.dashboards.template import template_files
+from livegold.reporting.blocks import Full, Ranking, Slicer, Tile
 from livegold.reporting.powerbi.dataset import dataset_name
-from livegold.reporting.specification.pages import Full, Page, Ranking, Row, Tile
+from livegold.reporting.specification.pages import Page, Row
 from livegold.reporting.specification.usecase import UseCase
 from model_cases import made_cases, prediction_rows
 from preview_cases import CASE, LiveService, predictions
-from preview_driver import Driver, until_none, window
+from preview_driver import PATIENCE, Driver, until_none, window
 from visual_oracle import BUCKET, CUT_OFF, STILL, Chosen, Oracle, changed_row, differences, label
 
 pytestmark = pytest.mark.long
@@ -303,12 +302,37 @@ def test_a_made_use_case_is_shown_whole(number: int, tmp_path: Path) -> None:
 
 
 @needs_chromium
+def test_a_type_of_visual_from_outside_livegold_is_drawn_with_the_values_of_its_dax(tmp_path: Path) -> None:
+    shutil.copy(str(gauge.__file__), tmp_path)  # the use case's file imports it from beside it
+    blocks = (gauge.Gauge("Accuracy", "Baseline", "borough", width=8), Slicer("borough", width=4))
+    case = replace(CASE, pages=(Page("Only", (Row(blocks), Row((Ranking("borough", ("Trips",)),)))),))
+    made = predictions(random.Random(1), dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1), 40, 90)
+    with shown_case(case, [made], tmp_path) as (oracle, driver):
+        page = oracle.page("Only")
+        driver.open(page)
+        (drawn,) = [v for v in page.visuals if v.kind == "gauge"]
+
+        def different(chosen: Chosen) -> list[str]:
+            return differences(drawn, oracle.expected(page, drawn, chosen), driver.values([drawn])[drawn.name])
+
+        assert until_none(lambda: different(Chosen()), PATIENCE) == []
+        before = driver.text(drawn)
+        assert re.search(r"\d+\.\d%", before)
+        # It says itself that the choice of a borough does not narrow it.
+        driver.choose(page.slicers[BOROUGH], "Queens")
+        chosen = Chosen({BOROUGH: ("Queens",)})
+        assert driver.settled(oracle, replace(page, visuals=tuple(v for v in page.visuals if v != drawn)), chosen) == []
+        assert different(chosen) == []
+        assert driver.text(drawn) == before
+
+
+@needs_chromium
 def test_what_cannot_be_drawn_says_so_in_its_place(tmp_path: Path) -> None:
     """Only a visual given in full can be of a kind that is not known here."""
     measure = {"Measure": {"Expression": {"SourceRef": {"Entity": "Pulse"}}, "Property": "Trips"}}
     role = {"projections": [{"field": measure, "queryRef": "Pulse.Trips", "nativeQueryRef": "Trips"}]}
-    gauge = Full({"visualType": "gauge", "query": {"queryState": {"Y": role}}}, width=6)
-    rows = (Row((Tile("Trips", width=6), gauge)), Row((Ranking("borough", ("Trips",)),)))
+    unknown_type = Full({"visualType": "gauge", "query": {"queryState": {"Y": role}}}, width=6)
+    rows = (Row((Tile("Trips", width=6), unknown_type)), Row((Ranking("borough", ("Trips",)),)))
     case = replace(CASE, pages=(Page("Only", rows),))
     made = predictions(random.Random(1), dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1), 40, 30)
     with shown_case(case, [made], tmp_path) as (oracle, driver):

@@ -12,30 +12,28 @@ from typing import Any
 
 import pytest
 
-from livegold.dashboards import theme
 from livegold.dashboards.checks import check
-from livegold.dashboards.layout import GUTTER, MARGIN, lay_out
 from livegold.dashboards.report import report_files
+from livegold.dashboards.report.layout import GUTTER, MARGIN, lay_out
 from livegold.dashboards.template import write_template
-from livegold.reporting.errors import SpecificationError
-from livegold.reporting.semantic.model import SOURCES, Source
-from livegold.reporting.specification import UseCase, load_use_case
-from livegold.reporting.specification.pages import (
-    Block,
+from livegold.reporting import palette
+from livegold.reporting.blocks import (
     Chart,
     ConfusionMatrix,
     CutOffSlider,
     Exceptions,
     Full,
     Header,
-    Page,
     Ranking,
-    Row,
     Slicer,
     Tile,
     TimeRange,
     Trend,
 )
+from livegold.reporting.errors import SpecificationError
+from livegold.reporting.semantic.model import SOURCES, Source
+from livegold.reporting.specification import UseCase, load_use_case
+from livegold.reporting.specification.pages import Block, Page, Row
 from model_cases import with_cut_offs
 
 CASE = load_use_case("taxi_tips")
@@ -95,7 +93,7 @@ def page_of(files: dict[str, Any], name: str) -> tuple[dict[str, Any], list[dict
     return files[path], sorted(visuals, key=lambda v: v["position"]["tabOrder"])
 
 
-def said(visual: dict[str, Any], name: str, prop: str) -> str:
+def text_of(visual: dict[str, Any], name: str, prop: str) -> str:
     value = visual["visual"]["visualContainerObjects"][name][0]["properties"][prop]["expr"]["Literal"]["Value"]
     return str(value).strip("'")
 
@@ -125,12 +123,12 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize(("text", "ground"), theme.TEXT_PAIRS)
+@pytest.mark.parametrize(("text", "ground"), palette.TEXT_PAIRS)
 def test_text_can_be_read_on_its_background(text: str, ground: str) -> None:
     assert contrast(text, ground) >= 4.5
 
 
-@pytest.mark.parametrize(("mark", "ground"), theme.MARK_PAIRS)
+@pytest.mark.parametrize(("mark", "ground"), palette.MARK_PAIRS)
 def test_lines_and_bars_stand_out_from_their_background(mark: str, ground: str) -> None:
     assert contrast(mark, ground) >= 3
 
@@ -138,8 +136,8 @@ def test_lines_and_bars_stand_out_from_their_background(mark: str, ground: str) 
 def test_no_colour_is_used_but_those_whose_contrast_is_tested() -> None:
     files = report_files(CASE, "sample")
     used = {c for data in files.values() for c in re.findall(r"#[0-9A-Fa-f]{6}\b", data.decode())}
-    tested = {c for pair in (*theme.TEXT_PAIRS, *theme.MARK_PAIRS) for c in pair}
-    assert used <= tested | {theme.EDGE, theme.GRID}
+    tested = {c for pair in (*palette.TEXT_PAIRS, *palette.MARK_PAIRS) for c in pair}
+    assert used <= tested | {palette.EDGE, palette.GRID}
 
 
 # Viénot, Brettel and Mollon 1999: what is left of linear RGB for who lacks one kind of cone.
@@ -165,7 +163,7 @@ def lab(colour: str, kind: str) -> tuple[float, float, float]:
 
 @pytest.mark.parametrize("kind", ["all cones", "protan", "deutan"])
 def test_the_lines_of_a_chart_can_be_told_apart_by_the_colour_blind(kind: str) -> None:
-    lines = (*theme.DATA_COLOURS[:3], theme.EXPECTED)
+    lines = (*palette.DATA_COLOURS[:3], palette.EXPECTED)
     for one, other in itertools.combinations(lines, 2):
         distance = sum((a - b) ** 2 for a, b in zip(lab(one, kind), lab(other, kind), strict=True)) ** 0.5
         assert distance >= 15, (one, other, distance)
@@ -194,8 +192,8 @@ def test_every_visual_has_its_own_title_and_alt_text_and_is_reached_in_reading_o
         # In a narrow header one part stands below the other, and both beside what follows.
         assert corners == sorted(corners) or case is CRAMPED
         for visual in visuals:
-            assert len(said(visual, "general", "altText")) > 2
-            assert said(visual, "title", "text")
+            assert len(text_of(visual, "general", "altText")) > 2
+            assert text_of(visual, "title", "text")
 
 
 def test_a_page_is_cut_into_columns_and_shares_that_fill_it() -> None:
@@ -227,7 +225,7 @@ def test_names_are_the_same_wherever_a_block_stands() -> None:
 
 def test_a_tile_shows_its_state_by_colour_shape_and_word_and_what_it_is_compared_with() -> None:
     _, visuals = page_of(documents(CASE), "Live")
-    tile = next(v for v in visuals if said(v, "title", "text") == "Accuracy, last 2 min")["visual"]
+    tile = next(v for v in visuals if text_of(v, "title", "text") == "Accuracy, last 2 min")["visual"]
     labels = list(fields(tile["objects"]["referenceLabel"], "Measure"))
     assert labels == ["Accuracy, last 2 min, state", "Baseline, last 2 min"]
     assert list(fields(tile["objects"]["referenceLabelValue"], "Measure")) == ["Accuracy, last 2 min, colour"]
@@ -235,7 +233,7 @@ def test_a_tile_shows_its_state_by_colour_shape_and_word_and_what_it_is_compared
 
 def test_a_trend_shows_closed_buckets_and_the_expected_band_dashed() -> None:
     _, visuals = page_of(documents(CASE), "Live")
-    trend = next(v for v in visuals if "expects" in said(v, "title", "text"))["visual"]
+    trend = next(v for v in visuals if "expects" in text_of(v, "title", "text"))["visual"]
     shown = list(fields(trend["query"]["queryState"]["Y"], "Measure"))
     assert shown == ["Generous share, closed", "Expected, low, closed", "Expected, high, closed"]
     dashed = [s["selector"]["metadata"] for s in trend["objects"]["lineStyles"] if "lineStyle" in s["properties"]]
@@ -270,8 +268,8 @@ def test_single_predictions_are_sorted_by_severity_which_is_always_shown() -> No
 
 def test_the_slider_does_not_narrow_the_chart_of_all_cut_offs() -> None:
     page, visuals = page_of(documents(CASE), "Model")
-    slider = next(v["name"] for v in visuals if said(v, "title", "text") == "Cut-off")
-    chart = next(v["name"] for v in visuals if said(v, "title", "text") == "Earned by cut-off")
+    slider = next(v["name"] for v in visuals if text_of(v, "title", "text") == "Cut-off")
+    chart = next(v["name"] for v in visuals if text_of(v, "title", "text") == "Earned by cut-off")
     assert page["visualInteractions"] == [{"source": slider, "target": chart, "type": "NoFilter"}]
 
 
@@ -287,7 +285,7 @@ def test_a_page_to_drill_through_to_is_bound_to_its_dimension_hidden_and_has_a_w
     assert parameter["boundFilter"] == bound["name"]
     button = visuals[0]
     assert button["visual"]["visualType"] == "actionButton"
-    assert said(button, "visualLink", "type") == "Back"
+    assert text_of(button, "visualLink", "type") == "Back"
 
 
 def test_a_tooltip_page_is_small_hidden_and_shown_by_the_blocks_that_name_it() -> None:
@@ -301,7 +299,7 @@ def test_a_tooltip_page_is_small_hidden_and_shown_by_the_blocks_that_name_it() -
     )
     _, live = page_of(files, "Live")
     shown_by = [v for v in live if "visualTooltip" in v["visual"]["visualContainerObjects"]]
-    assert {said(v, "visualTooltip", "section") for v in shown_by} == {page["name"]}
+    assert {text_of(v, "visualTooltip", "section") for v in shown_by} == {page["name"]}
     assert len(shown_by) == 2
 
 
@@ -333,7 +331,7 @@ def test_the_first_page_alone_has_a_layout_for_phones_in_one_column_the_most_imp
 
 
 @pytest.mark.parametrize(
-    ("block", "said"),
+    ("block", "problem"),
     [
         (Exceptions(("batch_id",)), "column is 'batch_id'"),
         (Ranking("borough", ("Trips", "Trips")), "has 'Trips' twice"),
@@ -341,6 +339,6 @@ def test_the_first_page_alone_has_a_layout_for_phones_in_one_column_the_most_imp
         (Tile("Trips", "Trips"), "has 'Trips' twice"),
     ],
 )
-def test_what_the_model_does_not_have_or_a_visual_has_twice_is_refused(block: Block, said: str) -> None:
-    with pytest.raises(SpecificationError, match=said):
+def test_what_the_model_does_not_have_or_a_visual_has_twice_is_refused(block: Block, problem: str) -> None:
+    with pytest.raises(SpecificationError, match=problem):
         dataclasses.replace(CASE, pages=live(block))

@@ -26,14 +26,14 @@ from livegold.dashboards.checks.model_parser import parse
 from livegold.dashboards.checks.powerquery import check as check_m
 from livegold.dashboards.checks.template import Template
 from livegold.dashboards.checks.toolbox import Tools
-from livegold.dashboards.deflate import deflate
+from livegold.dashboards.model.deflate import deflate
+from livegold.dashboards.model.semantic_model import fields, semantic_model, semantic_model_files
+from livegold.dashboards.model.tabular import CalculatedPartition, EntityPartition, MPartition
 from livegold.dashboards.sample_rows import SAMPLE_NOTE, SampleRows, sample_rows
-from livegold.dashboards.semantic_model import fields, semantic_model, semantic_model_files
-from livegold.dashboards.spark_sql import MACROS, for_duckdb
-from livegold.dashboards.tabular import CalculatedPartition, EntityPartition, MPartition
 from livegold.reporting.errors import SpecificationError, WrongUse
 from livegold.reporting.lake.sql import database
 from livegold.reporting.measures.measure import Count, Measure
+from livegold.reporting.pipeline import for_duckdb, prepare
 from livegold.reporting.powerbi.dataset import push_dataset
 from livegold.reporting.schema import SCORE_BANDS
 from livegold.reporting.semantic.model import Source, model_measures
@@ -120,7 +120,7 @@ def test_the_parser_loads_models_of_many_other_use_cases(tmp_path: Path, tools: 
 def test_the_same_use_case_gives_the_same_bytes_in_any_process() -> None:
     program = (
         "import hashlib, sys; from livegold.reporting.usecases.taxi_tips import USECASE; "
-        "from livegold.dashboards.semantic_model import semantic_model_files; "
+        "from livegold.dashboards.model.semantic_model import semantic_model_files; "
         "files = [f for s in sys.argv[1:] for f in semantic_model_files(USECASE, s).items()]; "
         "print(hashlib.sha256(repr(files).encode()).hexdigest())"
     )
@@ -337,7 +337,6 @@ def test_functions_that_count_days_or_turn_clocks_mean_what_spark_means() -> Non
         "hour(to_utc_timestamp(TIMESTAMP'2026-05-04 13:00:00', 'America/New_York'))": 17,
     }
     with database() as db:
-        for macro in MACROS:
-            db.execute(macro)
+        prepare(db)
         for spark, value in wanted.items():
             assert db.execute(f"SELECT {for_duckdb(spark)}").fetchone() == (value,), spark

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-import dashboards
+from livegold import dashboards
 from livegold.dashboards.checks import check_all
 from livegold.dashboards.placeholders import NO_ID
 from livegold.dashboards.template import template_files, write_template
@@ -19,6 +21,7 @@ from livegold.reporting.specification import load_use_case
 
 CASE = load_use_case("taxi_tips")
 SHIPPED = Path(dashboards.__file__).parent / CASE.name
+PAGE = Path(__file__).parents[2] / "docs" / "templates.md"
 AN_ID = "11111111-2222-3333-4444-555555555555"
 
 Livegold = Callable[..., tuple[int, str, str]]
@@ -51,8 +54,13 @@ def test_the_template_in_the_repository_is_the_one_that_the_use_case_gives(sourc
 
 def test_every_shipped_template_passes_every_check() -> None:
     found = check_all([SHIPPED / source for source in SOURCES])
+    assert found.keys() == {SHIPPED / source for source in SOURCES}
     assert [(str(folder), str(f)) for folder, all_ in found.items() for f in all_ if f.state == "failed"] == []
-    assert all({"fields", "references", "names", "layout"} & {f.check for f in all_} for all_ in found.values())
+    for folder, findings in found.items():
+        passed = {f.check for f in findings if f.state == "passed"}
+        assert {"references", "names", "layout"} <= passed, folder
+        # The fields of a model of its own are known where Microsoft's parser is.
+        assert ("fields" in passed) is (folder.name == "push" or "model parser" in passed), folder
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -135,13 +143,31 @@ def test_the_command_writes_a_template_and_says_how_each_check_went(livegold: Li
     assert {("names", "passed"), ("layout", "passed")} <= {(line[0], line[1]) for line in said[1:]}
 
 
+def test_the_commands_of_the_page_fill_in_where_the_rows_are(
+    livegold: Livegold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (block,) = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    commands = [shlex.split(line)[1:] for line in block.splitlines()]
+    monkeypatch.chdir(tmp_path)
+    written = []
+    for arguments in commands:
+        assert livegold(*arguments)[::2] == (0, "")
+        written.append(b"".join(in_folder(tmp_path / "DIR").values()).decode("utf-8", "replace"))
+    databricks, push = written
+    assert "adb-1.2.azuredatabricks.net" in databricks
+    assert "/sql/1.0/warehouses/abc" in databricks
+    assert AN_ID in push
+    assert "Operations" in push
+
+
 def test_a_check_that_fails_ends_the_command_with_1(
     livegold: Livegold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = tmp_path / "wrong.py"
     wrong.write_text(
         "import dataclasses\n"
-        "from livegold.reporting.specification.pages import Full, Header, Page, Row\n"
+        "from livegold.reporting.blocks import Full, Header\n"
+        "from livegold.reporting.specification import Page, Row\n"
         "from livegold.reporting.usecases.taxi_tips import USECASE as CASE\n"
         "field = {'Measure': {'Expression': {'SourceRef': {'Entity': 'Pulse'}}, 'Property': 'Trisp'}}\n"
         "shown = {'projections': [{'field': field, 'queryRef': 'Pulse.Trisp', 'nativeQueryRef': 'Trisp'}]}\n"

@@ -149,8 +149,12 @@ def batch(
     )
 
 
-def sink_of(service: LocalService, state: Path, time: Time, client: PowerBIClient | None = None) -> PowerBISink:
-    return PowerBISink(CASE, client or client_of(service), state, clock=time.clock, sleep=time.sleep)
+def sink_of(
+    service: LocalService, state: Path, time: Time, client: PowerBIClient | None = None, **options: Any
+) -> PowerBISink:
+    """A sink on the clock of the tests; `options` are those of PowerBISink, `sleep` among them."""
+    options = {"clock": time.clock, "sleep": time.sleep, **options}
+    return PowerBISink(CASE, client or client_of(service), state, **options)
 
 
 def rows_of(service: LocalService, dataset: str, table: str) -> list[dict[str, Any]]:
@@ -210,6 +214,32 @@ def assert_nothing_lost(service: LocalService, dataset: str, batches: list[FeedB
     }
     assert {r["key"] for r in rows["Site"]} == {"North", "South", "unknown"}
     assert newest_totals(rows["Totals"]) == recount(batches)
+
+
+class AnswersSession(Session):
+    """Remembers the status of every answer."""
+
+    def __init__(self, ca: str) -> None:
+        super().__init__(ca)
+        self.statuses: list[int] = []
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
+        answer = super().request(method, url, *args, **options)
+        self.statuses.append(answer.status_code)
+        return answer
+
+
+class TokensSession(Session):
+    """Remembers the tokens that went out with calls."""
+
+    def __init__(self, ca: str) -> None:
+        super().__init__(ca)
+        self.sent: set[str] = set()
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        self.sent.add(str(request.headers.get("Authorization", "")).removeprefix("Bearer "))
+        self.sent.discard("")
+        return super().send(request, **options)
 
 
 class Crash(BaseException):

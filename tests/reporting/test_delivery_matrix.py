@@ -6,6 +6,7 @@ rows forgets it. Each possibility is played here, by the local service, over TLS
 
 from __future__ import annotations
 
+import time as real_time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,10 @@ import requests
 from livegold.reporting.errors import NotFound, SecondWriter
 from livegold.reporting.powerbi.http import Session
 from livegold.reporting.service.server import LocalService
-from livegold.reporting.sinks import powerbi as powerbi_module
 from livegold.reporting.sinks.base import FeedBatch
 from livegold.reporting.sinks.powerbi import PowerBISink
 from powerbi_cases import (
+    AnswersSession,
     Crash,
     CrashingSession,
     Time,
@@ -74,6 +75,13 @@ class Scene:
                 sink.write(one)
             self.dataset = sink.dataset
 
+    def deliver_past(self, error: str, *, counted: str = "failures") -> None:
+        """Delivers through a fault that has been set, and makes sure that it was met."""
+        self.deliver()
+        status = sink_of(self.service, self.state, self.time).status()
+        assert status[counted] > 0, "the fault did not happen"
+        assert error in status["last_error"]
+
 
 def write_all(sink: PowerBISink) -> None:
     for one in BATCHES:
@@ -82,43 +90,46 @@ def write_all(sink: PowerBISink) -> None:
 
 def throttled(scene: Scene) -> None:
     set_fault(scene.service, status=429, retry_after=7.0, path="/rows", skip=FAULTY, times=2)
-    scene.deliver()
+    scene.deliver_past("HTTP 429", counted="throttled")
 
 
 def answered_500(scene: Scene) -> None:
     set_fault(scene.service, status=500, path="/rows", skip=FAULTY, times=2)
-    scene.deliver()
+    scene.deliver_past("HTTP 500")
 
 
 def answered_503(scene: Scene) -> None:
     set_fault(scene.service, status=503, path="/rows", skip=FAULTY, times=2)
-    scene.deliver()
+    scene.deliver_past("HTTP 503")
 
 
 def cut_before_storing(scene: Scene) -> None:
     set_fault(scene.service, cut="before", path="/rows", skip=FAULTY)
-    scene.deliver()
+    scene.deliver_past("may have been carried out")
 
 
 def cut_after_storing(scene: Scene) -> None:
     set_fault(scene.service, cut="after", path="/rows", skip=FAULTY)
-    scene.deliver()
+    scene.deliver_past("may have been carried out")
 
 
 def every_kind_of_post_cut_after_storing(scene: Scene) -> None:
     for table in ("Site", "Totals", "Pulse", "Spotlight"):
         set_fault(scene.service, cut="after", path=f"/{table}/rows", times=2)
-    scene.deliver()
+    scene.deliver_past("may have been carried out")
 
 
 def token_expired_in_mid_run(scene: Scene) -> None:
-    with sink_of(scene.service, scene.state, scene.time) as sink:
+    session = AnswersSession(scene.service.endpoint.ca)
+    client = client_of(scene.service, session)
+    with sink_of(scene.service, scene.state, scene.time, client) as sink:
         for one in BATCHES:
             sink.write(one)
             requests.post(
                 f"{scene.service.endpoint.api}/_local/tokens/expire", verify=scene.service.endpoint.ca, timeout=10
             ).raise_for_status()
         scene.dataset = sink.dataset
+    assert session.statuses.count(403) >= len(BATCHES) - 1, "no token was refused"
 
 
 def stalled(scene: Scene) -> None:
@@ -136,6 +147,7 @@ def stalled(scene: Scene) -> None:
         for one in BATCHES:
             sink.write(one)
         scene.dataset = sink.dataset
+        assert "ReadTimeout" in sink.status()["last_error"]
 
 
 def down_for_two_minutes(scene: Scene) -> None:
@@ -152,8 +164,7 @@ def down_for_two_minutes(scene: Scene) -> None:
             back.append(again)
 
     back: list[LocalService] = []
-    with sink_of(scene.service, scene.state, scene.time) as sink:
-        sink._sleep = sleep_until_back
+    with sink_of(scene.service, scene.state, scene.time, sleep=sleep_until_back) as sink:
         sink.write(BATCHES[0])
         scene.service.__exit__(None, None, None)
         for one in BATCHES[1:]:
@@ -238,17 +249,18 @@ def test_the_service_has_the_expected_rows(
 def test_a_stall_of_half_a_minute_is_sat_out(service: LocalService, tmp_path: Path, time: Time) -> None:
     set_fault(service, delay=30.0, path="/rows", skip=FAULTY)
     scene = Scene(service, tmp_path, time, {})
+    before = real_time.monotonic()
     scene.deliver()
+    assert real_time.monotonic() - before >= 30, "nothing stalled"
     assert_once(service, scene.dataset, BATCHES)
 
 
 @pytest.mark.parametrize("semantics", [name for name in SEMANTICS if name != "not offered"])
 def test_of_two_writers_on_two_machines_the_newer_goes_on_and_the_older_stops(
-    service: LocalService, tmp_path: Path, time: Time, semantics: str, monkeypatch: pytest.MonkeyPatch
+    service: LocalService, tmp_path: Path, time: Time, semantics: str
 ) -> None:
-    monkeypatch.setattr(powerbi_module, "only_writer", lambda place, what: (tmp_path / "unlocked").open("a"))
     set_semantics(service, **SEMANTICS[semantics])
-    first = sink_of(service, tmp_path / "first", time)
+    first = sink_of(service, tmp_path / "first", time, writers=tmp_path / "one machine")
     first.open()
     first.write(BATCHES[0])
     stopped: list[SecondWriter] = []
@@ -262,8 +274,7 @@ def test_of_two_writers_on_two_machines_the_newer_goes_on_and_the_older_stops(
             except SecondWriter as error:
                 stopped.append(error)
 
-    second = sink_of(service, tmp_path / "second", time)
-    second._sleep = first_writes_on
+    second = sink_of(service, tmp_path / "second", time, sleep=first_writes_on, writers=tmp_path / "another machine")
     with second:
         for one in BATCHES:
             second.write(one)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import shutil
 import time as real_time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -139,8 +142,9 @@ class WithMembers(Session):
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         answer = super().request(method, url, *args, **options)
         if str(url).endswith("/users"):
+            answer = requests.Response()
             answer.status_code = 200
-            answer._content = json.dumps({"value": self._members}).encode()
+            answer.raw = io.BytesIO(json.dumps({"value": self._members}).encode())
         return answer
 
 
@@ -195,7 +199,9 @@ def test_python_and_disk_are_checked(tmp_path: Path) -> None:
     (python,) = machine.python_version()
     assert python.verdict == OK
     (disk,) = machine.disk_space(load({}, NO_FILE, home=str(tmp_path / "not" / "there")))
-    assert disk.found.endswith(" GB free")
+    assert disk.check == "disk of home"
+    (free,) = re.fullmatch(r"([\d,.]+) GB free", disk.found).groups()
+    assert float(free.replace(",", "")) == pytest.approx(shutil.disk_usage(tmp_path).free / machine.GB, abs=2)
 
 
 def test_eventstream_is_checked_where_it_is_set() -> None:

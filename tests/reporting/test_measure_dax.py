@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pbix_mcp.dax import engine
 
 from livegold.reporting.errors import SpecificationError
 from livegold.reporting.measures.context import Among, Between, Filter
@@ -45,8 +46,6 @@ from measure_cases import (
     pulse_of,
     totals_of,
 )
-
-engine = pytest.importorskip("pbix_mcp.dax.engine")
 
 NO_SUCH_BUCKET = -1
 

@@ -27,7 +27,8 @@ from livegold.reporting.powerbi.push_url import push_url_rows
 from livegold.reporting.semantic.model import model_measures
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings import settings as settings_module
-from powerbi_cases import CASE, Time, client_of, rows_of, set_fault
+from powerbi_cases import CASE, Time, TokensSession, client_of, rows_of, set_fault
+from service_cases import Api
 
 DEFINITION = {"name": "Tried", "tables": [{"name": "My Facts", "columns": [{"name": "n", "dataType": "Int64"}]}]}
 
@@ -61,7 +62,7 @@ def test_an_expired_token_is_renewed_once_in_the_middle_of_work(client: PowerBIC
     made = client.create_dataset(DEFINITION)
     Session(service.endpoint.ca).post(f"{service.endpoint.api}/_local/tokens/expire")
     client.post_rows(made.id, "My Facts", [{"n": 1}])
-    assert len(rows_of(service, made.id, "My Facts")) == 1
+    assert rows_of(service, made.id, "My Facts") == [{"n": 1}]
 
 
 def test_a_token_that_stays_expired_is_an_error_and_not_a_loop(client: PowerBIClient, service: LocalService) -> None:
@@ -78,7 +79,7 @@ def test_a_private_authority_wins_over_the_environments_bundle(
     bundle.write_text("")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    assert client_of(service).groups()
+    assert [g.id for g in client_of(service).groups()] == [service.endpoint.workspace]
 
 
 def test_an_untrusted_certificate_says_which_setting_to_give(service: LocalService) -> None:
@@ -94,12 +95,12 @@ def test_nobody_listening_is_service_unavailable_and_a_cut_answer_to_a_post_is_a
     with pytest.raises(Ambiguous, match="may have been carried out"):
         client.post_rows(made.id, "My Facts", [{"n": 1}])
     set_fault(service, method="GET", path="/datasets", cut="before")
-    with pytest.raises(ServiceUnavailable):
+    with pytest.raises(ServiceUnavailable, match="listing datasets: no answer"):
         client.datasets()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         api = f"https://localhost:{free.getsockname()[1]}"
-        lost = PowerBIClient(api, "w", client._tokens, Session(service.endpoint.ca))
+        lost = PowerBIClient(api, "w", GivenTokens(lambda: "unused"), Session(service.endpoint.ca))
         with pytest.raises(ServiceUnavailable, match="refused"):
             lost.post_rows("d", "t", [{"n": 1}])
 
@@ -146,8 +147,7 @@ def test_a_streaming_dataset_is_made_and_fed_through_its_push_url(
     session = Session(service.endpoint.ca)
     url = session.get(f"{service.endpoint.api}/_local/datasets/{made.id}").json()["pushUrl"]
     push_url_rows(url, [{"n": 7}], session)
-    if mode == "PushStreaming":
-        assert rows_of(service, made.id, "My Facts") == [{"n": 7}]
+    assert rows_of(service, made.id, "My Facts") == [{"n": 7}]
     with pytest.raises(Unauthorized, match="push URL"):
         push_url_rows(url + "x", [{"n": 8}], session)
     with pytest.raises(Refused, match="HTTP 400"):
@@ -175,15 +175,21 @@ def test_what_a_mode_does_not_take_is_refused_before_it_is_sent(
     assert client.datasets() == []
 
 
-def test_the_settings_of_a_dataset_are_changed(client: PowerBIClient, service: LocalService) -> None:
+def test_the_settings_of_a_dataset_are_changed(client: PowerBIClient, service: LocalService, api: Api) -> None:
     made = client.create_dataset(DEFINITION)
     client.update_dataset(made.id, storage_mode="Abf")
+    assert api("GET", f"/datasets/{made.id}").json()["targetStorageMode"] == "Abf"
     with pytest.raises(Refused, match="HTTP 400"):
         client.update_dataset(made.id, read_only_replicas=65)
     with pytest.raises(WrongUse, match="nothing to change"):
         client.update_dataset(made.id)
     on_capacity(service, dedicated=True)
     client.update_dataset(made.id, storage_mode="PremiumFiles", read_only_replicas=-1, sync_replicas=False)
+    shown = api("GET", f"/datasets/{made.id}").json()
+    assert (shown["targetStorageMode"], shown["queryScaleOutSettings"]) == (
+        "PremiumFiles",
+        {"maxReadOnlyReplicas": -1, "autoSyncReadOnlyReplicas": False},
+    )
 
 
 def on_capacity(service: LocalService, *, dedicated: bool) -> None:
@@ -213,7 +219,7 @@ def test_parameters_are_read_and_changed(client: PowerBIClient, service: LocalSe
 def test_a_dataset_is_taken_over_in_a_workspace_only(client: PowerBIClient, service: LocalService) -> None:
     dataset = imported(service, name="Imported")
     client.take_over(dataset)
-    assert client.dataset(dataset).configured_by
+    assert client.dataset(dataset).configured_by == service.endpoint.client_id
     mine = PowerBIClient(service.endpoint.api, None, GivenTokens(lambda: "unused"), Session(service.endpoint.ca))
     with pytest.raises(WrongUse, match="My workspace"):
         mine.take_over(dataset)
@@ -247,8 +253,12 @@ def test_the_dataset_has_each_measure_as_dax_and_each_dimension_related_to_every
     assert "batch_id" not in types
     assert "price_max" not in {c["name"] for c in totals["columns"]}
     ends = {(r["fromTable"], r["fromColumn"], r["toTable"], r["toColumn"]) for r in definition["relationships"]}
-    assert ("Totals", "score_band", "Score Band", "key") in ends
-    assert len(ends) == 9
+    dimensions = {"site": "Site", "score_band": "Score Band", "model_version": "Model Version"}
+    assert ends == {
+        (fact, column, table, "key")
+        for fact in ("Pulse", "Totals", "Spotlight")
+        for column, table in dimensions.items()
+    }
 
 
 def test_settings_that_are_missing_are_named(tmp_path: Path) -> None:
@@ -263,13 +273,15 @@ def test_a_client_from_settings_works_and_no_log_or_error_holds_secret_or_token(
     caplog.set_level(logging.DEBUG)
     environment = {"LIVEGOLD_POWERBI_CLIENT_SECRET": service.secret}
     settings = settings_module.load(environment, tmp_path / "none.toml", **service.endpoint.settings())
-    client = PowerBIClient.from_settings(settings)
+    session = TokensSession(service.endpoint.ca)
+    client = PowerBIClient.from_settings(settings, session)
     made = client.create_dataset(DEFINITION)
     client.post_rows(made.id, "My Facts", [{"n": 1}])
     with pytest.raises(Refused) as caught:
         client.post_rows(made.id, "My Facts", [{"wrong": 1}])
-    token = client._tokens.token()
-    assert len(caplog.text) > 100
+    (token,) = session.sent
+    assert len(token) > 1_000
+    assert f"POST /v1.0/myorg/groups/{service.endpoint.workspace}/datasets/{made.id}" in caplog.text
     for secret in (service.secret, token):
         assert secret not in caplog.text
         assert secret not in str(caught.value)

@@ -24,8 +24,8 @@ PYTHON = "\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
 SHELL = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
 SECRET, CERTIFICATE, USER, COMMANDS = SHELL
 WHO = (
-    "from reporting import settings; from livegold.reporting.powerbi.client import PowerBIClient; "
-    "c = PowerBIClient.from_settings(settings.load()); print(type(c._tokens).__name__, len(c.datasets()), c.workspace)"
+    "import livegold as lg; from livegold.reporting.powerbi.login import chosen_login; given = lg.settings(); "
+    "c = lg.PowerBIClient.from_settings(given); print(chosen_login(given), len(c.datasets()), c.workspace)"
 )
 
 
@@ -100,9 +100,9 @@ def test_each_login_of_the_page_signs_in(service: LocalService, environment: dic
     environment = {**environment, "PEM_FILE": str(pem)}
     workspace = service.endpoint.workspace
     for block, expected in (
-        (SECRET, f"TokenProvider 1 {workspace}"),
-        (CERTIFICATE, f"CertificateTokens 1 {workspace}"),
-        (USER, "DeviceCodeTokens 0 None"),
+        (SECRET, f"secret 1 {workspace}"),
+        (CERTIFICATE, f"certificate 1 {workspace}"),
+        (USER, "device_code 0 None"),
     ):
         assert bash(f'{block}\npython -c "{WHO}"', environment, tmp_path).strip() == expected
     assert (tmp_path / "home" / "powerbi-token-cache.json").exists()

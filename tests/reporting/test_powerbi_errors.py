@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -69,7 +70,7 @@ def caller(canned: CannedServer) -> Iterator[PowerBIClient]:
 )
 def test_code_and_message_are_found_in_every_shape(body: Any, code: str, message: str) -> None:
     answer = requests.Response()
-    answer._content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer.raw = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
     assert code_and_message(answer) == (code, message)
 
 
@@ -166,8 +167,9 @@ def test_a_token_that_is_refused_is_renewed_once(
     assert caller.datasets() == []
     assert len(canned.got) == 2
     canned.reply(status, body).reply(status, body)
-    with pytest.raises(Unauthorized):
+    with pytest.raises(Unauthorized, match=f"HTTP {status}"):
         caller.datasets()
+    assert len(canned.got) == 4
 
 
 def test_a_403_that_is_no_expired_token_is_not_tried_again(canned: CannedServer, caller: PowerBIClient) -> None:
@@ -225,5 +227,5 @@ def test_connections_are_kept_and_each_request_has_its_token(canned: CannedServe
 def test_a_host_name_that_leads_nowhere_and_a_port_nobody_has_are_known_not_to_have_got_the_rows() -> None:
     for api in ("http://nowhere.invalid", "http://127.0.0.1:9"):
         client = PowerBIClient(api, "w", GivenTokens(lambda: "t"), Session(timeout=(5.0, 5.0)))
-        with pytest.raises(ServiceUnavailable):
+        with pytest.raises(ServiceUnavailable, match=r"^adding rows to 't': the connection was refused or timed out$"):
             client.post_rows("d", "t", [{"n": 1}])

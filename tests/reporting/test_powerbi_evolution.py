@@ -26,7 +26,11 @@ def test_measures_come_change_and_go_and_columns_come() -> None:
     assert changes(replace(CASE, measures=(*CASE.measures, Measure("All weight", Sum("weight"))))) == []
     other = tuple(replace(m, scope=TrailingWindow(30)) if m.name == "Recent parcels" else m for m in CASE.measures)
     assert changes(replace(CASE, measures=other)) == []
-    assert changes(replace(CASE, measures=tuple(m for m in CASE.measures if m.expression != Count()))) != []
+
+
+def test_the_last_measure_of_an_aggregate_takes_its_columns_along_and_they_are_named() -> None:
+    without = tuple(m for m in CASE.measures if m.expression != Count())
+    assert changes(replace(CASE, measures=without)) == ["column Pulse[events] is gone", "column Totals[events] is gone"]
 
 
 def test_a_new_dimension_is_a_table_that_no_call_adds() -> None:

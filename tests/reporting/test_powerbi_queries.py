@@ -141,7 +141,7 @@ def test_an_error_of_the_query_keeps_the_services_words(canned: CannedServer, ca
     with pytest.raises(Refused, match="DatasetExecuteQueriesError Cannot find table 'T'"):
         execute_query(caller, "d", QUERY)
     canned.reply(503)
-    with pytest.raises(Ambiguous):
+    with pytest.raises(Ambiguous, match="HTTP 503"):
         execute_query(caller, "d", QUERY)
 
 

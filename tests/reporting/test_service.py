@@ -42,7 +42,9 @@ def test_msal_with_verify_works_unmodified(service: LocalService, monkeypatch: p
         instance_discovery=False,
         verify=at.ca,
     )
-    assert "access_token" in application.acquire_token_for_client([SCOPE])
+    token = application.acquire_token_for_client([SCOPE])["access_token"]
+    answer = Session(at.ca).get(f"{at.api}/v1.0/myorg/groups", headers={"Authorization": f"Bearer {token}"})
+    assert [group["id"] for group in answer.json()["value"]] == [at.workspace]
 
 
 def test_a_wrong_secret_is_refused_in_entra_ids_words(service: LocalService) -> None:

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pbiapi
+import pbipy
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
+from simplepbi.datasets import Datasets
+from simplepbi.pushdatasets import PushDatasets
 
 from livegold.reporting.home.endpoint import Endpoint
 from livegold.reporting.service.server import LocalService
@@ -52,7 +56,6 @@ def road(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("road")
 def test_pbiapi_signs_in_makes_a_dataset_pushes_and_refreshes(api: Api, time: Time) -> None:
-    pbiapi = pytest.importorskip("pbiapi")
     client = pbiapi.PowerBIAPIClient(api.at.tenant, api.at.client_id, api.service.secret)
     client.create_dataset(WORKSPACE, {"name": "Made", "defaultMode": "Push", "tables": [TABLE]}, "basicFIFO")
     (dataset,) = client.get_datasets_in_workspace(WORKSPACE)
@@ -74,13 +77,12 @@ def test_pbiapi_signs_in_makes_a_dataset_pushes_and_refreshes(api: Api, time: Ti
     assert api("DELETE", f"/datasets/{imported}").status_code == 200
     client.delete_dataset(WORKSPACE, "Made")
     assert client.get_datasets_in_workspace(WORKSPACE) == []
-    with pytest.raises(requests.HTTPError):
+    with pytest.raises(requests.HTTPError, match="404"):
         client.post_rows(WORKSPACE, dataset["id"], "Facts", [{"n": 1}])
 
 
 @pytest.mark.usefixtures("road")
 def test_pbipy_follows_refreshes_schedules_and_queries(api: Api, time: Time) -> None:
-    pbipy = pytest.importorskip("pbipy")
     client = pbipy.PowerBI(api.token["access_token"])
     pushed = api.made(tables=[TABLE])
     api.post(pushed, [{"n": 1}, {"n": 2}])
@@ -107,10 +109,6 @@ def test_pbipy_follows_refreshes_schedules_and_queries(api: Api, time: Time) -> 
 
 @pytest.mark.usefixtures("road")
 def test_simplepbi_pushes_to_a_streaming_dataset_and_refreshes(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("simplepbi")
-    from simplepbi.datasets import Datasets
-    from simplepbi.pushdatasets import PushDatasets
-
     push, datasets = PushDatasets(api.token["access_token"]), Datasets(api.token["access_token"])
     made = push.post_dataset_in_group_preview("basicFIFO", api.at.workspace, "Live", [TABLE])
     dataset = made.json()["id"]

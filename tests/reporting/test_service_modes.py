@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from livegold.reporting.home.endpoint import LOCAL_CAPACITY
 from livegold.reporting.powerbi.http import Session
 from powerbi_cases import Time
 from service_cases import TABLE, Api, code_of
@@ -87,7 +88,7 @@ def test_the_workspace_says_which_capacity_it_is_on(api: Api) -> None:
     assert group()["isOnDedicatedCapacity"] is False
     api.local("PUT", "/capacity", json={"dedicated": True})
     assert group()["isOnDedicatedCapacity"] is True
-    assert group()["capacityId"]
+    assert group()["capacityId"] == LOCAL_CAPACITY
     assert api("GET", "").json()["id"] == api.at.workspace
     assert code_of(api.local("PUT", "/capacity", json={"dedicated": "yes"})) == (400, "BadRequest")
 

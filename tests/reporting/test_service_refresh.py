@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from livegold.reporting.home.endpoint import LOCAL_USER_NAME
 from livegold.reporting.service.server import LocalService
 from powerbi_cases import Time
 from service_cases import Api, code_of
@@ -372,5 +373,5 @@ def test_who_takes_a_dataset_over_becomes_its_owner(api: Api) -> None:
     assert api("GET", f"/datasets/{dataset}").json()["configuredBy"] == api.at.client_id
     api.sign_in(user=True)
     assert api("POST", f"/datasets/{dataset}/Default.TakeOver").status_code == 200
-    assert "@" in api("GET", f"/datasets/{dataset}").json()["configuredBy"]
+    assert api("GET", f"/datasets/{dataset}").json()["configuredBy"] == LOCAL_USER_NAME
     assert api.mine("POST", f"/datasets/{dataset}/Default.TakeOver").status_code == 404

@@ -37,7 +37,7 @@ NAMES = {"group": "groupId", "dataset": "datasetId", "table": "tableName", "refr
 def specification(shared_data: Path) -> Json:
     file = shared_data.parent / "schemas" / "powerbi-rest-swagger.json"
     if not file.exists():
-        pytest.skip("no specification of the REST API here")
+        pytest.skip("LIVEGOLD_SHARED has no specification of the REST API")
     found: Json = json.loads(file.read_text(encoding="utf-8"))
     return found
 

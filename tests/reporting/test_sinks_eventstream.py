@@ -19,7 +19,6 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from rich.console import Console
 
-from livegold.reporting.cli.sinks import make_sinks
 from livegold.reporting.cli.view import sink as view
 from livegold.reporting.errors import (
     NotFound,
@@ -30,6 +29,7 @@ from livegold.reporting.errors import (
     Unauthorized,
     WrongUse,
 )
+from livegold.reporting.library import make_sinks
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.eventhubs import MAX_EVENT_BYTES
 from livegold.reporting.settings.settings import Settings, load
@@ -259,7 +259,9 @@ def test_the_messages_are_the_rows_of_the_powerbi_sink_in_their_order(
 class Dying(Messenger):
     """Dies after the broker has the messages of parcel number `at` (from 1): between sending and ledger."""
 
-    left = 0
+    def __init__(self, target: Target, waiting: Callable[[str], None], at: int) -> None:
+        super().__init__(target, waiting)
+        self.left = at
 
     def send(self, messages: Any) -> None:
         super().send(messages)
@@ -274,10 +276,7 @@ def test_after_a_crash_in_mid_batch_nothing_is_missing_and_what_came_twice_says_
     broker: Broker, topic: str, target: Target, state: Path, sink: Callable[[], EventstreamSink], at: int
 ) -> None:
     batches = small_batches()
-    first = sink()
-    dying = Dying(target, lambda trouble: None)
-    dying.left = at
-    first._messenger = dying
+    first = EventstreamSink(CASE, target, state, messenger=lambda target, waiting: Dying(target, waiting, at))
     first.open()
     with pytest.raises(Crash):
         write_all(first, batches)

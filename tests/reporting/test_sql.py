@@ -131,7 +131,7 @@ def test_an_error_is_one_line_that_says_what_is_there(lake: Path, sql: str, says
 def test_files_outside_the_lake_are_out_of_reach(lake: Path, tmp_path: Path, sql: str) -> None:
     file = tmp_path / "secret.csv"
     file.write_text("password\nhunter2\n", encoding="utf-8")
-    with pytest.raises(WrongUse):
+    with pytest.raises(WrongUse, match=f'Cannot access file "{file}" - file system operations are disabled'):
         rows(lake, sql.format(file))
 
 

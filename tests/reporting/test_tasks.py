@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from livegold.dashboards.spark_sql import for_duckdb
 from livegold.reporting.cli.view import evaluation
 from livegold.reporting.errors import SpecificationError
 from livegold.reporting.measures import CountIf
+from livegold.reporting.pipeline import for_duckdb, scored_columns
 from livegold.reporting.tasks import AtCutOff, Binary, Quality, Regression, Task
 from taxi_variants import TIP
 
@@ -33,9 +33,12 @@ REGRESSION = Regression(tolerance=1.5, edges=(0.0, 2.5, 10.0))
 @cache
 def queries(task: Task) -> tuple[str, str]:
     """The task's SQL over the table `rows`: scored rows, and the evaluation of those with a known outcome."""
-    of_rows = task.scored_sql("rows", OUTCOME)
-    known = f"(SELECT * FROM ({of_rows}) WHERE outcome IS NOT NULL) AS known"
-    return for_duckdb(f"{of_rows} ORDER BY place"), for_duckdb(task.evaluation_sql(known))
+    relation = "rows"
+    for step in scored_columns(task, OUTCOME):
+        added = ", ".join(f"({for_duckdb(sql)}) AS {name}" for name, sql in step.items())
+        relation = f"(SELECT *, {added} FROM {relation})"
+    known = f"(SELECT * FROM {relation} WHERE outcome IS NOT NULL) AS known"
+    return f"SELECT * FROM {relation} ORDER BY place", for_duckdb(task.evaluation_sql(known))
 
 
 def scored(task: Task, rows: list[tuple[float, Any, bool]]) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:

@@ -121,10 +121,13 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda c: {"measures": (Measure("a", Sum("fare", name="s")), Measure("b", Sum("tip", name="s")))},
         "an aggregate named 's'",
     ),
-    "a maximum so far": (lambda c: {"measures": (Measure("x", Max("fare")),)}, "x"),
+    "a maximum so far": (
+        lambda c: {"measures": (Measure("x", Max("fare")),)},
+        "measure 'x': Max('fare') cannot be told so far",
+    ),
     "a window of half a bucket": (
         lambda c: {"bucket_seconds": 7200, "measures": (Measure("x", Count(), scope=TrailingWindow(15)),)},
-        "15",
+        "trend_minutes is 15: give 1 or more that are a multiple of the bucket's 7200 seconds",
     ),
     "an unknown column in the spotlight": (
         lambda c: {"spotlight": replace(c.spotlight, columns=("speed",))},

@@ -1,6 +1,7 @@
 """A pipeline in a process of its own, to be killed: `pipeline_process.py SETTINGS-AS-JSON SWITCH STEP NUMBER`.
 
-With a STEP it kills itself and its JVM, as `kill -9` does, when gold has done that step for the NUMBERth time.
+SWITCH is batch, stream, or raw for a rebuild. With a STEP it kills itself and its JVM, as `kill -9` does, when gold has
+done that step for the NUMBERth time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from livegold.reporting.settings.settings import load
 from livegold.reporting.specification import load_use_case
 from livegold.streams.local.session import spark_session
 from livegold.streams.models.registry import import_early
+from livegold.streams.rebuild import Rebuild
 from livegold.streams.switch import Pipeline
 
 
@@ -34,7 +36,11 @@ def main() -> None:
     import_early()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    Pipeline(spark_session(settings), load_use_case("taxi_tips"), settings, {}, on_step).run(switch, stop)
+    spark, case = spark_session(settings), load_use_case("taxi_tips")
+    if switch == "raw":
+        Rebuild(spark, case, settings, {}, on_step).run(stop)
+    else:
+        Pipeline(spark, case, settings, {}, on_step).run(switch, stop)
 
 
 main()

@@ -25,6 +25,7 @@ from livegold.streams.hub.publisher import publish
 from livegold.streams.local import java
 from livegold.streams.local.broker import Broker, running_servers
 from livegold.streams.local.processes import Child
+from stream_cases import held_events
 
 ENDS_WITHIN = 20.0
 
@@ -90,13 +91,15 @@ def test_the_broker_listens_on_the_loopback_only(broker: Broker) -> None:
 def test_events_are_there_again_after_a_restart_on_other_ports(home: Path) -> None:
     with Broker(home) as first:
         first.create_topic("kept", 2)
-        publish(hub_of(first.servers, "kept"), [(str(i), b"{}") for i in range(50)])
+        publish(hub_of(first.servers, "kept"), [(str(i), b"%d" % i) for i in range(50)])
+        before = held_events(first.servers, "kept")
         pid, servers = first.pid, first.servers
     assert pid is not None
     assert not psutil.pid_exists(pid)
     with Broker(home) as second:
         assert second.servers != servers
-        assert sum(high for _, high in offsets(hub_of(second.servers, "kept")).values()) == 50
+        assert sum(len(held) for held in before.values()) == 50
+        assert held_events(second.servers, "kept") == before
 
 
 @pytest.mark.broker
@@ -142,6 +145,7 @@ def test_serving_ends_with_exit_code_0_on_a_signal_and_leaves_nothing(
     process, kafka = served
     servers = running_servers(home)
     assert servers is not None
+    assert alive(kafka)
     assert "t" in AdminClient({"bootstrap.servers": servers}).list_topics(timeout=10).topics
     process.send_signal(number)
     assert process.wait(ENDS_WITHIN) == 0
@@ -153,6 +157,7 @@ def test_serving_ends_with_exit_code_0_on_a_signal_and_leaves_nothing(
 @pytest.mark.broker
 def test_kafka_dies_when_its_parent_is_killed(home: Path, served: tuple[subprocess.Popen[bytes], int]) -> None:
     process, kafka = served
+    assert alive(kafka)
     process.kill()
     process.wait()
     assert wait_for(lambda: not psutil.pid_exists(kafka))
@@ -186,6 +191,7 @@ def test_a_child_that_ignores_the_signal_is_killed_with_all_it_started(tmp_path:
     pid_file = tmp_path / "pid"
     assert wait_for(lambda: pid_file.exists() and pid_file.read_text().strip())
     grandchild = int(pid_file.read_text())
+    assert alive(grandchild)
     child.stop(grace=0.3)
     assert child.exit_code == -signal.SIGKILL
     assert wait_for(lambda: not alive(grandchild))

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from livegold.dashboards.preview.browser import Browser
+from livegold.dashboards.screenshots import Browser
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 

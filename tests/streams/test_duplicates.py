@@ -42,8 +42,10 @@ def test_keys_that_share_half_their_hash_are_told_apart() -> None:
 def test_old_keys_are_forgotten() -> None:
     keys = RecentKeys(10)
     for second in range(0, 2_000, 20):
-        keys.duplicates(table([(second * 10 + i, second, 0, i) for i in range(10)]))
+        newest = table([(second * 10 + i, second, 0, i) for i in range(10)])
+        keys.duplicates(newest)
     assert len(keys) < 100
+    assert keys.duplicates(newest).all(), "keys of the last moment are forgotten too"
 
 
 @given(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from livegold.reporting.errors import WrongUse
+from livegold.reporting.pipeline import feature_columns
 from livegold.reporting.settings import load
 from livegold.streams.models import Registry, train
-from livegold.streams.models.estimators import feature_columns
 from taxi_variants import TIP
 
 if TYPE_CHECKING:

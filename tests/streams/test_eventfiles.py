@@ -49,6 +49,14 @@ def dicts(file: EventFile, round: int = 0) -> list[dict[str, object]]:
     return events  # type: ignore[return-value]
 
 
+def test_lines_are_sorted_by_the_instant_the_pipeline_will_read(taxi: UseCase, write: Write) -> None:
+    # A time without a zone is by the clock of New York, four hours behind UTC; what has no date has no time.
+    times = ("2026-05-04 08:00:01", "2026-05-04T12:00:00Z", "2026-05-04T13:59:59+02:00", "08:00:00", "20260504")
+    lines = (json.dumps({"pickup": t, "dropoff": t, "distance": 1.0, "fare": 5.0}) for t in times)
+    file = EventFile(write("zones.jsonl", *lines), taxi)
+    assert [e["dropoff"] for e in dicts(file)] == [times[2], times[1], times[0], times[3], times[4]]
+
+
 def test_rows_become_events_in_the_order_of_event_time(taxi: UseCase, write: Write) -> None:
     file = EventFile(
         write(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from livegold.reporting.cli.sinks import make_sinks
 from livegold.reporting.errors import NotFound, WrongUse
+from livegold.reporting.library import make_sinks
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.settings import Settings
 from livegold.reporting.specification.usecase import UseCase

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from livegold.reporting.errors import NotFound, ServiceUnavailable, SettingsError, Unauthorized
 from livegold.reporting.settings import settings
 from livegold.streams.hub.hub import Hub, ensure_topic, offsets
 from livegold.streams.hub.publisher import publish
 from livegold.streams.local.broker import Broker
+from stream_cases import held_events
 
 AZURE = (
     "Endpoint=sb://trips.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=S3cr3tKey+/=;EntityPath=taxis"
@@ -143,7 +146,10 @@ def test_event_hubs_mechanism_publishes_and_reads_offsets(broker: Broker, connec
     found = offsets(there)
     assert sorted(found) == [0, 1]
     assert sum(high for _, high in found.values()) == 1_000
-    assert {p: n for p, n in published.next_offsets.items()} == {p: high for p, (_, high) in found.items()}
+    assert published.next_offsets == {p: high for p, (_, high) in found.items()}
+    # The door without a password shows what came through the one with it.
+    held = itertools.chain(*held_events(broker.servers, "through_sasl").values())
+    assert sorted(held) == sorted((str(i).encode(), b"{}") for i in range(1_000))
 
 
 @pytest.mark.broker
@@ -151,7 +157,7 @@ def test_a_wrong_password_is_a_clear_error(broker: Broker, connection_string: st
     wrong = event_hubs(broker, "taxi_tips", connection_string.replace("c2Vj", "XXXX"))
     with pytest.raises(Unauthorized, match=r"refused to let us in: check hub\.connection_string$"):
         offsets(wrong)
-    with pytest.raises(Unauthorized):
+    with pytest.raises(Unauthorized, match=r"refused to let us in: check hub\.connection_string$"):
         publish(wrong, [(None, b"{}")])
 
 
@@ -161,8 +167,9 @@ def test_a_topic_that_is_not_there_is_said_so_and_not_created(broker: Broker) ->
     for _ in range(2):
         with pytest.raises(NotFound, match="there is no such topic"):
             offsets(missing)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="there is no such topic"):
         publish(missing, [(None, b"{}")])
+    assert "never_made" not in AdminClient({"bootstrap.servers": broker.servers}).list_topics(timeout=10).topics
 
 
 def test_a_hub_that_does_not_answer_is_said_so_within_the_deadline() -> None:

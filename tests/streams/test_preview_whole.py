@@ -26,9 +26,9 @@ sys.path.append(str(Path(__file__).parents[1] / "dashboards"))
 import duckdb
 from deltalake import DeltaTable
 
-from livegold.dashboards.preview.browser import DRIVER, NAMES, Browser
-from livegold.reporting.cli.sinks import make_sinks
+from livegold.dashboards.screenshots import DRIVER, NAMES, Browser
 from livegold.reporting.lake.paths import Lake
+from livegold.reporting.library import make_sinks
 from livegold.reporting.measures.context import Among, Between, Filter
 from livegold.reporting.measures.measure import CountIf, Measure, Rejected
 from livegold.reporting.measures.sql import sql_over_predictions, sql_over_pulse

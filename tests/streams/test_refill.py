@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from livegold.reporting.cli import main
-from livegold.reporting.cli.sinks import make_sinks
 from livegold.reporting.errors import Refused, WrongUse
 from livegold.reporting.lake.paths import Lake
+from livegold.reporting.library import make_sinks
 from livegold.reporting.measures.measure import Measure, Sum
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.settings import Settings
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 pytestmark = [pytest.mark.spark, pytest.mark.broker, pytest.mark.long]
+
+
+KEYS = ("hub.servers", "hub.topic", "mlflow.uri")
 
 
 class Place:
@@ -57,7 +60,7 @@ class Place:
     def command(self, *arguments: str) -> int:
         """The exit code of a command line in this process, which has Spark already."""
         given = {"LIVEGOLD_HOME": str(self.settings.home)}
-        given |= {f"LIVEGOLD_{k.replace('.', '_').upper()}": self.settings[k] for k in ("hub.servers", "mlflow.uri")}
+        given |= {f"LIVEGOLD_{k.replace('.', '_').upper()}": self.settings[k] for k in KEYS}
         with pytest.MonkeyPatch.context() as patch:
             for name, value in given.items():
                 patch.setenv(name, value)
@@ -122,6 +125,20 @@ def test_a_dropped_dataset_is_made_anew_and_filled(place: Place, case: UseCase) 
     assert place.command("backfill", case.name, "--drop") == 0
     assert status_of(state_dir(place.settings.home, case.name))["dataset"] != before
     assert place.delivered(case) == delivered
+
+
+def test_a_gold_that_was_made_anew_from_raw_reaches_power_bi_whole(place: Place, case: UseCase) -> None:
+    place.publish(800)
+    place.run(case)
+    before = place.delivered(case)
+    assert place.command("run", case.name, "--switch", "batch", "--from", "raw", "--sink", "powerbi") == 0
+    assert place.delivered(case) == before
+    place.publish(300)
+    # Without its sink: the next run with it finds out that gold is another.
+    assert place.command("run", case.name, "--switch", "batch", "--from", "raw") == 0
+    place.run(case)
+    assert place.delivered(case)["events"][0] > before["events"][0]
+    assert place.command("run", case.name, "--switch", "stream", "--from", "raw") == 2
 
 
 def test_a_measure_that_is_added_counts_from_then_on_in_gold_and_in_power_bi(place: Place, case: UseCase) -> None:

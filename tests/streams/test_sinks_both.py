@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from livegold.reporting.cli.sinks import make_sinks
+from livegold.reporting.library import make_sinks
 from livegold.reporting.powerbi.http import Session
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.service.stored_rows import StoredRows

@@ -141,7 +141,7 @@ def test_a_connection_string_is_enough_for_event_hubs_and_is_shown_nowhere(
     assert len(gold_rows(lake.raw)) == len(events)
     assert len(gold_rows(lake.predictions)) == sum(kind in ("valid", "late") for kind, _ in events)
 
-    options = spark.sparkContext.getConf().get("spark.driver.extraJavaOptions", "")
+    options = spark.conf.get("spark.driver.extraJavaOptions", "") or ""
     log = re.search(r"configurationFile=(\S+)/log4j2.properties", options)
     assert log is not None
     written = [*settings.home.rglob("*"), *Path(log[1]).rglob("*")]

@@ -28,6 +28,7 @@ def test_no_feature_of_taxi_tips_knows_the_tip(case: UseCase) -> None:
     derived = {d.name: columns_of(d.sql, d.name) for d in case.derived}
     used = {c for f in case.model.features for c in columns_of(f.sql, f.name)}
     sources = {source for column in used for source in derived.get(column, (column,))}
+    assert {"distance", "pickup", "fare"} <= sources
     assert not sources & {"tip", "total"}
 
 
@@ -44,7 +45,11 @@ def test_the_model_is_better_than_the_majority_class_baseline_and_not_too_good(
     assert 0.70 < quality["accuracy"] < 0.77
     assert 0.70 < quality["auc"] < 0.80
     assert 0.50 < quality["baseline"] < 0.58
-    assert sum(quality[cell] for cell in ("tp", "fp", "tn", "fn")) == found.evaluated_on
+    tp, fp, tn, fn = (quality[cell] for cell in ("tp", "fp", "tn", "fn"))
+    assert tp + fp + tn + fn == found.evaluated_on
+    assert quality["accuracy"] == pytest.approx((tp + tn) / found.evaluated_on)
+    generous = (tp + fn) / found.evaluated_on
+    assert quality["baseline"] == pytest.approx(max(generous, 1 - generous))
 
 
 @pytest.mark.spark

@@ -4,7 +4,6 @@ from livegold.streams.models.estimators.learner import (
     Contribution,
     Fitted,
     Learner,
-    feature_columns,
     implementation,
     learner_of,
 )
@@ -16,7 +15,6 @@ __all__ = [
     "Learner",
     "Tree",
     "TreeNode",
-    "feature_columns",
     "implementation",
     "learner_of",
 ]

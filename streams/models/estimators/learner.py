@@ -14,12 +14,11 @@ from typing import Any, Protocol
 from pyspark.sql import DataFrame
 
 from livegold.reporting.errors import WrongUse, choices
+from livegold.reporting.pipeline import feature_columns
 from livegold.reporting.specification import UseCase
 from livegold.reporting.tasks import Task
 
 GROUP = "livegold.estimators"
-FEATURE = "feature_{}".format
-"""Name of the column of a feature."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +85,3 @@ def implementation(name: str) -> type[Learner]:
         )
     found: type[Learner] = registered[name].load()
     return found
-
-
-def feature_columns(case: UseCase) -> list[str]:
-    """The columns of the features, in the order in which a model has them."""
-    return [FEATURE(f.name) for f in case.model.features]

@@ -93,7 +93,7 @@ class TransformedModel:
         own, answer = frame.columns, self._task.answer
         scored = self.model.transform(frame)
         probable = self._task.answers == "probability"
-        column = vector_to_array(_OWN["probabilityCol"])[1] if probable else F.col(_OWN["predictionCol"])
+        column = vector_to_array(F.col(_OWN["probabilityCol"]))[1] if probable else F.col(_OWN["predictionCol"])
         return scored.select(*[F.col(c) for c in own], column.alias(answer))
 
     def reasons(self, features: Mapping[str, float]) -> tuple[float, tuple[Contribution, ...]]:

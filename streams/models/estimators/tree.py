@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from livegold.streams.models.estimators.learner import FEATURE, Contribution
+from livegold.streams.models.estimators.learner import Contribution
+
+FEATURE = "feature_"
+"""What the name of a feature's column begins with."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Tree:
         added: dict[str, float] = {}
         node = self.root
         while node.left is not None and node.right is not None:
-            name = node.column.removeprefix(FEATURE(""))
+            name = node.column.removeprefix(FEATURE)
             child = node.left if features[name] <= node.split else node.right
             added[name] = added.get(name, 0.0) + child.value - node.value
             node = child

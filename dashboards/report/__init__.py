@@ -1,0 +1,5 @@
+"""The report of a template: where blocks go on pages and phones, the theme, the files in PBIR."""
+
+from livegold.dashboards.report.files import report_files
+
+__all__ = ["report_files"]

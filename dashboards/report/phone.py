@@ -1,0 +1,23 @@
+"""The phone's layout of a page: one column, the most important first. Not for the page itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from livegold.dashboards.report.placing import Placed
+from livegold.reporting.pbir import Box
+
+WIDTH = 324
+"""Of the phone's canvas in Power BI, in its own pixels."""
+_MARGIN = 8
+
+
+def phone_boxes(placed: Sequence[Placed]) -> dict[str, Box]:
+    """By the name of the visual, in the order of the column; within a rank in the order of the page."""
+    shown = [(one.name, one.part.phone) for one in placed if one.part.phone]
+    boxes: dict[str, Box] = {}
+    y = _MARGIN
+    for name, phone in sorted(shown, key=lambda s: s[1].rank):
+        boxes[name] = Box(_MARGIN, y, WIDTH - 2 * _MARGIN, phone.height)
+        y += phone.height + phone.gap
+    return boxes

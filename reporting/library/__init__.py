@@ -1,0 +1,47 @@
+"""What a notebook or program calls, a function for each command: `import livegold` shows it. Shows and prints nothing.
+
+Importing it imports no Spark, DuckDB or Kafka: each function imports what it needs.
+"""
+
+from livegold.reporting.library.account import reconcile, status, statuses
+from livegold.reporting.library.answer import sql
+from livegold.reporting.library.cases import Case, load, settings
+from livegold.reporting.library.publication import Publication, plan_publication, publish
+from livegold.reporting.library.refill import Refill, backfill, plan_refill
+from livegold.reporting.library.requirements import LOCAL, MODELS, PAGE, SCREENSHOTS, SPARK, require
+from livegold.reporting.library.runs import Run, RunPlan, plan_run, run
+from livegold.reporting.library.sinks import make_sinks
+from livegold.reporting.library.template import WrittenTemplate, report
+from livegold.reporting.library.training import Training, plan_training, train
+
+__all__ = [
+    "LOCAL",
+    "MODELS",
+    "PAGE",
+    "SCREENSHOTS",
+    "SPARK",
+    "Case",
+    "Publication",
+    "Refill",
+    "Run",
+    "RunPlan",
+    "Training",
+    "WrittenTemplate",
+    "backfill",
+    "load",
+    "make_sinks",
+    "plan_publication",
+    "plan_refill",
+    "plan_run",
+    "plan_training",
+    "publish",
+    "reconcile",
+    "report",
+    "require",
+    "run",
+    "settings",
+    "sql",
+    "status",
+    "statuses",
+    "train",
+]

@@ -1,0 +1,121 @@
+"""A destination emptied and filled anew from gold. The feed is streams/feeds, what it fills a sink."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from livegold.reporting.errors import NotFound
+from livegold.reporting.library.cases import Case, load
+from livegold.reporting.library.cases import settings as settings_in_force
+from livegold.reporting.library.requirements import SPARK, require
+from livegold.reporting.settings import Settings
+from livegold.reporting.specification import UseCase
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from livegold.reporting.sinks.base import Sink
+
+SHOW_SECONDS = 2.0
+Shown = Callable[[Mapping[str, Any]], None]
+"""Told a sink's status every two seconds."""
+
+
+def backfill(
+    case: Case,
+    *,
+    sink: str = "powerbi",
+    drop: bool = False,
+    restart: bool = False,
+    spark: SparkSession | None = None,
+    settings: Settings | None = None,
+    show: Shown = lambda status: None,
+) -> Mapping[str, Any]:
+    """Empties what a sink has delivered and fills it from gold, within its limits; returns the sink's last status.
+
+    May take hours. Cut off, the same call goes on where it was, unless `restart`. `drop` deletes the dataset first and
+    makes it anew. Raises NotFound where there is no gold yet, and what the sink raises.
+    """
+    plan = plan_refill(case, sink=sink, drop=drop, restart=restart, settings=settings)
+    from livegold.streams.local import spark_session
+
+    plan.start(spark_session(plan.settings, given=spark), show=show)
+    return plan.sink.status()
+
+
+def plan_refill(
+    case: Case, *, sink: str = "powerbi", drop: bool = False, restart: bool = False, settings: Settings | None = None
+) -> Refill:
+    """What is to be filled, checked without Spark, which takes its seconds to start: gold is there to fill it from."""
+    case = load(case)
+    require(SPARK)
+    from livegold.reporting.lake import Lake, open_table
+    from livegold.reporting.library.sinks import make_sinks
+
+    settings = settings or settings_in_force()
+    made = make_sinks([sink], settings, case)[sink]
+    lake = Lake.of(settings, case.name)
+    try:
+        open_table(lake.pulse)
+    except NotFound:
+        raise NotFound(f"use case {case.name} has no gold in {lake.gold}: `livegold run` makes it") from None
+    return Refill(case, sink, drop, restart, settings, made)
+
+
+@dataclass(frozen=True)
+class Refill:
+    """A backfill that may start."""
+
+    case: UseCase
+    name: str
+    drop: bool
+    restart: bool
+    settings: Settings
+    sink: Sink
+
+    def start(
+        self,
+        spark: SparkSession,
+        *,
+        show: Shown = lambda status: None,
+        progress: Callable[[str], None] = lambda what: None,
+        stop: threading.Event | None = None,
+    ) -> bool:
+        """Fills, and returns whether it came to its end: not where `stop` was set before."""
+        from livegold.streams.switch import Pipeline
+
+        stop = stop or threading.Event()
+        begun = self.settings.home / "sinks" / self.case.name / f"backfill-{self.name}"
+        if self.drop or self.restart or not begun.exists():
+            self.sink.forget(drop=self.drop)
+            begun.parent.mkdir(parents=True, exist_ok=True)
+            begun.touch()
+        else:
+            progress(f"goes on with the backfill that was cut off (restart begins again): {begun}")
+        with _shown(self.sink, show):
+            Pipeline(spark, self.case, self.settings, {self.name: self.sink}).backfill(stop)
+        if stop.is_set():
+            return False
+        begun.unlink()
+        return True
+
+
+@contextmanager
+def _shown(sink: Sink, show: Shown) -> Iterator[None]:
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(SHOW_SECONDS):
+            show(sink.status())
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watching.join()

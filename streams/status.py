@@ -1,0 +1,111 @@
+"""What a running pipeline says of itself: each query, what became of the events, each sink. Not for stopping anything.
+
+What became of the events is counted from gold's own commits, for gold is written where the query runs, which under
+Spark Connect is another process: the lake is what both can see.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from livegold.reporting.errors import NotFound
+from livegold.reporting.home import StatusFile
+from livegold.reporting.lake import Lake, commit_records, open_table
+from livegold.reporting.settings import Settings
+from livegold.reporting.sinks.base import Sink
+from livegold.streams.gold import BatchCounts
+from livegold.streams.queries import Running
+
+COUNT_SECONDS = 1.0
+_COUNTED = tuple(f.name for f in fields(BatchCounts))
+
+
+class GoldCounts:
+    """What became of the events of every batch that gold has got since this was made."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._table: DeltaTable | None = None
+        self._version = -1
+        self._batches: int = 0
+        self._sums = dict.fromkeys(_COUNTED, 0)
+        self.model_version: str | None = None
+        """What the newest of them was scored with."""
+
+    def start(self) -> None:
+        """Counts from now on. A table that is not there yet will be counted whole."""
+        try:
+            self._table = open_table(self._lake.predictions)
+        except NotFound:
+            return
+        self._version = self._table.version()
+
+    def read(self) -> dict[str, int]:
+        """`batches` and the fields of BatchCounts; reads the commits that are new since the last time."""
+        for record in self._fresh():
+            if all(isinstance(record.get(name), int) for name in _COUNTED):
+                self._batches += 1
+                for name in _COUNTED:
+                    self._sums[name] += record[name]
+        return {"batches": self._batches, **self._sums}
+
+    def _fresh(self) -> Iterable[Mapping[str, Any]]:
+        try:
+            if self._table is None:
+                self._table = open_table(self._lake.predictions)
+            else:
+                self._table.update_incremental()
+        except (NotFound, DeltaError):
+            # Not made yet, or another takes its place just now: what has been counted stays.
+            return
+        new = self._table.version() - self._version
+        if new > 0:
+            self._version = self._table.version()
+            for place, record in enumerate(commit_records(self._table, new)):
+                if place == 0:
+                    self.model_version = record.get("model_version", self.model_version)
+                yield record
+
+
+class Status:
+    """The status document of one use case; `write` brings it up to date."""
+
+    def __init__(self, settings: Settings, case: str, counts: GoldCounts | None = None) -> None:
+        self._file = StatusFile(settings.home, case)
+        self._case = case
+        self.counts = counts
+        """None where no events are counted yet."""
+        self.gold = {"batches": 0, **dict.fromkeys(_COUNTED, 0)}
+        """What the last `write` said became of them."""
+        self._counted = 0.0
+        self.switch = ""
+        self.state = "starting"
+        self.model_version: str | None = None
+        """What the newest batch was scored with, or the first will be."""
+
+    def write(self, running: Iterable[Running], sinks: Mapping[str, Sink]) -> None:
+        """As often as wanted: commits are read once a second at most, and when the pipeline has ended."""
+        due = time.monotonic() - self._counted >= COUNT_SECONDS or self.state == "ended"
+        if self.counts is not None and due:
+            self._counted = time.monotonic()
+            self.gold = self.counts.read()
+            self.model_version = self.counts.model_version or self.model_version
+        self._file.write(
+            {
+                "use_case": self._case,
+                "switch": self.switch,
+                "state": self.state,
+                "pid": os.getpid(),
+                "model_version": self.model_version,
+                "queries": {r.name: dict(r.status()) for r in running},
+                "gold": self.gold,
+                "sinks": {name: dict(sink.status()) for name, sink in sinks.items()},
+            }
+        )
