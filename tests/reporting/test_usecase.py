@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from livegold.reporting.blocks import CutOffSlider
 from livegold.reporting.errors import SpecificationError
 from livegold.reporting.measures.measure import Count, CountIf, Max, Measure, Sum, TrailingWindow
-from livegold.reporting.specification import CutOffSlider, Page, Row, SparkML, load_use_case
+from livegold.reporting.specification import Page, Row, SparkML, load_use_case
 from livegold.reporting.specification.usecase import (
     Check,
     Derived,
