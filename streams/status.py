@@ -19,7 +19,7 @@ from livegold.reporting.errors import NotFound
 from livegold.reporting.home import StatusFile
 from livegold.reporting.lake import Lake, commit_records, open_table
 from livegold.reporting.settings import Settings
-from livegold.reporting.sinks.base import Sink
+from livegold.reporting.sinks import Sink
 from livegold.streams.gold import BatchCounts
 from livegold.streams.queries import Running
 

@@ -20,7 +20,7 @@ from livegold.reporting.errors import WrongUse, choices
 from livegold.reporting.home import acquire_lock
 from livegold.reporting.lake import Lake
 from livegold.reporting.settings import Settings
-from livegold.reporting.sinks.base import Sink
+from livegold.reporting.sinks import Sink
 from livegold.reporting.specification import UseCase
 from livegold.streams.batches import Write
 from livegold.streams.checkpoints import QueryId
@@ -119,7 +119,7 @@ class Pipeline:
         """Raises what a sink knows already. Where the feed and its sink are not of one mind, both begin again."""
         for feed, sink in zip(self._feeds, self._sinks.values(), strict=True):
             sink.check()
-            if feed.id is not None and feed.id != sink.followed():
+            if feed.id is not None and feed.id != sink.source_id():
                 feed.reset()
 
     def _get_ready(self) -> None:

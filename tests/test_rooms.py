@@ -14,7 +14,13 @@ ROOT = Path(__file__).parents[1]
 TOP = ("reporting", "streams", "dashboards")
 # The front door knows every room; nothing but the front door may know it.
 FRONT = ("reporting.library", "reporting.cli", "reporting.bench", "reporting.doctor")
-KERNEL = ("reporting.specification", "reporting.measures", "reporting.schema", "reporting.errors")
+KERNEL = (
+    "reporting.specification",
+    "reporting.measures",
+    "reporting.schema",
+    "reporting.plugins",
+    "reporting.errors",
+)
 DOORS = (
     "reporting.specification",
     "reporting.measures",
@@ -23,6 +29,7 @@ DOORS = (
     "reporting.settings",
     "reporting.home",
     "reporting.lake",
+    "reporting.sinks",
     "reporting.pipeline",
     "reporting.pbir",
     "reporting.drawing",

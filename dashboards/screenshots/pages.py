@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 from livegold.dashboards.preview import FIRST_VALUE, Page, template_of
 from livegold.dashboards.screenshots.browser import Browser
 from livegold.reporting.errors import CheckFailed
-from livegold.reporting.settings import SETTINGS, Settings
+from livegold.reporting.settings import Settings, variable_of
 from livegold.reporting.specification import load_use_case
 
 DESKTOP_WIDTH, PHONE_WIDTH, FOOT = 1280, 390, 38
@@ -78,8 +78,7 @@ return shown.length > 0 && !!window.livegold && document.querySelector('.lg-stat
 @contextmanager
 def serving(settings: Settings, usecase: str, template: Path | None = None, rows: str = "service") -> Iterator[str]:
     """A preview in a process of its own for the length of a `with` block; gives its address."""
-    variables = {s.key: s.variable for s in SETTINGS}
-    environment = {**os.environ, variables["home"]: str(settings.home)}
+    environment = {**os.environ, variable_of("home"): str(settings.home)}
     command = [sys.executable, "-P", "-m", "livegold", "preview", usecase, "--no-open", "--rows", rows]
     if template is not None:
         command += ["--template", str(template)]

@@ -29,8 +29,7 @@ from livegold.reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_BAS
 from livegold.reporting.schema import PULSE, SPOTLIGHT
 from livegold.reporting.service.local_client import client_of
 from livegold.reporting.service.server import LocalService
-from livegold.reporting.sinks.base import FeedBatch
-from livegold.reporting.sinks.powerbi import PowerBISink
+from livegold.reporting.sinks import FeedBatch, PowerBISink
 from livegold.reporting.specification import UseCase
 
 CHECKPOINTS = 6

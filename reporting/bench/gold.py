@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from livegold.reporting.measures import Filter, Measure, sql_over_pulse
+from livegold.reporting.powerbi.limits import INT64_MAX, INT64_MIN
 from livegold.reporting.schema import WRITTEN_BY_GOLD
-from livegold.reporting.sinks.values import INT64_MAX, INT64_MIN
 from livegold.reporting.specification import UseCase
 
 ROWS_A_FILE = 250_000

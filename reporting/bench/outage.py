@@ -20,7 +20,7 @@ from livegold.reporting.errors import CheckFailed, LivegoldError, WrongUse
 from livegold.reporting.home import StatusFile
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings import Settings, load
-from livegold.reporting.sinks.powerbi import state_dir, status_of
+from livegold.reporting.sinks import inspector_of
 from livegold.reporting.specification import UseCase
 from livegold.streams.local import Child
 
@@ -29,7 +29,7 @@ REST_EVENTS = 1_000_000
 PARTITIONS = 4
 WARM_SECONDS = 45.0
 LOOK_SECONDS = 0.5
-PATIENCE_SECONDS = 600.0
+LONGEST_WAIT_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def bench_outage(
             [*command, "--sink", "powerbi"], log=home / "logs" / "run.log", environment=without_settings() | environment
         )
         try:
-            watch = _Gold(home, case, run)
+            watch = _Gold(own, case, run)
             watch.wait_for(lambda: watch.events() > 0 and watch.rows() > 0, "the first rows in Power BI")
             say(f"first rows delivered; {WARM_SECONDS:.0f} s to get warm")
             time.sleep(WARM_SECONDS)
@@ -108,8 +108,8 @@ def bench_outage(
                     say(f"service {state}: {phase.rate:,.0f} events a second, {phase.rows:,} rows accepted")
                 if watch.events() >= events:
                     raise CheckFailed(f"all {events:,} events were done before the phases: give --events more")
-            failures = int(status_of(state_dir(home, case.name))["failures"])
-            run.stop(PATIENCE_SECONDS)
+            failures = watch.failures()
+            run.stop(LONGEST_WAIT_SECONDS)
             # What is left of the backlog, in large batches: nothing is timed any more.
             large = {**environment, "LIVEGOLD_HUB_BATCH_EVENTS": str(REST_EVENTS)}
             fresh([*command[:-1], "batch", "--sink", "powerbi"], large)
@@ -126,24 +126,27 @@ def bench_outage(
 class _Gold:
     """Looks at a run from outside."""
 
-    def __init__(self, home: Path, case: UseCase, run: Child) -> None:
-        self._status = StatusFile(home, case.name)
-        self._state = state_dir(home, case.name)
+    def __init__(self, settings: Settings, case: UseCase, run: Child) -> None:
+        self._status = StatusFile(settings.home, case.name)
+        self._sink = inspector_of("powerbi", settings, case)
         self._run = run
 
     def events(self) -> int:
         return int(((self._status.read() or {}).get("gold") or {}).get("events", 0))
 
     def rows(self) -> int:
-        return int(status_of(self._state).get("rows_delivered", 0))
+        return int(self._sink.status().get("rows_delivered", 0))
+
+    def failures(self) -> int:
+        return int(self._sink.status()["failures"])
 
     def wait_for(self, what: Callable[[], bool], name: str) -> None:
-        until = time.monotonic() + PATIENCE_SECONDS
+        until = time.monotonic() + LONGEST_WAIT_SECONDS
         while not what():
             if self._run.exit_code is not None:
                 raise LivegoldError(f"the run ended with {self._run.exit_code} before {name}")
             if time.monotonic() > until:
-                raise LivegoldError(f"{name} did not come within {PATIENCE_SECONDS:.0f} s")
+                raise LivegoldError(f"{name} did not come within {LONGEST_WAIT_SECONDS:.0f} s")
             time.sleep(LOOK_SECONDS)
 
     def phase(self, seconds: float, *, there: bool) -> Phase:

@@ -11,7 +11,7 @@ import requests
 from livegold.reporting.bench.clock import SimulatedClock
 from livegold.reporting.powerbi.http import Session
 from livegold.reporting.powerbi.limits import HOUR_SECONDS, MINUTE_SECONDS
-from livegold.reporting.sinks.values import CUT_MARK
+from livegold.reporting.sinks import CUT_MARK
 
 # Simulated seconds that an answer takes.
 ANSWER_SECONDS = 0.1

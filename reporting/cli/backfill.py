@@ -52,12 +52,12 @@ class _Lines:
 
 
 def _line(status: Mapping[str, Any]) -> str:
-    waiting = status.get("outbox_posts", 0)
+    waiting = status.get("outbox_chunks", 0)
     told = f"{status.get('rows_delivered', 0):,} rows accepted"
     if waiting:
         told += f", {waiting} requests wait"
-    if "rows_last_hour" in status:
-        told += f"; {status['rows_last_hour']:,} of {status['rows_limit']:,} rows of this hour used"
+    if "limits" in status.get("details", {}):
+        told += f"; {status['details']['limits']}"
     if status.get("last_error") and waiting:
         told += f"; {status['last_error']}"
     return told

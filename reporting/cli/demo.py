@@ -22,6 +22,7 @@ import click
 from livegold.reporting.cli.browser import PREVIEW_SAYS, open_page
 from livegold.reporting.errors import CheckFailed, LivegoldError, WrongUse, choices
 from livegold.reporting.library import LOCAL, MODELS, PAGE, SPARK, require
+from livegold.reporting.settings import variable_of
 
 if TYPE_CHECKING:
     from livegold.reporting.specification import UseCase
@@ -161,13 +162,13 @@ class _Demo:
 
         def ready() -> bool:
             if self._open(BROKER) and (servers := running_servers(home.path)):
-                stage.environment[_variable("hub.servers")] = servers
+                stage.environment[variable_of("hub.servers")] = servers
                 home.share_jars()
                 self._picture.end(BROKER, servers)
             if self._open(SERVICE) and (home.path / "powerbi" / "endpoint.json").exists():
                 endpoint = read_endpoint(home.path)
                 given = endpoint.settings() | {"powerbi__client_secret": client_secret(home.path)}
-                stage.environment.update({_variable(k.replace("__", ".")): v for k, v in given.items()})
+                stage.environment.update({variable_of(k.replace("__", ".")): v for k, v in given.items()})
                 self._picture.end(SERVICE, endpoint.api)
             if PREVIEW not in self._picture.steps and not (self._open(BROKER) or self._open(SERVICE)):
                 # It follows events through the broker too, so it waits for both.
@@ -394,9 +395,3 @@ class _Demo:
             self._screen.update()
 
         return step()
-
-
-def _variable(key: str) -> str:
-    from livegold.reporting.settings import SETTINGS
-
-    return next(s.variable for s in SETTINGS if s.key == key)

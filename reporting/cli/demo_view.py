@@ -184,7 +184,7 @@ def _delivery(picture: Picture) -> RenderableType:
     table.add_row(
         Text("Power BI", TITLE), f"{sink['rows_delivered']:,} rows delivered {sink['mode']}, the last {newest}"
     )
-    table.add_row("", Text(view.limits(sink), QUIET))
+    table.add_row("", Text(sink["details"]["limits"], QUIET))
     if sink.get("stopped"):
         table.add_row("", Text(f"stopped: {sink['stopped']}", BAD))
     return table
@@ -293,7 +293,7 @@ def _delivered(sink: Mapping[str, Any]) -> RenderableType:
     title = f"Delivered to Power BI {sink['mode']}, dataset {sink.get('dataset_name')}"
     table = view.listing("table", "rows", "POSTs", right=("rows", "POSTs"))
     for name, delivered in sink["tables"].items():
-        table.add_row(name, view.count(delivered["rows"]), view.count(delivered["posts"]))
-    posts = sum(t["posts"] for t in sink["tables"].values())
+        table.add_row(name, view.count(delivered["rows"]), view.count(delivered["chunks"]))
+    posts = sum(t["chunks"] for t in sink["tables"].values())
     table.add_row(Text("in all", TITLE), view.count(sink["rows_delivered"]), view.count(posts))
     return Group(Text(title, TITLE), table)

@@ -1,4 +1,4 @@
-"""`livegold doctor`: shows what reporting/doctor and reporting/doctor/streams.py find. Checks nothing itself."""
+"""`livegold doctor`: shows what reporting/doctor and the sinks' own checks find. Checks nothing itself."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from livegold.reporting.cli.progress import say
 from livegold.reporting.errors import CheckFailed, WrongUse
 
 if TYPE_CHECKING:
-    from livegold.reporting.doctor.findings import Finding
-    from livegold.reporting.doctor.powerbi import PowerBIChecks
+    from livegold.reporting.findings import Finding
     from livegold.reporting.settings import Settings
     from livegold.reporting.specification import UseCase
 
-SHOWN = ("home", "lake", "hub.", "spark.", "mlflow.", "powerbi.", "eventstream.")
+SHOWN = ("home", "lake", "hub.", "spark.", "mlflow.")
+"""Settings that are shown, besides those of the sinks."""
 
 
 @click.command()
@@ -39,28 +39,30 @@ def doctor(usecase: str | None, probe: bool, out: Path | None, with_ids: bool, a
     named `livegold probe ...` in the workspace, and deletes them.
     """
     from livegold.reporting.doctor.exchanges import RecordingSession
-    from livegold.reporting.doctor.findings import FAILED, OK, VERDICTS, settings_that_matter
-    from livegold.reporting.doctor.powerbi import PowerBIChecks
+    from livegold.reporting.doctor.machine import settings_that_matter
+    from livegold.reporting.findings import FAILED, OK, VERDICTS
     from livegold.reporting.powerbi.place import powerbi_settings
     from livegold.reporting.settings import load as load_settings
+    from livegold.reporting.sinks import sink_names
     from livegold.reporting.specification import load_use_case
 
     if not probe and (out or with_ids):
         raise WrongUse("--out and --with-ids are for the report of --probe: give --probe as well")
     case = load_use_case(usecase) if usecase else None
     settings = powerbi_settings(load_settings())
-    matter = settings_that_matter(settings, SHOWN)
+    matter = settings_that_matter(settings, (*SHOWN, *(f"{name}." for name in sink_names())))
     if not as_json:
         for key, value in matter.items():
             click.echo(f"  {key} = {value}")
-    with RecordingSession(settings["powerbi.api"], settings["powerbi.ca"]) as session:
-        powerbi = PowerBIChecks(settings, case, session)
-        found = []
-        for finding in _all(settings, case, powerbi):
-            found.append(finding)
-            if not as_json:
-                click.echo(_line(finding))
-        report = _probed(settings, powerbi, session, with_ids) if probe else None
+    found = []
+    for finding in _all(settings, case):
+        found.append(finding)
+        if not as_json:
+            click.echo(_line(finding))
+    report = None
+    if probe:
+        with RecordingSession(settings["powerbi.api"], settings["powerbi.ca"]) as session:
+            report = _probed(settings, session, with_ids)
     failed = [f for f in found if f.verdict == FAILED]
     if as_json:
         document: dict[str, Any] = {
@@ -81,9 +83,10 @@ def doctor(usecase: str | None, probe: bool, out: Path | None, with_ids: bool, a
         raise CheckFailed("the probe was not made: Power BI is not set up")
 
 
-def _all(settings: Settings, case: UseCase | None, powerbi: PowerBIChecks) -> Iterator[Finding]:
-    from livegold.reporting.doctor import eventstream, machine
+def _all(settings: Settings, case: UseCase | None) -> Iterator[Finding]:
+    from livegold.reporting.doctor import machine
     from livegold.reporting.doctor import streams as streams_doctor
+    from livegold.reporting.sinks import sink_classes
 
     yield from machine.python_version()
     yield from streams_doctor.java_version()
@@ -94,8 +97,8 @@ def _all(settings: Settings, case: UseCase | None, powerbi: PowerBIChecks) -> It
     yield from machine.gold_tables(settings, case)
     yield from streams_doctor.hub_access(settings, case)
     yield from streams_doctor.champion(settings, case)
-    yield from powerbi()
-    yield from eventstream.eventstream_access(settings, case)
+    for sink in sink_classes():
+        yield from sink.checks(settings, case)
 
 
 def _line(finding: Finding) -> str:
@@ -105,13 +108,21 @@ def _line(finding: Finding) -> str:
     return redacted(f"{finding.verdict:<12}{finding.area} {finding.check}: {finding.found}{advice}")
 
 
-def _probed(settings: Settings, powerbi: PowerBIChecks, session: Any, with_ids: bool) -> dict[str, Any] | None:
-    """The report, None where the checks say that nothing can be asked. SIGTERM deletes the datasets as Ctrl-C does."""
+def _probed(settings: Settings, session: Any, with_ids: bool) -> dict[str, Any] | None:
+    """The report, None where nothing can be asked: the checks say why. SIGTERM deletes the datasets as Ctrl-C does."""
     from livegold.reporting.doctor.exchanges import Redactor
     from livegold.reporting.doctor.probe import Probe
     from livegold.reporting.doctor.report import as_json
+    from livegold.reporting.errors import LivegoldError
+    from livegold.reporting.powerbi.auth import claims_of
+    from livegold.reporting.powerbi.client import PowerBIClient
+    from livegold.reporting.powerbi.login import tokens_from_settings
 
-    if powerbi.client is None:
+    try:
+        claims = claims_of(tokens_from_settings(settings, session).token())
+        client = PowerBIClient.from_settings(settings, session)
+        client.datasets()
+    except LivegoldError:
         return None
 
     def interrupted(number: int, frame: object) -> None:
@@ -119,14 +130,14 @@ def _probed(settings: Settings, powerbi: PowerBIChecks, session: Any, with_ids: 
 
     before = signal.signal(signal.SIGTERM, interrupted)
     try:
-        probed = Probe(powerbi.client, session, powerbi.claims, say=say)()
+        probed = Probe(client, session, claims, say=say)()
     finally:
         signal.signal(signal.SIGTERM, before)
     known = {
         settings["powerbi.tenant"]: "tenant",
         settings["powerbi.workspace"]: "workspace",
         settings["powerbi.client_id"]: "application",
-        str(powerbi.claims.get("oid", "")): "caller",
+        str(claims.get("oid", "")): "caller",
     }
     known.pop("", None)
     return as_json(probed, Redactor(known, settings.secrets(), with_ids=with_ids), settings["powerbi.api"])

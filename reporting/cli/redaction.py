@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from livegold.reporting.settings import SETTINGS
+from livegold.reporting.settings import secret_variables
 
 HIDDEN = "***"
 _KEY = re.compile(r"SharedAccessKey=([^;\s]+)")
@@ -16,7 +16,7 @@ def redacted(text: str) -> str:
 
     Read from the environment, where alone secrets may be: the settings themselves may be what is wrong.
     """
-    secrets = [os.environ.get(s.variable, "") for s in SETTINGS if s.secret]
+    secrets = [os.environ.get(variable, "") for variable in secret_variables()]
     secrets += [key for secret in secrets for key in _KEY.findall(secret)]
     # The longest first: one may hold another.
     for secret in sorted(filter(None, secrets), key=len, reverse=True):

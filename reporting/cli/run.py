@@ -28,7 +28,7 @@ from livegold.reporting.cli.progress import say
     show_default=True,
     help="With --from raw: keep the old gold in its tables' history, or delete its files.",
 )
-@click.option("--sink", "sinks", multiple=True, help="powerbi or eventstream; may be given several times.")
+@click.option("--sink", "sinks", multiple=True, help="powerbi, eventstream or a package's own; may be repeated.")
 @click.option(
     "--warm-up", is_flag=True, help="Score made-up events first and throw them away, so that the first batch is quick."
 )

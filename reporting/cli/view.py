@@ -93,48 +93,34 @@ def behind(value: float | None, feed: bool) -> str:
 
 
 def sink(name: str, status: Mapping[str, Any], running: bool) -> RenderableType:
-    """One sink: what of the limits is used, what was delivered, what went wrong."""
+    """One sink: where it delivers, what was delivered, what the destination's limits leave, what went wrong."""
     table = grid("left", "left")
     state = Text("running", GOOD) if running else Text("not running", QUIET)
     if status.get("stopped"):
         state = Text("stopped", BAD)
     mode = f", delivers {status['mode']}" if status.get("mode") else ""
-    place = f"topic {status['topic']}" if status.get("topic") else f"dataset {status.get('dataset_name') or 'none yet'}"
-    table.add_row(Text(name, TITLE), Text.assemble(state, mode, f", {place}"))
+    place = f", {status['place']}" if status.get("place") else ""
+    table.add_row(Text(name, TITLE), Text.assemble(state, mode, place))
     if status.get("exact_by"):
         table.add_row("", Text(f"for each row once, {status['exact_by']}", QUIET))
-    if status.get("topic"):
+    if "tables" in status:
         tables = ", ".join(f"{t} {v['rows']:,}" for t, v in status["tables"].items())
-        twice = f", {status['rows_maybe_twice']:,} maybe twice" if status["rows_maybe_twice"] else ""
+        twice = f", {status['rows_maybe_twice']:,} maybe twice" if status.get("rows_maybe_twice") else ""
         waiting = f", {status['outbox_rows']:,} waiting" if status["outbox_rows"] else ""
         table.add_row("delivered", f"{status['rows_delivered']:,} rows ({tables or 'no table yet'}){twice}{waiting}")
-    if "rows_limit" in status:
-        table.add_row("limits", limits(status))
-        tables = ", ".join(f"{t} {v['rows']:,}" for t, v in status["tables"].items())
-        waiting = f", {status['outbox_posts']:,} POSTs waiting" if status["outbox_posts"] else ""
-        table.add_row("delivered", f"{status['rows_delivered']:,} rows ({tables or 'no table yet'}){waiting}")
-        kept_back = {
-            "spotlight rows left out": "spotlight_thinned",
-            "texts cut": "strings_cut",
-            "values nulled": "values_nulled",
-        }
-        said = [f"{status[key]:,} {what}" for what, key in kept_back.items() if status.get(key)]
-        if status.get("pulse_holds_hours"):
-            held = status["pulse_holds_hours"]
-            table.add_row("retention", f"at the pace of the last hour Pulse reaches {held:,.1f} h back when it is full")
-        if said:
-            table.add_row("limited", ", ".join(said))
+    for label, text in status.get("details", {}).items():
+        table.add_row(label, text)
+    kept_back = {
+        "spotlight rows left out": "spotlight_thinned",
+        "texts cut": "strings_cut",
+        "values nulled": "values_nulled",
+    }
+    said = [f"{status[key]:,} {what}" for what, key in kept_back.items() if status.get(key)]
+    if said:
+        table.add_row("limited", ", ".join(said))
     if status.get("last_error"):
         table.add_row("last error", Text(f"{status['last_error']} ({ago(status.get('last_error_at'))})", BAD))
     return table
-
-
-def limits(status: Mapping[str, Any]) -> str:
-    """Rows and POSTs used of what Power BI accepts."""
-    return (
-        f"{status['rows_last_hour']:,} of {status['rows_limit']:,} rows in the last hour, "
-        f"{status['posts_last_minute']} of {status['posts_limit']} POSTs in the last minute"
-    )
 
 
 def ago(moment: float | None) -> str:

@@ -1,22 +1,20 @@
-"""What a running demo is at, from the outside: the broker's offsets, the status file, the sink's ledger, gold's files.
+"""What a running demo is at, from the outside: the broker's offsets, the status file, deliveries, gold's files.
 
 Not for starting or ending anything. Nothing here starts Spark.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from livegold.reporting.errors import Transient, WrongUse
+from livegold.reporting.errors import Transient
 from livegold.reporting.home import StatusFile
 from livegold.reporting.lake import Lake
 from livegold.reporting.settings import Settings
-from livegold.reporting.sinks.powerbi import state_dir, status_of
-from livegold.reporting.sinks.state import Journal
+from livegold.reporting.sinks import inspector_of
 from livegold.reporting.specification import UseCase
 from livegold.streams.hub import Hub, offsets
 
@@ -36,7 +34,7 @@ class Watch:
         self._clock = clock
         self._hub = Hub.of(settings, case.name)
         self._status = StatusFile(settings.home, case.name)
-        self._state = state_dir(settings.home, case.name)
+        self._inspector = inspector_of("powerbi", settings, case)
         self._seen: deque[tuple[float, int]] = deque()
         self._idle_since: float | None = None
         self.lake = Lake.of(settings, case.name)
@@ -75,7 +73,7 @@ class Watch:
 
     def sink(self) -> Mapping[str, Any]:
         """What the powerbi sink has delivered."""
-        return status_of(self._state)
+        return self._inspector.status()
 
     def place(self) -> tuple[object, ...]:
         """Something that differs whenever anything has moved on."""
@@ -97,7 +95,7 @@ class Watch:
         sent = self._events_delivered()
         if sent is not None:
             return sent >= predictions
-        if (feed.get("behind") or 0) > 0 or self.sink().get("outbox_posts", 0):
+        if (feed.get("behind") or 0) > 0 or self.sink().get("outbox_chunks", 0):
             self._idle_since = None
             return False
         self._idle_since = self._clock() if self._idle_since is None else self._idle_since
@@ -105,16 +103,5 @@ class Watch:
 
     def _events_delivered(self) -> int | None:
         """Events in the rows of Pulse that were accepted; None for a use case without a count of events."""
-        from livegold.reporting.schema import PULSE
-
-        counts = self._case.events_column
-        if counts is None:
-            return None
-        try:
-            journal = Journal(self._state, read_only=True)
-        except WrongUse:
-            return 0  # the sink has not begun
-        try:
-            return sum(int(json.loads(sums).get(counts, 0)) for sums in journal.sums(PULSE))
-        finally:
-            journal.close()
+        column = self._case.events_column
+        return None if column is None else self._inspector.accepted_sum(column)

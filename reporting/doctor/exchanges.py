@@ -50,10 +50,10 @@ class RecordingSession(Session):
 
     @property
     def last(self) -> Exchange | None:
-        """The last exchange of this thread since `forget`."""
+        """The last exchange of this thread since `reset`."""
         return getattr(self._own, "last", None)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self._own.last = None
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:

@@ -110,7 +110,7 @@ class Lab:
 
     def attempt_once(self, call: Callable[[], Any]) -> Answer:
         """The same without the pause."""
-        self.session.forget()
+        self.session.reset()
         try:
             return Answer(call(), None, self.session.last)
         except LivegoldError as error:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from livegold.reporting.doctor.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding
+from livegold.reporting.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding
 from livegold.reporting.lake import Lake
-from livegold.reporting.settings import Settings
+from livegold.reporting.settings import Settings, all_settings
 from livegold.reporting.specification import UseCase
 
 MACHINE, LAKE = "machine", "lake"
@@ -95,6 +95,19 @@ def gold_tables(settings: Settings, case: UseCase | None) -> Iterator[Finding]:
         else:
             advice = "the table is damaged or cannot be read by this user: look at its _delta_log"
             yield Finding(LAKE, "gold", FAILED, f"{lake.pulse}: {said}", advice)
+
+
+def settings_that_matter(settings: Settings, prefixes: tuple[str, ...]) -> dict[str, str]:
+    """Settings that are not at their default, and each secret as "set" or "not set"; only of these sections."""
+    found = {}
+    for setting in all_settings():
+        if not setting.key.startswith(prefixes):
+            continue
+        if setting.secret:
+            found[setting.key] = "set" if settings.has_secret(setting.key) else "not set"
+        elif settings[setting.key] != setting.default:
+            found[setting.key] = settings[setting.key]
+    return found
 
 
 def local_folder(root: str) -> Path | None:

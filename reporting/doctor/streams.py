@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from livegold.reporting.doctor.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding, refused
 from livegold.reporting.errors import LivegoldError, WrongUse
+from livegold.reporting.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding, refused
 from livegold.reporting.settings import Settings
 from livegold.reporting.specification import UseCase
 

@@ -10,7 +10,6 @@ from livegold.reporting.library.publication import Publication, plan_publication
 from livegold.reporting.library.refill import Refill, backfill, plan_refill
 from livegold.reporting.library.requirements import LOCAL, MODELS, PAGE, SCREENSHOTS, SPARK, require
 from livegold.reporting.library.runs import Run, RunPlan, plan_run, run
-from livegold.reporting.library.sinks import make_sinks
 from livegold.reporting.library.template import WrittenTemplate, report
 from livegold.reporting.library.training import Training, plan_training, train
 
@@ -29,7 +28,6 @@ __all__ = [
     "WrittenTemplate",
     "backfill",
     "load",
-    "make_sinks",
     "plan_publication",
     "plan_refill",
     "plan_run",

@@ -18,7 +18,7 @@ from livegold.reporting.specification import UseCase
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from livegold.reporting.sinks.base import Sink
+    from livegold.reporting.sinks import Sink
 
 SHOW_SECONDS = 2.0
 Shown = Callable[[Mapping[str, Any]], None]
@@ -54,7 +54,7 @@ def plan_refill(
     case = load(case)
     require(SPARK)
     from livegold.reporting.lake import Lake, open_table
-    from livegold.reporting.library.sinks import make_sinks
+    from livegold.reporting.sinks import make_sinks
 
     settings = settings or settings_in_force()
     made = make_sinks([sink], settings, case)[sink]
@@ -91,7 +91,7 @@ class Refill:
         stop = stop or threading.Event()
         begun = self.settings.home / "sinks" / self.case.name / f"backfill-{self.name}"
         if self.drop or self.restart or not begun.exists():
-            self.sink.forget(drop=self.drop)
+            self.sink.reset(drop=self.drop)
             begun.parent.mkdir(parents=True, exist_ok=True)
             begun.touch()
         else:

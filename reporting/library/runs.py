@@ -28,7 +28,7 @@ from livegold.reporting.specification import UseCase
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from livegold.reporting.sinks.base import Sink
+    from livegold.reporting.sinks import Sink
 
 Progress = Callable[[str], None]
 """Told what begins now, in words for a person."""
@@ -83,7 +83,7 @@ def plan_run(
         raise WrongUse("a run from raw ends when all of raw is scored: give switch batch, and run stream afterwards")
     names = (sinks,) if isinstance(sinks, str) else tuple(sinks)
     require(SPARK, MODELS)
-    from livegold.reporting.library.sinks import make_sinks
+    from livegold.reporting.sinks import make_sinks
     from livegold.streams.hub import Hub
     from livegold.streams.models import import_early
     from livegold.streams.switch import check_switch

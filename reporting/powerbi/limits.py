@@ -49,9 +49,11 @@ MAX_PARAMETERS_PER_REQUEST = 100
 HOUR_SECONDS = 3_600.0
 MINUTE_SECONDS = 60.0
 
-# TYPES: Int64 without its two extremes, Decimal with 28 digits of which 4 after the point
+# TYPES: Int64 and Double without their two extremes, Decimal with 28 digits of which 4 after the point
 INT64_MIN = -(2**63) + 1
 INT64_MAX = 2**63 - 2
+DOUBLE_MAX = 1.7976931348623157e308
+"""Excluded, with its negative."""
 DECIMAL_DIGITS = 28
 DECIMAL_SCALE = 4
 # TYPES: DateTime is kept to 1/300 of a second

@@ -14,6 +14,7 @@ import orjson
 from livegold.reporting.powerbi.limits import (
     DECIMAL_DIGITS,
     DECIMAL_SCALE,
+    DOUBLE_MAX,
     INT64_MAX,
     INT64_MIN,
     MAX_ROWS_PER_POST,
@@ -22,7 +23,6 @@ from livegold.reporting.powerbi.limits import (
 from livegold.reporting.service.problems import bad_request, too_large
 
 Row = dict[str, Any]
-DOUBLE_MAX = 1.7976931348623157e308  # documented as excluded, with its negative
 
 
 def rows_of_body(content: bytes, columns: list[dict[str, Any]]) -> list[Row]:

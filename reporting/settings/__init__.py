@@ -8,16 +8,30 @@ from livegold.reporting.settings.eventhubs import (
     checked_servers,
     checked_topic,
 )
-from livegold.reporting.settings.settings import SETTINGS, Settings, load
+from livegold.reporting.settings.settings import (
+    SETTINGS,
+    SINKS,
+    Setting,
+    Settings,
+    all_settings,
+    load,
+    secret_variables,
+    variable_of,
+)
 
 __all__ = [
     "CLIENT_OPTIONS",
     "MAX_EVENT_BYTES",
     "SETTINGS",
+    "SINKS",
     "USER",
     "ConnectionString",
+    "Setting",
     "Settings",
+    "all_settings",
     "checked_servers",
     "checked_topic",
     "load",
+    "secret_variables",
+    "variable_of",
 ]

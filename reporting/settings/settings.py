@@ -1,20 +1,25 @@
 """Settings: environment variables over `livegold.toml` over defaults. Not for what a use case says.
 
-Every setting is one line of `SETTINGS`. In the environment it is `LIVEGOLD_` and the key in capitals with `_` for `.`
-(`hub.servers` is `LIVEGOLD_HUB_SERVERS`); in `livegold.toml` it is a key of its table. Secrets are taken from the
-environment only, and a `Settings` shows them nowhere but through `secret()`.
+Every setting is one line of `SETTINGS`, or of the settings that a sink declares. In the environment it is `LIVEGOLD_`
+and the key in capitals with `_` for `.` (`hub.servers` is `LIVEGOLD_HUB_SERVERS`); in `livegold.toml` it is a key of
+its table. Secrets are taken from the environment only, and a `Settings` shows them nowhere but through `secret()`.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import MappingProxyType
 
 from livegold.reporting.errors import SettingsError, choices
+from livegold.reporting.plugins import loaded, registered
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,12 @@ class Setting:
 
     @property
     def variable(self) -> str:
-        return "LIVEGOLD_" + self.key.upper().replace(".", "_")
+        return variable_of(self.key)
+
+
+def variable_of(key: str) -> str:
+    """The environment variable of a setting."""
+    return "LIVEGOLD_" + key.upper().replace(".", "_")
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -56,42 +66,45 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("spark.memory", "3g", "memory of the local Spark driver"),
     Setting("spark.java_options", "", "further options of the local driver's JVM"),
     Setting("mlflow.uri", "", "MLflow tracking and registry; empty is a sqlite file under <home>"),
-    Setting("powerbi.api", "https://api.powerbi.com", "root of the Power BI REST API"),
-    Setting("powerbi.authority", "https://login.microsoftonline.com", "root of Entra ID"),
-    Setting("powerbi.tenant", "", "tenant id"),
-    Setting("powerbi.client_id", "", "application (client) id of the service principal, or of the app for users"),
-    Setting(
-        "powerbi.login",
-        "",
-        "how to sign in: a service principal's secret or certificate, or a user by device_code; "
-        "empty is secret or certificate, whichever is set",
-        ("", "secret", "certificate", "device_code"),
-    ),
-    Setting("powerbi.client_secret", "", "secret of the service principal", secret=True),
-    Setting("powerbi.certificate", "", "PEM file with the service principal's private key and certificate"),
-    Setting("powerbi.certificate_password", "", "password of that private key, where it has one", secret=True),
-    Setting(
-        "powerbi.workspace",
-        "",
-        "id of the workspace (group) that holds the dataset; empty is My workspace, which users have",
-    ),
-    Setting("powerbi.dataset", "", "name of the push dataset; empty is derived from the use case"),
-    Setting("powerbi.ca", "", "PEM file of a private certificate authority, as the local service has"),
-    Setting(
-        "eventstream.connection_string", "", "connection string of the Eventstream endpoint or event hub", secret=True
-    ),
-    Setting("eventstream.servers", "", "bootstrap servers; empty is those of the connection string"),
-    Setting("eventstream.topic", "", "topic (event hub); empty is the EntityPath of the connection string"),
-    Setting(
-        "eventstream.security",
-        "",
-        "security protocol; empty is sasl_ssl with a connection string and plaintext without",
-        ("", "plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
-    ),
-    Setting("eventstream.ca", "", "PEM file of the certificate authority of those servers, when it is a private one"),
 )
+"""livegold's own; sinks declare theirs themselves."""
+SINKS = "livegold.sinks"
+"""Entry points of what declares settings of its own, in a section of its own name."""
 
-_BY_KEY = {s.key: s for s in SETTINGS}
+
+def all_settings() -> tuple[Setting, ...]:
+    """livegold's own settings and those that its sinks, and those of other packages, declare.
+
+    Raises SettingsError for a sink that cannot be loaded or declares what is not its own.
+    """
+    return (*SETTINGS, *(s for entry in _sinks(tuple(sys.path)) for s in _declared(entry)))
+
+
+def secret_variables() -> tuple[str, ...]:
+    """Environment variables that hold secrets; a sink that cannot be loaded is left out."""
+    found = [*SETTINGS]
+    with suppress(SettingsError):
+        for entry in _sinks(tuple(sys.path)):
+            with suppress(SettingsError):
+                found += _declared(entry)
+    return tuple(s.variable for s in found if s.secret)
+
+
+@cache
+def _sinks(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """The entry points there are while `path` is the import path: packages are not looked for again and again."""
+    return tuple(registered(SINKS, "sink", SettingsError).values())
+
+
+def _declared(entry: EntryPoint) -> tuple[Setting, ...]:
+    found = tuple(getattr(loaded(entry, "sink", SettingsError), "settings", ()))
+    for setting in found:
+        if not isinstance(setting, Setting) or not setting.key.startswith(f"{entry.name}."):
+            raise SettingsError(
+                f"sink {entry.name} ({entry.value}) declares {getattr(setting, 'key', setting)!r}: "
+                f"give it settings named {entry.name}.*"
+            )
+    return found
 
 
 @dataclass(frozen=True)
@@ -125,7 +138,7 @@ class Settings:
         """A secret; refused with the variable's name when it is not set."""
         value = self._secrets.get(key, "")
         if not value:
-            raise SettingsError(f"secret {key} is not set: put it in the environment as {_BY_KEY[key].variable}")
+            raise SettingsError(f"secret {key} is not set: put it in the environment as {variable_of(key)}")
         return value
 
     def has_secret(self, key: str) -> bool:
@@ -156,18 +169,20 @@ def load(environment: Mapping[str, str] | None = None, file: Path | None = None,
     """
     environment = os.environ if environment is None else environment
     file = Path(environment.get("LIVEGOLD_CONFIG", "livegold.toml")) if file is None else file
-    from_file = _read(file) if file.exists() else {}
+    declared = all_settings()
+    by_key = {s.key: s for s in declared}
+    from_file = _read(file, by_key) if file.exists() else {}
     overrides = {key.replace("__", "."): value for key, value in changed.items()}
     for key in overrides:
-        if key not in _BY_KEY:
-            raise SettingsError(f"{key} is no setting: {_nearest(key, _BY_KEY)}")
-    known = {s.variable for s in SETTINGS} | {"LIVEGOLD_CONFIG", "LIVEGOLD_SHARED", "LIVEGOLD_SCHEMAS"}
+        if key not in by_key:
+            raise SettingsError(f"{key} is no setting: {_nearest(key, by_key)}")
+    known = {s.variable for s in declared} | {"LIVEGOLD_CONFIG", "LIVEGOLD_SHARED", "LIVEGOLD_SCHEMAS"}
     for variable in environment:
         if variable.startswith("LIVEGOLD_") and variable not in known:
             raise SettingsError(f"environment variable {variable} is no setting: {_nearest(variable, known)}")
     values: dict[str, str] = {}
     secrets: dict[str, str] = {}
-    for setting in SETTINGS:
+    for setting in declared:
         value = environment.get(setting.variable, from_file.get(setting.key, setting.default))
         value = overrides.get(setting.key, value)
         if setting.secret:
@@ -180,7 +195,7 @@ def load(environment: Mapping[str, str] | None = None, file: Path | None = None,
     return Settings(MappingProxyType(values), MappingProxyType(secrets))
 
 
-def _read(file: Path) -> dict[str, str]:
+def _read(file: Path, declared: Mapping[str, Setting]) -> dict[str, str]:
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -189,10 +204,10 @@ def _read(file: Path) -> dict[str, str]:
     for name, value in document.items():
         entries = {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {name: value}
         for key, entry in entries.items():
-            if key not in _BY_KEY:
-                raise SettingsError(f"{file}: {key} is no setting: {_nearest(key, _BY_KEY)}")
-            if _BY_KEY[key].secret:
-                raise SettingsError(f"{file}: {key} is a secret: put it in the environment as {_BY_KEY[key].variable}")
+            if key not in declared:
+                raise SettingsError(f"{file}: {key} is no setting: {_nearest(key, declared)}")
+            if declared[key].secret:
+                raise SettingsError(f"{file}: {key} is a secret: put it in the environment as {variable_of(key)}")
             flat[key] = str(entry)
     return flat
 
@@ -207,12 +222,8 @@ def _nearest(name: str, valid: Mapping[str, object] | set[str]) -> str:
 def table() -> str:
     """All settings as a Markdown table, for the documentation."""
     lines = ["| key in `livegold.toml` | environment | default | meaning |", "|---|---|---|---|"]
-    for setting in SETTINGS:
+    for setting in all_settings():
         default = "(secret)" if setting.secret else f"`{setting.default}`" if setting.default else ""
         key = "environment only" if setting.secret else f"`{setting.key}`"
         lines.append(f"| {key} | `{setting.variable}` | {default} | {setting.help} |")
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    print(table(), end="")

@@ -1,1 +1,45 @@
-"""Where live output goes. Sinks get numbered batches as Arrow tables; they know no Spark and no feed."""
+"""Where live output goes. Sinks get numbered batches as Arrow tables; they know no Spark and no feed.
+
+`make_sinks` makes those of a run by their names; `inspector_of` tells what one has delivered. A new sink is a subclass
+of OutboxSink with an entry point in the group `livegold.sinks` (docs/sinks.md).
+"""
+
+from livegold.reporting.sinks.inspector import Accepted, Delivered, DeliveredTable, Inspector
+from livegold.reporting.sinks.outbox import FOUND, SENT, OutboxSink
+from livegold.reporting.sinks.planner import Planned
+from livegold.reporting.sinks.powerbi import PowerBISink
+from livegold.reporting.sinks.registry import check_sink_names, inspector_of, make_sinks, sink_classes, sink_names
+from livegold.reporting.sinks.rows import Row
+from livegold.reporting.sinks.sink import NEEDS, PREDICTION_ROWS, PULSE_ROWS, SPOTLIGHT_ROWS, FeedBatch, Sink
+from livegold.reporting.sinks.state import Chunk, SinkState
+from livegold.reporting.sinks.values import CUT, CUT_MARK, NULLED, Ranges
+
+__all__ = [
+    "CUT",
+    "CUT_MARK",
+    "FOUND",
+    "NEEDS",
+    "NULLED",
+    "PREDICTION_ROWS",
+    "PULSE_ROWS",
+    "SENT",
+    "SPOTLIGHT_ROWS",
+    "Accepted",
+    "Chunk",
+    "Delivered",
+    "DeliveredTable",
+    "FeedBatch",
+    "Inspector",
+    "OutboxSink",
+    "Planned",
+    "PowerBISink",
+    "Ranges",
+    "Row",
+    "Sink",
+    "SinkState",
+    "check_sink_names",
+    "inspector_of",
+    "make_sinks",
+    "sink_classes",
+    "sink_names",
+]

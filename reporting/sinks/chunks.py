@@ -1,23 +1,25 @@
-"""Cuts rows into POSTs within the limits and numbers them. Sends nothing."""
+"""Cuts the rows of a batch into chunks and numbers them. Sends nothing, and knows no sink's limits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from livegold.reporting.errors import Refused
-from livegold.reporting.powerbi.client import rows_body
-from livegold.reporting.powerbi.limits import MAX_REQUEST_BYTES, MAX_ROWS_PER_POST
 from livegold.reporting.sinks.rows import Row
-from livegold.reporting.sinks.state import Parcel
+from livegold.reporting.sinks.state import Chunk
 
 # Sequence numbers of a batch: its number, moved up by `base`, times this, plus the place of the chunk. So a batch may
-# have this many chunks of one table: 10,000,000 rows, ten hours of what Power BI accepts.
+# have this many chunks of one table.
 CHUNKS_PER_BATCH = 1_000
 
+Encode = Callable[[str, Sequence[Row], Counter[str]], bytes]
+"""(table, rows, counts) -> body. `counts` gets what had to be changed, by name."""
 
-def sequence_number(base: int, batch: int, chunk: int) -> int:
+
+def sequence_number(base: int, batch: int, index: int) -> int:
     """Grows with the batch and the chunk in it; never 0."""
-    return (base + batch) * CHUNKS_PER_BATCH + chunk + 1
+    return (base + batch) * CHUNKS_PER_BATCH + index + 1
 
 
 def base_above(number: int) -> int:
@@ -25,30 +27,54 @@ def base_above(number: int) -> int:
     return number // CHUNKS_PER_BATCH + 1
 
 
-def parcels(
-    batch: int, table: str, rows: Sequence[Row], base: int, sums: Callable[[Sequence[Row]], str] = lambda rows: "{}"
-) -> list[Parcel]:
-    """The POSTs for rows of one table: 10,000 rows and 16 MB at most each, in order."""
-    found = []
-    for chunk, (part, body) in enumerate(_cut(rows)):
-        if chunk >= CHUNKS_PER_BATCH:
-            limit = CHUNKS_PER_BATCH * MAX_ROWS_PER_POST
-            raise Refused(f"batch {batch}: {len(rows)} rows for {table!r}, {limit} at most: use larger buckets")
-        number = sequence_number(base, batch, chunk)
-        found.append(Parcel(batch, table, chunk, number, len(part), sums(part), body))
-    return found
+class Cutter:
+    """Makes chunks of at most `max_rows` rows, and of `max_bytes` where there is such a limit."""
 
+    def __init__(self, encode: Encode, max_rows: int, max_bytes: int | None = None) -> None:
+        self._encode = encode
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
 
-def _cut(rows: Sequence[Row]) -> Iterator[tuple[Sequence[Row], bytes]]:
-    for start in range(0, len(rows), MAX_ROWS_PER_POST):
-        yield from _small_enough(rows[start : start + MAX_ROWS_PER_POST])
+    def chunks(
+        self,
+        batch: int,
+        base: int,
+        tables: Iterable[tuple[str, Iterable[Row]]],
+        sums: Callable[[str, Sequence[Row]], str],
+        counts: Counter[str],
+    ) -> Iterator[Chunk]:
+        """The chunks of a batch in order, made as they are asked for. `sums` gives what the ledger keeps of one."""
+        first_row = 0
+        for table, rows in tables:
+            for index, (part, body) in enumerate(self._cut(table, rows, counts)):
+                if index >= CHUNKS_PER_BATCH:
+                    raise Refused(
+                        f"batch {batch}: {table!r} has more than {CHUNKS_PER_BATCH * self._max_rows:,} rows, "
+                        f"in more than {CHUNKS_PER_BATCH} chunks: use larger buckets"
+                    )
+                number = sequence_number(base, batch, index)
+                yield Chunk(batch, table, index, number, first_row, len(part), sums(table, part), body)
+                first_row += len(part)
 
+    def _cut(self, table: str, rows: Iterable[Row], counts: Counter[str]) -> Iterator[tuple[Sequence[Row], bytes]]:
+        part: list[Row] = []
+        for row in rows:
+            part.append(row)
+            if len(part) == self._max_rows:
+                yield from self._small_enough(table, part, counts)
+                part = []
+        if part:
+            yield from self._small_enough(table, part, counts)
 
-def _small_enough(rows: Sequence[Row]) -> Iterator[tuple[Sequence[Row], bytes]]:
-    body = rows_body(rows)
-    if len(body) <= MAX_REQUEST_BYTES or len(rows) == 1:
-        yield rows, body
-        return
-    half = len(rows) // 2
-    yield from _small_enough(rows[:half])
-    yield from _small_enough(rows[half:])
+    def _small_enough(
+        self, table: str, rows: Sequence[Row], counts: Counter[str]
+    ) -> Iterator[tuple[Sequence[Row], bytes]]:
+        changed: Counter[str] = Counter()
+        body = self._encode(table, rows, changed)
+        if self._max_bytes is None or len(body) <= self._max_bytes or len(rows) == 1:
+            counts.update(changed)
+            yield rows, body
+            return
+        half = len(rows) // 2
+        yield from self._small_enough(table, rows[:half], counts)
+        yield from self._small_enough(table, rows[half:], counts)

@@ -1,130 +1,164 @@
-"""Writes down what a batch holds before it is sent: from a FeedBatch to parcels in the outbox. Sends nothing.
+"""Puts what a batch holds into the outbox before it is sent: from a FeedBatch to rows to chunks. Sends nothing.
 
 Everything that follows from a batch - cumulative totals, new dimension values, the newest bucket, counts of what was
 left out - changes in the same transaction that fills the outbox, so that a crash never counts a batch twice or half.
+What a destination has no room for is the sink's to say, between `plan` and `enqueue`.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-from livegold.reporting.powerbi.limits import MAX_ROWS_BASIC_FIFO
-from livegold.reporting.schema import PULSE, SPOTLIGHT, TOTALS
+from livegold.reporting.schema import PREDICTIONS, PULSE, SPOTLIGHT, TICK, TOTALS, WRITTEN_BY_GOLD
 from livegold.reporting.semantic import slicing_tables
-from livegold.reporting.sinks.base import FeedBatch
-from livegold.reporting.sinks.budget import Budget
-from livegold.reporting.sinks.chunks import parcels
-from livegold.reporting.sinks.rows import RowMaker, Totals, sums_of
-from livegold.reporting.sinks.state import Journal, Parcel, add_counts, add_parcels, put_meta
+from livegold.reporting.sinks.chunks import Cutter
+from livegold.reporting.sinks.rows import Row, RowMaker, Totals, sums_of
+from livegold.reporting.sinks.sink import PREDICTION_ROWS, PULSE_ROWS, SPOTLIGHT_ROWS, FeedBatch
+from livegold.reporting.sinks.state import (
+    BASE,
+    LAST_BATCH,
+    NEWEST_BUCKET,
+    SinkState,
+    add_chunks,
+    add_counts,
+    put_meta,
+)
+from livegold.reporting.sinks.values import Ranges
 from livegold.reporting.specification import UseCase
 
 THINNED = "spotlight_thinned"
 SILENT = "silent_buckets"
 PASSED_BY = "pulse_rows_beyond_retention"
-LAST_BATCH = "last_batch"
-FEED = "feed"
-NEWEST_BUCKET = "newest_bucket_no"
-TICK = "tick"
-BASE = "sequence_base"
+
+
+@dataclass
+class Planned:
+    """The rows of a batch, with values as gold has them, before they are enqueued.
+
+    `pulse` is in the order of buckets, zeros for silent ones among it; `spotlight` the most severe and newest first;
+    `ticks` is the number of rows of the newest tick of Totals, before this batch. Totals have every row of pulse,
+    whatever a sink drops of it.
+    """
+
+    batch: FeedBatch
+    pulse: list[Row]
+    spotlight: list[Row]
+    ticks: int
+    merged: Sequence[Row]
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def keep_newest_pulse(self, most: int) -> None:
+        """Drops and counts the oldest rows of pulse: more than the table holds would only push each other out."""
+        self.counts[PASSED_BY] += max(0, len(self.pulse) - most)
+        self.pulse = self.pulse[max(0, len(self.pulse) - most) :]
+
+    def keep_worst_spotlight(self, most: int) -> None:
+        """Drops and counts the least severe and oldest rows of spotlight."""
+        self.counts[THINNED] += max(0, len(self.spotlight) - most)
+        self.spotlight = self.spotlight[:most]
 
 
 class Planner:
-    """Fills the outbox. `clock` gives seconds since the epoch."""
+    """Fills the outbox. `ranges` is what the destination takes of values, `cutter` makes its chunks."""
 
-    def __init__(self, case: UseCase, journal: Journal, budget: Budget, clock: Callable[[], float]) -> None:
+    def __init__(self, case: UseCase, state: SinkState, needs: frozenset[str], ranges: Ranges, cutter: Cutter) -> None:
         self._case = case
-        self._journal = journal
-        self._budget = budget
-        self._clock = clock
-        self._maker = RowMaker(case)
+        self._state = state
+        self._needs = needs
+        self._cutter = cutter
+        self._maker = RowMaker(case, ranges)
         self._tables = slicing_tables(case)
         self._additive = [a.name for a in case.aggregates if a.additive]
-        self._totals = Totals(case, journal.totals())
+        self._totals = Totals(case, state.totals())
 
-    def is_written_down(self, number: int) -> bool:
-        """Whether a batch of this number, or a later one, was planned before."""
-        return number <= int(self._journal.get(LAST_BATCH, "-1"))
-
-    def write_down(self, batch: FeedBatch) -> None:
-        """Plans a batch: dimension rows first, then totals, pulse, and spotlight with what the budget has left."""
+    def plan(self, batch: FeedBatch) -> Planned:
+        """The rows of a batch; nothing is changed by it."""
         counts: Counter[str] = Counter()
-        base = int(self._journal.get(BASE, "0"))
-        newest = self._journal.get(NEWEST_BUCKET)
-        merged = self._maker.merged_pulse(batch.pulse, counts)
+        merged: list[Row] = []
+        spotlight: list[Row] = []
+        if PULSE_ROWS in self._needs:
+            merged = self._maker.merged_pulse(batch.table(PULSE_ROWS), counts)
+        if SPOTLIGHT_ROWS in self._needs:
+            spotlight = self._maker.spotlight(batch.table(SPOTLIGHT_ROWS))
+        newest = self._state.get(NEWEST_BUCKET)
         silent = self._maker.silent_buckets(merged, int(newest) if newest else None)
         counts[SILENT] = len(silent)
-        everything = sorted([*merged, *silent], key=lambda r: r["bucket_no"])
-        # More than the table holds: the oldest would only push each other out. Totals have them all.
-        counts[PASSED_BY] = max(0, len(everything) - MAX_ROWS_BASIC_FIFO)
-        everything = everything[counts[PASSED_BY] :]
-        room = min(MAX_ROWS_BASIC_FIFO, self._budget.spotlight_room(len(everything) + len(self._totals)))
-        spotlight, counts[THINNED] = self._maker.spotlight(batch.spotlight, room, counts)
-        fresh = self._maker.dimensions(batch.dimensions, [*everything, *spotlight], self._journal.dimension_keys())
+        pulse = sorted([*merged, *silent], key=lambda r: r["bucket_no"]) if silent else merged
+        return Planned(batch, pulse, spotlight, len(self._totals), merged, counts)
 
-        def sums(rows: object) -> str:
-            return sums_of(rows, self._additive)  # type: ignore[arg-type]
-
-        found: list[Parcel] = []
-        for name, rows in fresh.items():
-            found += parcels(batch.number, self._tables[name], rows, base)
-        pulse = parcels(batch.number, PULSE, self._maker.pulse(everything, counts), base, sums)
-        spots = parcels(batch.number, SPOTLIGHT, spotlight, base)
+    def enqueue(self, planned: Planned) -> None:
+        """Dimension rows first, then totals, pulse, spotlight and predictions."""
+        batch, counts = planned.batch, planned.counts
+        known = self._state.dimension_keys()
+        fresh = self._maker.dimensions(batch.dimensions, [*planned.merged, *planned.pulse, *planned.spotlight], known)
+        newest = int(self._state.get(NEWEST_BUCKET) or 0)
+        tables: list[tuple[str, Iterable[Row]]] = [(self._tables[name], rows) for name, rows in fresh.items()]
         try:
-            with self._journal.transaction() as db:
-                changed = self._totals.add(merged)
+            with self._state.transaction() as db:
+                changed = self._totals.add(planned.merged)
                 db.executemany("insert or replace into totals values (?, ?)", list(changed.items()))
                 db.executemany(
                     "insert or ignore into dimension_keys values (?, ?, ?)",
                     [(name, r["key"], r["order"] or 0) for name, rows in fresh.items() for r in rows],
                 )
-                if merged:
-                    found += self._tick(db, batch.number, base, counts)
-                self._note_fed(db, batch)
-                add_parcels(db, [*found, *pulse, *spots])
+                if planned.merged:
+                    tables.append((TOTALS, self._tick(db, counts)))
+                tables += [(PULSE, planned.pulse), (SPOTLIGHT, planned.spotlight)]
+                if PREDICTION_ROWS in self._needs:
+                    tables.append((PREDICTIONS, self._maker.predictions(batch.table(PREDICTION_ROWS))))
+                self._note_origin(db, batch)
+                self._add(db, batch.number, tables, counts)
                 add_counts(db, counts)
-                put_meta(db, {LAST_BATCH: batch.number, f"written_{LAST_BATCH}_at": self._clock()})
-                if everything:
-                    last = max(everything[-1]["bucket_no"], int(newest) if newest else 0)
-                    put_meta(db, {NEWEST_BUCKET: last})
+                put_meta(db, {LAST_BATCH: batch.number})
+                if planned.pulse:
+                    put_meta(db, {NEWEST_BUCKET: max(planned.pulse[-1]["bucket_no"], newest)})
         except BaseException:
-            self._totals = Totals(self._case, self._journal.totals())
+            self._totals = Totals(self._case, self._state.totals())
             raise
-        self._budget.forget_old()
-
-    def _note_fed(self, db: sqlite3.Connection, batch: FeedBatch) -> None:
-        """Which batches of gold are in this one, and in which tick: what tells where a single event has got to."""
-        if not {"query_id", "batch_id"} <= set(batch.pulse.column_names):
-            return
-        tick = _newest_tick(db)
-        pairs = (
-            batch.pulse.select(["query_id", "batch_id"]).group_by(["query_id", "batch_id"]).aggregate([]).to_pylist()
-        )
-        rows = [(pair["query_id"], pair["batch_id"], batch.number, tick) for pair in pairs]
-        db.executemany("insert or replace into fed values (?, ?, ?, ?)", rows)
 
     def replace_tick(self, batch: int) -> None:
         """A tick in doubt is not repeated: the whole of a new one takes the place of what is left of it."""
-        base = int(self._journal.get(BASE, "0"))
-        with self._journal.transaction() as db:
+        columns = "batch, table_name, chunk_index, sequence, first_row, rows, sums, body"
+        counts: Counter[str] = Counter()
+        with self._state.transaction() as db:
             places = [
                 p for (p,) in db.execute("select place from outbox where table_name = ? order by place", (TOTALS,))
             ]
-            left = db.execute("select * from outbox where place > ? order by place", (places[-1],)).fetchall()
+            left = db.execute(f"select {columns} from outbox where place > ? order by place", (places[-1],)).fetchall()
             db.execute("delete from outbox where place >= ?", (places[0],))
-            add_parcels(db, self._tick(db, batch, base, Counter()))
-            kept = (
-                "insert into outbox (batch, table_name, chunk, sequence, rows, sums, body) values (?, ?, ?, ?, ?, ?, ?)"
-            )
-            db.executemany(kept, [row[1:8] for row in left])
+            self._add(db, batch, [(TOTALS, self._tick(db, counts))], counts)
+            db.executemany(f"insert into outbox ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?)", left)
 
-    def _tick(self, db: sqlite3.Connection, batch: int, base: int, counts: Counter[str]) -> list[Parcel]:
+    def _add(
+        self, db: sqlite3.Connection, batch: int, tables: Iterable[tuple[str, Iterable[Row]]], counts: Counter[str]
+    ) -> None:
+        ready = ((table, self._maker.converted(table, rows, counts)) for table, rows in tables)
+        base = int(self._state.get(BASE, "0"))
+        add_chunks(db, self._cutter.chunks(batch, base, ready, self._sums, counts))
+
+    def _sums(self, table: str, rows: Sequence[Row]) -> str:
+        """What the ledger keeps of a chunk, so that it can be compared with gold."""
+        return sums_of(rows, self._additive) if table == PULSE else "{}"
+
+    def _tick(self, db: sqlite3.Connection, counts: Counter[str]) -> list[Row]:
         before = _newest_tick(db)
         put_meta(db, {TICK: before + 1})
-        left_out = self._journal.counts().get(THINNED, 0) + counts[THINNED]
-        rows = self._totals.rows(before + 1, left_out, counts)
-        return parcels(batch, TOTALS, rows, base)
+        left_out = self._state.counts().get(THINNED, 0) + counts[THINNED]
+        return self._totals.rows(before + 1, left_out)
+
+    def _note_origin(self, db: sqlite3.Connection, batch: FeedBatch) -> None:
+        """Which batches of gold are in this one, and in which tick: what tells where a single event has got to."""
+        tables = (batch.pulse, batch.predictions, batch.spotlight)
+        written = [*WRITTEN_BY_GOLD]
+        origins = [t.select(written) for t in tables if t is not None and {*written} <= {*t.column_names}]
+        if origins:
+            tick = _newest_tick(db)
+            pairs = origins[0].group_by(written).aggregate([]).to_pylist()
+            rows = [(pair["query_id"], pair["batch_id"], batch.number, tick) for pair in pairs]
+            db.executemany("insert or replace into batch_map values (?, ?, ?, ?)", rows)
 
 
 def _newest_tick(db: sqlite3.Connection) -> int:

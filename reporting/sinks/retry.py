@@ -1,4 +1,4 @@
-"""How a sink tries again: the outbox, parcel after parcel, with pauses that grow. Sends nothing, waits for nothing."""
+"""How a sink tries again: the outbox, chunk after chunk, with pauses that grow. Sends nothing, waits for nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from livegold.reporting.errors import Transient
-from livegold.reporting.sinks.state import Journal, Parcel
+from livegold.reporting.sinks.state import Chunk, SinkState
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 60.0
@@ -18,7 +18,7 @@ def backoff(attempt: int, rng: random.Random) -> float:
     return longest * rng.uniform(0.5, 1.0)
 
 
-def persistently(call: Callable[[], None], wait_after: Callable[[Transient, int], None]) -> None:
+def until_done(call: Callable[[], None], wait_after: Callable[[Transient, int], None]) -> None:
     """Calls until it is carried out; `wait_after(error, attempt)` waits, or raises to give up."""
     attempt = 0
     while True:
@@ -29,14 +29,12 @@ def persistently(call: Callable[[], None], wait_after: Callable[[Transient, int]
             wait_after(error, attempt)
 
 
-def empty_outbox(
-    journal: Journal, deliver: Callable[[Parcel], None], wait_after: Callable[[Transient, int], None]
-) -> None:
-    """Delivers what waits, in order; `deliver` takes a parcel out of the outbox or raises."""
+def drain(state: SinkState, deliver: Callable[[Chunk], None], wait_after: Callable[[Transient, int], None]) -> None:
+    """Delivers what waits, in order; `deliver` takes a chunk out of the outbox or raises."""
     attempt = 0
-    while (parcel := journal.next_parcel()) is not None:
+    while (chunk := state.next_chunk()) is not None:
         try:
-            deliver(parcel)
+            deliver(chunk)
             attempt = 0
         except Transient as error:
             attempt += 1

@@ -1,6 +1,7 @@
-"""Turns a batch into the rows of the push dataset's tables. Pure: no state, no disk, no network.
+"""Turns a batch into the rows of the model's tables. Pure: no state, no disk, no network, no sink's limits.
 
-Rows are dicts by column name with values of `sinks.values`. `Totals` holds cumulative sums and is changed by `add`.
+Rows are dicts by column name, with values as gold has them until `converted` makes them those of a destination.
+`Totals` holds cumulative sums and is changed by `add`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import datetime as dt
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -19,31 +20,47 @@ import pyarrow.compute as pc
 from livegold.reporting.errors import SpecificationError
 from livegold.reporting.measures import add
 from livegold.reporting.powerbi.dataset import data_type, dimension_columns, fact_columns
-from livegold.reporting.powerbi.limits import DECIMAL_DIGITS, DECIMAL_SCALE, INT64_MAX, INT64_MIN
-from livegold.reporting.schema import COMPLETE_TICK, LEFT_OUT, PULSE, SPOTLIGHT, TICK, TOTALS, UNKNOWN
-from livegold.reporting.sinks.values import DOUBLE_MAX, NULLED, converter
-from livegold.reporting.specification import Column, UseCase
+from livegold.reporting.schema import (
+    COMPLETE_TICK,
+    FACT_TABLES,
+    LEFT_OUT,
+    PREDICTIONS,
+    PULSE,
+    SPOTLIGHT,
+    TICK,
+    TOTALS,
+    UNKNOWN,
+    WRITTEN_BY_GOLD,
+)
+from livegold.reporting.semantic import slicing_tables
+from livegold.reporting.sinks.values import NULLED, Ranges, converter
+from livegold.reporting.specification import UseCase
 
 # A batch after a long silence would else send a row for every bucket of it; a day of minutes is what anyone looks at.
 MAX_SILENT_BUCKETS = 1_440
-
-WHOLE_DIGITS = DECIMAL_DIGITS - DECIMAL_SCALE
 
 Row = dict[str, Any]
 
 
 class RowMaker:
-    """Rows of Pulse, Spotlight and the dimension tables for one use case."""
+    """Rows of the tables of one use case, but for Totals. `ranges` is what the destination takes."""
 
-    def __init__(self, case: UseCase) -> None:
+    def __init__(self, case: UseCase, ranges: Ranges) -> None:
         self._case = case
+        self._ranges = ranges
+        columns = {table: fact_columns(case, table) for table in FACT_TABLES}
+        columns[PREDICTIONS] = tuple(c for c in case.prediction_columns if c.name not in WRITTEN_BY_GOLD)
+        columns |= dict.fromkeys(slicing_tables(case).values(), dimension_columns())
+        self._converters = {
+            table: [(c.name, converter(data_type(c.type), ranges)) for c in found] for table, found in columns.items()
+        }
         self._dimensions = tuple(d.name for d in case.all_dimensions)
         self._merge = {a.name: a.merge for a in case.aggregates}
 
     def merged_pulse(self, pulse: pa.Table, counts: Counter[str]) -> list[Row]:
         """Rows with values as they are in gold, one for each bucket and dimension values, in the order of buckets."""
         keys = ("bucket_no", *self._dimensions)
-        wanted = _without_refused(_present(pulse, ["bucket", *keys, *self._merge], PULSE), list(self._merge), counts)
+        wanted = self._in_range(_present(pulse, ["bucket", *keys, *self._merge], PULSE), counts)
         rows: dict[tuple[Any, ...], Row] = {}
         for row in wanted.to_pylist():
             for name in self._dimensions:
@@ -68,15 +85,21 @@ class RowMaker:
         first = max(min(here) if newest is None else newest + 1, last - MAX_SILENT_BUCKETS)
         return [_zeros(self._case, number) for number in range(first, last) if number not in here]
 
-    def pulse(self, rows: Iterable[Row], counts: Counter[str]) -> list[Row]:
-        return _converted(rows, fact_columns(self._case, PULSE), counts)
-
-    def spotlight(self, spotlight: pa.Table, room: int, counts: Counter[str]) -> tuple[list[Row], int]:
-        """At most `room` rows, the most severe and newest first; and how many were left out."""
-        columns = fact_columns(self._case, SPOTLIGHT)
-        rows = _present(spotlight, [c.name for c in columns], SPOTLIGHT).to_pylist()
+    def spotlight(self, spotlight: pa.Table) -> list[Row]:
+        """The most severe and newest first."""
+        rows: list[Row] = _present(spotlight, self._names(SPOTLIGHT), SPOTLIGHT).to_pylist()
         rows.sort(key=lambda r: (r["severity"] or 0.0, r["event_time"]), reverse=True)
-        return _converted(rows[:room], columns, counts), max(0, len(rows) - room)
+        return rows
+
+    def predictions(self, predictions: pa.Table) -> Iterator[Row]:
+        """As gold has them, in their order."""
+        for part in _present(predictions, self._names(PREDICTIONS), PREDICTIONS).to_batches(max_chunksize=10_000):
+            yield from part.to_pylist()
+
+    def converted(self, table: str, rows: Iterable[Row], counts: Counter[str]) -> Iterator[Row]:
+        """Rows of a table with the values that the destination takes; `counts` gets what had to be changed."""
+        converters = self._converters[table]
+        return ({name: convert(row[name], counts) for name, convert in converters} for row in rows)
 
     def dimensions(
         self, tables: Mapping[str, pa.Table], rows: Iterable[Row], known: Mapping[str, Mapping[str, int]]
@@ -101,11 +124,26 @@ class RowMaker:
                     last += 1
                     fresh[key] = {"key": key, "label": key, "order": last}
             if fresh:
-                found[name] = _converted(fresh.values(), dimension_columns(), Counter())
-        for parameter in self._case.model.task.parameters:
+                found[name] = list(fresh.values())
+        for parameter in self._case.task.parameters:
             if parameter.name not in known:
-                found[parameter.name] = _converted(parameter.rows(), dimension_columns(), Counter())
+                found[parameter.name] = list(parameter.rows())
         return found
+
+    def _names(self, table: str) -> list[str]:
+        return [name for name, _ in self._converters[table]]
+
+    def _in_range(self, table: pa.Table, counts: Counter[str]) -> pa.Table:
+        """Sums that the destination would refuse made null: merged or added up, they would take others with them."""
+        for name in self._merge if table.num_rows else ():
+            column = table.column(name)
+            fits = _fits(column, self._ranges)
+            refused = 0 if fits is None else pc.sum(pc.invert(fits)).as_py() or 0
+            if refused:
+                counts[NULLED] += refused
+                kept = pc.if_else(fits, column, pa.scalar(None, column.type))
+                table = table.set_column(table.column_names.index(name), name, kept)
+        return table
 
 
 class Totals:
@@ -113,9 +151,8 @@ class Totals:
 
     def __init__(self, case: UseCase, saved: Mapping[str, str]) -> None:
         self._dimensions = tuple(d.name for d in case.all_dimensions)
-        self._columns = fact_columns(case, TOTALS)
         own = (TICK, COMPLETE_TICK, LEFT_OUT, *self._dimensions)
-        self._sums = tuple(c for c in self._columns if c.name not in own)
+        self._sums = tuple(c for c in fact_columns(case, TOTALS) if c.name not in own)
         # By name: a use case that gained an aggregate finds the sums of the others where they were.
         self._values = {key: self._decoded(value) for key, value in saved.items()}
 
@@ -137,7 +174,7 @@ class Totals:
         """Rows of a tick, before the next `add`."""
         return len(self._values)
 
-    def rows(self, tick: int, left_out: int, counts: Counter[str]) -> list[Row]:
+    def rows(self, tick: int, left_out: int) -> list[Row]:
         """The whole of a tick; its number as `complete_tick`, and `left_out`, in the last row only."""
         rows: list[Row] = []
         for key, values in self._values.items():
@@ -153,7 +190,7 @@ class Totals:
             )
         if rows:
             rows[-1] |= {COMPLETE_TICK: tick, LEFT_OUT: left_out}
-        return _converted(rows, self._columns, counts)
+        return rows
 
     def _encoded(self, values: list[Any]) -> str:
         named = zip((c.name for c in self._sums), values, strict=True)
@@ -165,10 +202,10 @@ class Totals:
         return [Decimal(v) if isinstance(v, str) else v for v in values]
 
 
-def zero_pulse_row(case: UseCase, at: dt.datetime) -> Row:
+def zero_pulse_row(case: UseCase, at: dt.datetime, ranges: Ranges) -> Row:
     """A row of Pulse in which nothing came, for the bucket of a time, as it is sent."""
     row = _zeros(case, int(at.timestamp()) // case.bucket_seconds)
-    return _converted([row], fact_columns(case, PULSE), Counter())[0]
+    return next(RowMaker(case, ranges).converted(PULSE, [row], Counter()))
 
 
 def _zeros(case: UseCase, bucket_no: int) -> Row:
@@ -199,24 +236,17 @@ def _present(table: pa.Table, columns: Sequence[str], what: str) -> pa.Table:
     return table.select([c for c in columns if c in table.column_names])
 
 
-def _without_refused(table: pa.Table, columns: Sequence[str], counts: Counter[str]) -> pa.Table:
-    """Sums that the service would refuse made null: merged or added up, they would take others with them."""
-    for name in columns if table.num_rows else ():
-        column = table.column(name)
-        if pa.types.is_floating(column.type):
-            fits = pc.and_(pc.is_finite(column), pc.less(pc.abs(column), DOUBLE_MAX))
-        elif pa.types.is_integer(column.type):
-            fits = pc.and_(pc.greater_equal(column, INT64_MIN), pc.less_equal(column, INT64_MAX))
-        elif pa.types.is_decimal(column.type) and column.type.precision - column.type.scale > WHOLE_DIGITS:
-            fits = pc.less(pc.abs(column), pa.scalar(Decimal(10) ** WHOLE_DIGITS, column.type))
-        else:
-            continue
-        refused = pc.sum(pc.invert(fits)).as_py() or 0
-        if refused:
-            counts[NULLED] += refused
-            kept = pc.if_else(fits, column, pa.scalar(None, column.type))
-            table = table.set_column(table.column_names.index(name), name, kept)
-    return table
+def _fits(column: pa.ChunkedArray, ranges: Ranges) -> pa.ChunkedArray | None:
+    """Which values are in their range; None where all values of the type are."""
+    if pa.types.is_floating(column.type):
+        return pc.and_(pc.is_finite(column), pc.less(pc.abs(column), ranges.doubles))
+    if pa.types.is_integer(column.type):
+        return pc.and_(pc.greater_equal(column, ranges.integers[0]), pc.less_equal(column, ranges.integers[1]))
+    most = ranges.whole_digits
+    kind = column.type
+    if most is not None and pa.types.is_decimal(kind) and kind.precision - kind.scale > most:
+        return pc.less(pc.abs(column), pa.scalar(Decimal(10) ** most, kind))
+    return None
 
 
 def _merged(how: str, left: Any, right: Any) -> Any:
@@ -225,8 +255,3 @@ def _merged(how: str, left: Any, right: Any) -> Any:
     if how == "sum":
         return add(left, right)
     return min(left, right) if how == "min" else max(left, right)
-
-
-def _converted(rows: Iterable[Row], columns: Sequence[Column], counts: Counter[str]) -> list[Row]:
-    converters = [(c.name, converter(data_type(c.type))) for c in columns]
-    return [{name: convert(row[name], counts) for name, convert in converters} for row in rows]

@@ -1,6 +1,6 @@
-"""What a sink keeps on disk: outbox, ledger, totals, posts of the last hour. Decides nothing, sends nothing.
+"""What a sink keeps on disk: outbox, ledger, totals, what was begun lately. Decides nothing, sends nothing.
 
-One SQLite file. What a batch holds is written to the outbox, together with everything that was derived from it (totals,
+One SQLite file. What a batch holds is put into the outbox, together with everything that was derived from it (totals,
 dimension values, counts), in one transaction before any of it is sent.
 """
 
@@ -9,22 +9,22 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from livegold.reporting.errors import WrongUse
 
-FILE_NAME = "powerbi.db"
-SCHEMA = """
+SCHEMA_VERSION = 1
+SCHEMA = f"""
 create table if not exists meta (key text primary key, value text not null);
 create table if not exists outbox (
-    place integer primary key autoincrement, batch integer not null, table_name text not null, chunk integer not null,
-    sequence integer not null, rows integer not null, sums text not null, body blob not null,
-    attempts integer not null default 0, doubt integer not null default 0);
+    place integer primary key autoincrement, batch integer not null, table_name text not null,
+    chunk_index integer not null, sequence integer not null, first_row integer not null, rows integer not null,
+    sums text not null, body blob not null, attempts integer not null default 0, doubt integer not null default 0);
 create table if not exists ledger (
-    table_name text not null, sequence integer not null, batch integer not null, chunk integer not null,
+    table_name text not null, sequence integer not null, batch integer not null, chunk_index integer not null,
     rows integer not null, sums text not null, attempts integer not null, accepted real not null, how text not null,
     primary key (table_name, sequence)) without rowid;
 create table if not exists totals (key text primary key, value text not null) without rowid;
@@ -33,20 +33,34 @@ create table if not exists dimension_keys (
 create table if not exists counts (name text primary key, n integer not null) without rowid;
 create table if not exists posts (no integer primary key autoincrement, at real not null, rows integer not null);
 create index if not exists posts_by_time on posts (at);
-create table if not exists fed (
+create table if not exists batch_map (
     query_id text not null, gold_batch integer not null, batch integer not null, tick integer not null,
     primary key (query_id, gold_batch)) without rowid;
+pragma user_version = {SCHEMA_VERSION};
 """
+
+# Keys of `meta`.
+FEED = "feed"
+LAST_BATCH = "last_batch"
+NEWEST_BUCKET = "newest_bucket_no"
+BASE = "sequence_base"
+STOPPED = "stopped"
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """One POST of rows that is to be sent: a chunk of a batch for one table."""
+class Chunk:
+    """What is sent at once: some of the rows of a batch for one table.
+
+    `index` is its place among the batch's chunks of the table, `first_row` the number of its first row among all rows
+    of the batch (both from 0), `sums` those of Pulse's aggregates as JSON, `body` the rows as the sink sends them.
+    `attempts` counts how often it was begun; `doubt` is 1 where the last attempt may have been carried out.
+    """
 
     batch: int
     table: str
-    chunk: int
+    index: int
     sequence: int
+    first_row: int
     rows: int
     sums: str
     body: bytes
@@ -55,10 +69,18 @@ class Parcel:
     doubt: int = 0
 
 
-class Journal:
-    """The file, and the few questions and changes the sink has for it. Any thread may call; they take turns."""
+def state_dir(home: Path, case: str, sink: str) -> Path:
+    """Where a sink of a use case keeps its state."""
+    return home / "sinks" / case / sink
 
-    def __init__(self, folder: Path, *, read_only: bool = False, sink: str = "powerbi") -> None:
+
+class SinkState:
+    """The file, and the few questions and changes a sink has for it. Any thread may call; they take turns.
+
+    Raises WrongUse for a file that another version of livegold made, and, `read_only`, where there is none yet.
+    """
+
+    def __init__(self, folder: Path, sink: str, *, read_only: bool = False) -> None:
         file = folder / f"{sink}.db"
         if read_only:
             missing = WrongUse(f"the {sink} sink has no state in {folder}: it has not run yet")
@@ -66,19 +88,46 @@ class Journal:
                 raise missing
             self._db = sqlite3.connect(f"file:{file}?mode=ro", uri=True, check_same_thread=False, isolation_level=None)
             # The sink may be making the file at this very moment: its tables come all at once.
-            if self._db.execute("select count(*) from sqlite_master").fetchone()[0] == 0:
+            if not self._has_tables():
                 self._db.close()
                 raise missing
+            self._refuse_other_versions(folder)
         else:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+            if self._has_tables():
+                self._refuse_other_versions(folder)
             self._db.execute("pragma journal_mode = wal")
             # Full: after a power cut the outbox must still say what may have been sent.
             self._db.execute("pragma synchronous = full")
             self._db.executescript(f"begin immediate; {SCHEMA} commit;")
         self._lock = threading.RLock()
 
-    def __enter__(self) -> Journal:
+    @classmethod
+    def there(cls, folder: Path, sink: str) -> SinkState | None:
+        """The state to be read, None where the sink has not run yet."""
+        if not (folder / f"{sink}.db").exists():
+            return None
+        try:
+            return cls(folder, sink, read_only=True)
+        except _OtherVersion:
+            raise
+        except WrongUse:
+            return None
+
+    def _has_tables(self) -> bool:
+        return bool(self._db.execute("select count(*) from sqlite_master").fetchone()[0])
+
+    def _refuse_other_versions(self, folder: Path) -> None:
+        (version,) = self._db.execute("pragma user_version").fetchone()
+        if version != SCHEMA_VERSION:
+            self._db.close()
+            raise _OtherVersion(
+                f"the sink's state in {folder} is of version {version}, and this livegold has {SCHEMA_VERSION}: "
+                "remove that folder, and everything gold has is delivered from the start"
+            )
+
+    def __enter__(self) -> SinkState:
         return self
 
     def __exit__(self, *ignored: object) -> None:
@@ -104,6 +153,8 @@ class Journal:
         with self._lock:
             yield self._db
 
+    # What is known.
+
     def get(self, key: str, default: str = "") -> str:
         with self._lock:
             row = self._db.execute("select value from meta where key = ?", (key,)).fetchone()
@@ -113,66 +164,86 @@ class Journal:
         with self.transaction() as db:
             put_meta(db, values)
 
-    def next_parcel(self) -> Parcel | None:
-        """The oldest parcel in the outbox."""
+    @property
+    def last_batch(self) -> int:
+        """Number of the newest batch that was put into the outbox, -1 for none."""
+        return int(self.get(LAST_BATCH, "-1"))
+
+    def totals(self) -> dict[str, str]:
         with self._lock:
-            row = self._db.execute(
-                "select batch, table_name, chunk, sequence, rows, sums, body, place, attempts, doubt from outbox"
-                " order by place limit 1"
-            ).fetchone()
-        return None if row is None else Parcel(*row)
+            return dict(self._db.execute("select key, value from totals").fetchall())
 
-    def waiting(self) -> int:
+    def dimension_keys(self) -> dict[str, dict[str, int]]:
+        """For each dimension the keys that were put into the outbox, with their place in the order."""
+        found: dict[str, dict[str, int]] = {}
         with self._lock:
-            return int(self._db.execute("select count(*) from outbox").fetchone()[0])
+            for dimension, key, place in self._db.execute("select dimension, key, place from dimension_keys"):
+                found.setdefault(dimension, {})[key] = place
+        return found
 
-    def sending(self, parcel: Parcel, at: float) -> None:
-        """Notes, before a POST, that from now on it may have been carried out, and that it uses up budget."""
-        with self.transaction() as db:
-            db.execute("update outbox set attempts = attempts + 1, doubt = 1 where place = ?", (parcel.place,))
-            db.execute("insert into posts (at, rows) values (?, ?)", (at, parcel.rows))
-
-    def not_sent(self, parcel: Parcel) -> None:
-        """Notes that the service said no, or never got it."""
-        with self.transaction() as db:
-            db.execute("update outbox set doubt = 0 where place = ?", (parcel.place,))
-
-    def accepted(self, parcel: Parcel, at: float, how: str) -> None:
-        """Moves a parcel from the outbox to the ledger; a batch whose last parcel it is, is done."""
-        with self.transaction() as db:
-            (attempts,) = db.execute("select attempts from outbox where place = ?", (parcel.place,)).fetchone()
-            db.execute("delete from outbox where place = ?", (parcel.place,))
-            db.execute(
-                "insert or replace into ledger values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    parcel.table,
-                    parcel.sequence,
-                    parcel.batch,
-                    parcel.chunk,
-                    parcel.rows,
-                    parcel.sums,
-                    attempts,
-                    at,
-                    how,
-                ),
-            )
-            put_meta(db, {"last_accepted_at": at})
+    def counts(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._db.execute("select name, n from counts").fetchall())
 
     def start_over(self, **values: object) -> None:
-        """Forgets everything that was delivered, waits or was summed up, in one step; `values` go into meta.
+        """Empties everything that was delivered, waits or was summed up, in one step; `values` go into meta.
 
-        What was sent lately stays: it has used up budget.
+        What was begun lately stays: it has used up budget.
         """
         with self.transaction() as db:
-            for table in ("outbox", "ledger", "totals", "dimension_keys", "counts", "fed"):
+            for table in ("outbox", "ledger", "totals", "dimension_keys", "counts", "batch_map"):
                 db.execute(f"delete from {table}")
             put_meta(db, values)
 
+    # The outbox.
+
+    def next_chunk(self) -> Chunk | None:
+        """The oldest chunk in the outbox."""
+        with self._lock:
+            row = self._db.execute(
+                "select batch, table_name, chunk_index, sequence, first_row, rows, sums, body, place, attempts, doubt"
+                " from outbox order by place limit 1"
+            ).fetchone()
+        return None if row is None else Chunk(*row)
+
+    def waiting(self) -> tuple[int, int]:
+        """(chunks, rows) in the outbox."""
+        with self._lock:
+            chunks, rows = self._db.execute("select count(*), coalesce(sum(rows), 0) from outbox").fetchone()
+        return int(chunks), int(rows)
+
+    def sending(self, chunk: Chunk, at: float) -> None:
+        """Notes, before it is sent, that from now on it may have been carried out, and that it uses up budget."""
+        with self.transaction() as db:
+            db.execute("update outbox set attempts = attempts + 1, doubt = 1 where place = ?", (chunk.place,))
+            db.execute("insert into posts (at, rows) values (?, ?)", (at, chunk.rows))
+
+    def not_sent(self, chunk: Chunk) -> None:
+        """Notes that the destination said no, or never got it."""
+        with self.transaction() as db:
+            db.execute("update outbox set doubt = 0 where place = ?", (chunk.place,))
+
+    def accepted(self, chunk: Chunk, at: float, how: str) -> None:
+        """Moves a chunk from the outbox to the ledger; a batch whose last chunk it is, is done."""
+        with self.transaction() as db:
+            (attempts,) = db.execute("select attempts from outbox where place = ?", (chunk.place,)).fetchone()
+            db.execute("delete from outbox where place = ?", (chunk.place,))
+            kept = (chunk.table, chunk.sequence, chunk.batch, chunk.index, chunk.rows, chunk.sums, attempts, at, how)
+            db.execute("insert or replace into ledger values (?, ?, ?, ?, ?, ?, ?, ?, ?)", kept)
+            put_meta(db, {"last_accepted_at": at})
+
     def last_begun(self) -> float:
-        """When the newest POST was begun (seconds since the epoch), 0 for never."""
+        """When the newest chunk was begun (seconds since the epoch), 0 for never."""
         with self._lock:
             (at,) = self._db.execute("select max(at) from posts").fetchone()
         return float(at or 0.0)
+
+    def drop_begun_before(self, at: float) -> None:
+        """Drops what was begun up to a time: nothing asks about it any more."""
+        with self.transaction() as db:
+            db.execute("delete from posts where at <= ?", (at,))
+
+    # Sequence numbers.
 
     def highest_number(self) -> int:
         """The highest sequence number of any table, sent or waiting, -1 for none."""
@@ -186,30 +257,16 @@ class Journal:
             row = self._db.execute("select max(sequence) from ledger where table_name = ?", (table,)).fetchone()
         return None if row[0] is None else int(row[0])
 
-    def highest_planned(self, table: str) -> int:
+    def highest_enqueued(self, table: str) -> int:
         """The highest sequence number of a table that is in the outbox, -1 for none."""
         with self._lock:
             row = self._db.execute("select max(sequence) from outbox where table_name = ?", (table,)).fetchone()
         return -1 if row[0] is None else int(row[0])
 
-    def totals(self) -> dict[str, str]:
-        with self._lock:
-            return dict(self._db.execute("select key, value from totals").fetchall())
-
-    def dimension_keys(self) -> dict[str, dict[str, int]]:
-        """For each dimension the keys that were planned to be sent, with their place in the order."""
-        found: dict[str, dict[str, int]] = {}
-        with self._lock:
-            for dimension, key, place in self._db.execute("select dimension, key, place from dimension_keys"):
-                found.setdefault(dimension, {})[key] = place
-        return found
-
-    def counts(self) -> dict[str, int]:
-        with self._lock:
-            return dict(self._db.execute("select name, n from counts").fetchall())
+    # The ledger.
 
     def delivered(self) -> list[tuple[str, int, int, float]]:
-        """(table, rows, POSTs, newest acceptance) for each table in the ledger."""
+        """(table, rows, chunks, newest acceptance) for each table in the ledger."""
         with self._lock:
             return self._db.execute(
                 "select table_name, sum(rows), count(*), max(accepted) from ledger group by table_name"
@@ -223,15 +280,21 @@ class Journal:
             )
             return int(found.fetchone()[0])
 
-    def fed(self, query_id: str, gold_batch: int) -> tuple[int, int] | None:
+    def rows_sent_again(self) -> int:
+        """Rows of chunks that it took more than one attempt to deliver."""
+        with self._lock:
+            found = self._db.execute("select coalesce(sum(rows), 0) from ledger where attempts > 1")
+            return int(found.fetchone()[0])
+
+    def batch_map(self, query_id: str, gold_batch: int) -> tuple[int, int] | None:
         """(number of the delivered batch, its tick of Totals) that a batch of gold went into; None for not yet."""
         with self._lock:
-            sql = "select batch, tick from fed where query_id = ? and gold_batch = ?"
+            sql = "select batch, tick from batch_map where query_id = ? and gold_batch = ?"
             row = self._db.execute(sql, (query_id, gold_batch)).fetchone()
         return None if row is None else (int(row[0]), int(row[1]))
 
     def accepted_of(self, batch: int) -> tuple[int, int, float | None]:
-        """(rows accepted, POSTs still waiting, newest acceptance) of a delivered batch."""
+        """(rows accepted, chunks still waiting, newest acceptance) of a delivered batch."""
         with self._lock:
             row = self._db.execute("select sum(rows), max(accepted) from ledger where batch = ?", (batch,)).fetchone()
             (waiting,) = self._db.execute("select count(*) from outbox where batch = ?", (batch,)).fetchone()
@@ -242,14 +305,20 @@ class Journal:
             return [s for (s,) in self._db.execute("select sums from ledger where table_name = ?", (table,))]
 
 
+class _OtherVersion(WrongUse):
+    """A file that is there, and that this livegold does not read."""
+
+
 def put_meta(db: sqlite3.Connection, values: Mapping[str, object]) -> None:
     db.executemany("insert or replace into meta values (?, ?)", [(k, str(v)) for k, v in values.items()])
 
 
-def add_parcels(db: sqlite3.Connection, parcels: Sequence[Parcel]) -> None:
+def add_chunks(db: sqlite3.Connection, chunks: Iterable[Chunk]) -> None:
+    """Puts chunks into the outbox, each as soon as it is made."""
     db.executemany(
-        "insert into outbox (batch, table_name, chunk, sequence, rows, sums, body) values (?, ?, ?, ?, ?, ?, ?)",
-        [(p.batch, p.table, p.chunk, p.sequence, p.rows, p.sums, p.body) for p in parcels],
+        "insert into outbox (batch, table_name, chunk_index, sequence, first_row, rows, sums, body)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?)",
+        ((c.batch, c.table, c.index, c.sequence, c.first_row, c.rows, c.sums, c.body) for c in chunks),
     )
 
 

@@ -1,4 +1,4 @@
-"""Values as the Power BI service takes them, and a count of what had to be changed for that. No rows, no tables."""
+"""Values as a destination takes them, and a count of what had to be changed for that. No rows, no tables."""
 
 from __future__ import annotations
 
@@ -7,82 +7,93 @@ import decimal
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-
-from livegold.reporting.powerbi.limits import (
-    DECIMAL_DIGITS,
-    DECIMAL_SCALE,
-    INT64_MAX,
-    INT64_MIN,
-    MAX_STRING_CHARACTERS,
-)
 
 CUT_MARK = "… (cut)"
 NULLED = "values_nulled"
 CUT = "strings_cut"
 
-_SCALE = Decimal(1).scaleb(-DECIMAL_SCALE)
 _WIDE = decimal.Context(prec=76, rounding=decimal.ROUND_HALF_EVEN)
-DOUBLE_MAX = 1.7976931348623157e308
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """What a destination takes of each type; by default all that gold has and JSON can say.
+
+    `integers` are the least and the greatest; doubles are finite and smaller than `doubles` in size; `decimals` are the
+    digits and how many of them after the point, `characters` the length of a text, both None for any.
+    """
+
+    integers: tuple[int, int] = (-(2**63), 2**63 - 1)
+    doubles: float = math.inf
+    decimals: tuple[int, int] | None = None
+    characters: int | None = None
+
+    @property
+    def whole_digits(self) -> int | None:
+        """Digits of a decimal before the point, None for any."""
+        return None if self.decimals is None else self.decimals[0] - self.decimals[1]
+
 
 Converter = Callable[[Any, Counter[str]], Any]
 
 
-def converter(data_type: str) -> Converter:
-    """The function that makes a value one of a data type: (value, counts) -> value or None.
+def converter(data_type: str, ranges: Ranges) -> Converter:
+    """The function that makes a value one of a data type of the model: (value, counts) -> value or None.
 
-    `counts` gets NULLED for a value that the service would refuse and CUT for a text that is too long.
+    `counts` gets NULLED for a value out of its range and CUT for a text that is too long.
     """
-    return _CONVERTERS[data_type]
+    if data_type in _AS_IT_IS:
+        return _AS_IT_IS[data_type]
+    make = _RANGED[data_type]
+    return lambda value, counts: None if value is None else make(value, counts, ranges)
 
 
-def _int64(value: Any, counts: Counter[str]) -> int | None:
-    if value is None:
-        return None
+def _int64(value: Any, counts: Counter[str], ranges: Ranges) -> int | None:
     number = int(value)
-    if INT64_MIN <= number <= INT64_MAX:
+    least, most = ranges.integers
+    if least <= number <= most:
         return number
     counts[NULLED] += 1
     return None
 
 
-def _double(value: Any, counts: Counter[str]) -> float | None:
-    if value is None:
-        return None
+def _double(value: Any, counts: Counter[str], ranges: Ranges) -> float | None:
     number = float(value)
-    if math.isfinite(number) and abs(number) < DOUBLE_MAX:
+    if abs(number) < ranges.doubles:  # no NaN is less than anything
         return number
     counts[NULLED] += 1
     return None
 
 
-def _decimal(value: Any, counts: Counter[str]) -> Decimal | None:
-    """To four places; JSON gets its digits, never a float."""
-    if value is None:
-        return None
+def _decimal(value: Any, counts: Counter[str], ranges: Ranges) -> Decimal | None:
+    """JSON gets its digits, never a float."""
     number = value if isinstance(value, Decimal) else Decimal(str(value))
     if number.is_finite():
+        if ranges.decimals is None:
+            return number
+        digits, scale = ranges.decimals
         exponent = number.as_tuple().exponent
-        scaled = _WIDE.quantize(number, _SCALE) if isinstance(exponent, int) and exponent < -DECIMAL_SCALE else number
-        if abs(scaled) < Decimal(10) ** (DECIMAL_DIGITS - DECIMAL_SCALE):
+        longer = isinstance(exponent, int) and exponent < -scale
+        scaled = _WIDE.quantize(number, Decimal(1).scaleb(-scale)) if longer else number
+        if abs(scaled) < Decimal(10) ** (digits - scale):
             return scaled
     counts[NULLED] += 1
     return None
 
 
-def _boolean(value: Any, counts: Counter[str]) -> bool | None:
-    return None if value is None else bool(value)
-
-
-def _text(value: Any, counts: Counter[str]) -> str | None:
-    if value is None:
-        return None
+def _text(value: Any, counts: Counter[str], ranges: Ranges) -> str:
     text = str(value)
-    if len(text) <= MAX_STRING_CHARACTERS:
+    if ranges.characters is None or len(text) <= ranges.characters:
         return text
     counts[CUT] += 1
-    return text[: MAX_STRING_CHARACTERS - len(CUT_MARK)] + CUT_MARK
+    return text[: ranges.characters - len(CUT_MARK)] + CUT_MARK
+
+
+def _boolean(value: Any, counts: Counter[str]) -> bool | None:
+    return None if value is None else bool(value)
 
 
 def _datetime(value: Any, counts: Counter[str]) -> str | None:
@@ -94,11 +105,10 @@ def _datetime(value: Any, counts: Counter[str]) -> str | None:
     return str(value.isoformat(timespec="milliseconds")) + "Z"
 
 
-_CONVERTERS: dict[str, Converter] = {
+_AS_IT_IS: dict[str, Converter] = {"Boolean": _boolean, "DateTime": _datetime}
+_RANGED: dict[str, Callable[[Any, Counter[str], Ranges], Any]] = {
     "Int64": _int64,
     "Double": _double,
     "Decimal": _decimal,
-    "Boolean": _boolean,
     "String": _text,
-    "DateTime": _datetime,
 }

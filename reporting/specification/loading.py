@@ -11,11 +11,12 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 
 from livegold.reporting.errors import SpecificationError, choices
+from livegold.reporting.plugins import explained, loaded, registered
 from livegold.reporting.specification.usecase import UseCase
 
 GROUP = "livegold.usecases"
@@ -29,17 +30,13 @@ def load_use_case(name: str) -> UseCase:
 
     Raises SpecificationError when there is none, naming the registered ones, or when it cannot be loaded.
     """
-    registered = _registered()
-    if name in registered:
-        found = registered[name]
-        with _explained(f"use case {name} ({found.value})"):
-            case = found.load()
+    known = _registered()
+    if name in known:
+        case = loaded(known[name], "use case", SpecificationError)
     elif name.endswith(".py") and Path(name).is_file():
         case = getattr(_module_of(Path(name).resolve()), "USECASE", None)
     else:
-        raise SpecificationError(
-            f"use case {name!r} is not known: give {choices(registered)}, or the path of a .py file"
-        )
+        raise SpecificationError(f"use case {name!r} is not known: give {choices(known)}, or the path of a .py file")
     if not isinstance(case, UseCase):
         raise SpecificationError(f"{name} has no USECASE that is a livegold.UseCase: add one")
     return case
@@ -51,14 +48,7 @@ def registered_use_cases() -> tuple[str, ...]:
 
 
 def _registered() -> dict[str, EntryPoint]:
-    found: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
-        other = found.setdefault(entry.name, entry)
-        if other.value != entry.value:
-            raise SpecificationError(
-                f"use case {entry.name} is registered twice, as {other.value} and as {entry.value}: uninstall one"
-            )
-    return found
+    return registered(GROUP, "use case", SpecificationError)
 
 
 def _module_of(file: Path) -> ModuleType:
@@ -71,23 +61,12 @@ def _module_of(file: Path) -> ModuleType:
     # Dataclasses look their module up to read annotations.
     sys.modules[name] = module
     try:
-        with _explained(str(file)), _imports_beside(file.parent):
+        with explained(str(file), SpecificationError), _imports_beside(file.parent):
             spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
     return module
-
-
-@contextmanager
-def _explained(what: str) -> Iterator[None]:
-    """A fault of somebody's file becomes one line; what livegold itself says of a use case stays as it is."""
-    try:
-        yield
-    except SpecificationError:
-        raise
-    except Exception as error:
-        raise SpecificationError(f"{what} cannot be loaded: {type(error).__name__}: {error}") from error
 
 
 @contextmanager

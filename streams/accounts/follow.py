@@ -1,8 +1,8 @@
 """One event on its way: published, in raw, scored, in gold, accepted by Power BI, in the tile; each with its time.
 
-Looks on: it reads the hub, the tables and the sink's journal, and changes nothing but for the event it publishes.
-Needs a Kafka hub. Times are when a step was seen done (by the clock of this machine), but for what others noted: the
-broker's time of the event, and when Power BI accepted the rows.
+Looks on: it reads the hub, the tables and what the sink has delivered, and changes nothing but for the event that it
+publishes. Needs a Kafka hub. Times are when a step was seen done (by the clock of this machine), but for what others
+noted: the broker's time of the event, and when Power BI accepted the rows.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from livegold.reporting.errors import LivegoldError, NotFound, ServiceUnavailabl
 from livegold.reporting.lake import Lake, open_table
 from livegold.reporting.schema import EVENT_ID, MODEL_VERSION, WRITTEN_BY_GOLD
 from livegold.reporting.settings import Settings
-from livegold.reporting.sinks.powerbi import state_dir
-from livegold.reporting.sinks.state import Journal
+from livegold.reporting.sinks import inspector_of
 from livegold.reporting.specification import UseCase
 from livegold.streams.hub import Failure, Hub, offsets
 
@@ -94,6 +93,7 @@ class Follower:
         if self._hub.folder is not None:
             raise WrongUse("setting hub.kind is 'folder': an event can be followed on a Kafka hub only")
         self._lake = Lake.of(settings, case.name)
+        self._sink = inspector_of("powerbi", settings, case)
 
     def sample(self, seed: int | None = None) -> dict[str, Any]:
         """The fields of a made-up event as it would be published now; without a generator, the names with None."""
@@ -217,23 +217,14 @@ class Follower:
     def _accepted(self, event: Followed) -> None:
         if ACCEPTED in event.steps or event._batch is None:
             return
-        journal = self._journal()
-        if journal is None:
+        sent = self._sink.batch_map(*event._batch)
+        if sent is None:
             return
-        with journal:
-            fed = journal.fed(*event._batch)
-            if fed is None:
-                return
-            number, event._tick = fed
-            rows, waiting, at = journal.accepted_of(number)
-        if rows and not waiting:
-            event.steps[ACCEPTED] = Step(ACCEPTED, at, f"{rows:,} rows of batch {number}, this event's sums among them")
-
-    def _journal(self) -> Journal | None:
-        try:
-            return Journal(state_dir(self._settings.home, self._case.name), read_only=True)
-        except WrongUse:
-            return None
+        number, event._tick = sent
+        found = self._sink.accepted_of(number)
+        if found.rows and not found.waiting:
+            said = f"{found.rows:,} rows of batch {number}, this event's sums among them"
+            event.steps[ACCEPTED] = Step(ACCEPTED, found.at, said)
 
     def _row(self, path: str, place: Place, columns: list[str]) -> dict[str, Any] | None:
         """The row of a place; the statistics of partition and offset tell which files need not be read."""

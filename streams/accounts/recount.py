@@ -21,6 +21,7 @@ from livegold.reporting.measures import DOUBLE_TOLERANCE, Aggregate
 from livegold.reporting.pipeline import for_duckdb
 from livegold.reporting.schema import PULSE_TABLE, TIME_COLUMNS
 from livegold.reporting.settings import Settings
+from livegold.reporting.sinks import inspector_of
 from livegold.reporting.specification import UseCase
 from livegold.streams.accounts.positions import EXAMPLES, events
 from livegold.streams.accounts.unaccounted import UNFINISHED
@@ -195,10 +196,10 @@ def compare_spotlight(db: duckdb.DuckDBPyConnection, case: UseCase) -> list[str]
 
 @dataclass(frozen=True)
 class DeliveredSum:
-    """One additive aggregate: what Power BI accepted, pulse as far as the feed has come, and all of pulse."""
+    """One additive aggregate: what Power BI accepted, pulse as far as the feed has handed it over, and all of pulse."""
 
     accepted: Any
-    fed: Any
+    handed_over: Any
     gold: Any
 
 
@@ -212,36 +213,33 @@ def compare_delivered(
     That the feed is behind gold is no problem, for Power BI may be down; that POSTs are still waiting is one. Empty
     where the sink has not run.
     """
-    from livegold.reporting.sinks.delivered import delivered
-    from livegold.reporting.sinks.powerbi import state_dir
-    from livegold.reporting.sinks.state import FILE_NAME
-
-    if not (state_dir(settings.home, case.name) / FILE_NAME).exists():
+    sink = inspector_of("powerbi", settings, case)
+    if not sink.has_run():
         return {}, [], ""
     try:
-        found = delivered(settings, case)
+        found = sink.delivered()
     except ServiceUnavailable as error:
         return {}, [f"what was delivered was not compared: {error}"], ""
     additive = [a for a in case.aggregates if a.additive]
     gold, scales = _sums(db, case, additive, PULSE_TABLE)
-    fed = gold
-    version = _fed_version(case, settings)
+    handed_over = gold
+    version = _handed_over_version(case, settings, sink.last_batch())
     if version is not None:
-        db.register("fed", arrow_dataset(open_table(Lake.of(settings, case.name).pulse, version)))
-        fed, _ = _sums(db, case, additive, "fed")
-        db.unregister("fed")
-    sums = {a.name: DeliveredSum(found.sums[a.name], fed[a.name], gold[a.name]) for a in additive}
+        db.register("handed_over", arrow_dataset(open_table(Lake.of(settings, case.name).pulse, version)))
+        handed_over, _ = _sums(db, case, additive, "handed_over")
+        db.unregister("handed_over")
+    sums = {a.name: DeliveredSum(found.sums[a.name], handed_over[a.name], gold[a.name]) for a in additive}
     problems = []
     if found.waiting:
         problems.append(
             f"powerbi: POSTs that are not delivered yet: {found.waiting:,}: run again, or wait for the service"
         )
     else:
-        problems += _unequal("powerbi: accepted rows of pulse sum up to", found.sums, fed, scales)
+        problems += _unequal("powerbi: accepted rows of pulse sum up to", found.sums, handed_over, scales)
         if found.totals is not None:
-            problems += _unequal("powerbi: the newest complete totals are", found.totals, fed, scales)
+            problems += _unequal("powerbi: the newest complete totals are", found.totals, handed_over, scales)
         if found.pulse is not None:
-            problems += _unequal("powerbi: rows of pulse in the dataset sum up to", found.pulse, fed, scales)
+            problems += _unequal("powerbi: rows of pulse in the dataset sum up to", found.pulse, handed_over, scales)
     return sums, problems, found.unasked
 
 
@@ -257,29 +255,22 @@ def _sums(
     return dict(zip(names, row, strict=False)), dict(zip(names, scales, strict=True))
 
 
-def _unequal(what: str, accepted: Mapping[str, Any], fed: Mapping[str, Any], allowed: Mapping[str, float]) -> list[str]:
+def _unequal(
+    what: str, accepted: Mapping[str, Any], handed_over: Mapping[str, Any], allowed: Mapping[str, float]
+) -> list[str]:
     different = [
         f"{name} {accepted[name]} (gold has {right})"
-        for name, right in fed.items()
+        for name, right in handed_over.items()
         if abs(Decimal(accepted[name]) - Decimal(right)) > allowed[name]
     ]
     return [f"{what} {', '.join(different)}"] if different else []
 
 
-def _fed_version(case: UseCase, settings: Settings) -> int | None:
-    """The version of pulse up to which the sink was fed; None where the checkpoint does not tell, or is remote."""
-    from livegold.reporting.sinks.planner import LAST_BATCH
-    from livegold.reporting.sinks.powerbi import state_dir
-    from livegold.reporting.sinks.state import Journal
-
+def _handed_over_version(case: UseCase, settings: Settings, batch: int | None) -> int | None:
+    """The version of pulse up to which the sink has it; None where the checkpoint does not tell, or is remote."""
     lake = Lake.of(settings, case.name)
-    journal = Journal(state_dir(settings.home, case.name), read_only=True)
-    try:
-        batch = journal.get(LAST_BATCH)
-    finally:
-        journal.close()
-    file = Path(lake.checkpoint(FEED)) / "offsets" / batch
-    if not batch or not file.is_file():
+    file = Path(lake.checkpoint(FEED)) / "offsets" / str(batch)
+    if batch is None or not file.is_file():
         return None
     pulse = str(open_table(lake.pulse).metadata().id)
     for text in file.read_text(encoding="utf-8").splitlines()[2:]:

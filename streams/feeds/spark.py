@@ -1,6 +1,6 @@
-"""A feed by a streaming query of Spark off gold's pulse and spotlight. Not for sending anything.
+"""A feed by a streaming query of Spark off gold: new rows of what a sink needs. Not for sending anything.
 
-One query over both tables gives one numbering, the same again on a replay; its position is the query's checkpoint and
+One query over these tables gives one numbering, the same again on a replay; its position is the query's checkpoint and
 its id the query's. Each sink has a feed of its own, so that a slow one holds neither gold nor the others.
 """
 
@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from livegold.reporting.errors import LivegoldError
 from livegold.reporting.lake import Lake, is_remote, open_table
 from livegold.reporting.settings import Settings
-from livegold.reporting.sinks.base import FeedBatch, Sink
+from livegold.reporting.sinks import NEEDS, FeedBatch, Sink
 from livegold.reporting.specification import UseCase
 from livegold.streams.batches import portable
 from livegold.streams.checkpoints import QueryId, begin_anew
@@ -30,7 +30,7 @@ BULK_FILES = 20_000
 
 
 class SparkFeed(Feed):
-    """Feeds a sink with pulse and spotlight of a use case."""
+    """Feeds a sink with those tables of a use case's gold that it needs."""
 
     def __init__(self, spark: SparkSession, case: UseCase, settings: Settings, sink_name: str, sink: Sink) -> None:
         lake = Lake.of(settings, case.name)
@@ -73,15 +73,19 @@ class SparkFeed(Feed):
         return self._query.status()
 
     def _rows(self) -> DataFrame:
-        """Rows with `pulse` or `spotlight`, a struct each, the other null."""
+        """Rows with one of the tables that the sink needs, a struct, the others null."""
         reader = self._spark.readStream.format("delta")
         if self._files is not None:
             reader = reader.option("maxFilesPerTrigger", self._files)
-        pulse, spotlight = (reader.load(p) for p in (self._lake.pulse, self._lake.spotlight))
-        pulse_type, spotlight_type = pulse.schema.simpleString(), spotlight.schema.simpleString()
-        return pulse.select(
-            F.struct("*").alias("pulse"), F.lit(None).cast(spotlight_type).alias("spotlight")
-        ).unionByName(spotlight.select(F.lit(None).cast(pulse_type).alias("pulse"), F.struct("*").alias("spotlight")))
+        tables = {need: reader.load(getattr(self._lake, need)) for need in NEEDS if need in self._sink.needs}
+        nothing = {need: F.lit(None).cast(rows.schema.simpleString()) for need, rows in tables.items()}
+        return functools.reduce(
+            DataFrame.unionByName,
+            (
+                rows.select(*((F.struct("*") if n == need else nothing[n]).alias(n) for n in tables))
+                for need, rows in tables.items()
+            ),
+        )
 
 
 class Delivery:
@@ -109,17 +113,20 @@ class Delivery:
         table = rows.toArrow()
         if table.num_rows == 0:
             return
-        pulse, spotlight = (_rows_of(table.column(name)) for name in ("pulse", "spotlight"))
-        self._refresh_dimensions(pulse, rows.sparkSession)
+        found = {need: _rows_of(table.column(need)) for need in table.column_names}
+        for part in found.values():
+            if part.num_rows:
+                self._refresh_dimensions(part, rows.sparkSession)
         if not self._is_open:
             self._sink.open()
             self._is_open = True
-        self._sink.write(FeedBatch(batch_id, pulse, spotlight, dict(self._dimensions), self._feed_id()))
+        pulse, spotlight, predictions = (found.get(need) for need in NEEDS)
+        self._sink.write(FeedBatch(batch_id, pulse, spotlight, dict(self._dimensions), self._feed_id(), predictions))
 
-    def _refresh_dimensions(self, pulse: pa.Table, spark: SparkSession) -> None:
+    def _refresh_dimensions(self, rows: pa.Table, spark: SparkSession) -> None:
         wanted = []
         for dimension in self._case.all_dimensions:
-            used = pc.unique(pulse.column(dimension.name))
+            used = pc.unique(rows.column(dimension.name))
             known = self._dimensions.get(dimension.name)
             if known is None or not pc.all(pc.is_in(used, value_set=known.column("key").combine_chunks())).as_py():
                 wanted.append(dimension.name)

@@ -17,14 +17,13 @@ from typing import Any
 
 from livegold.reporting.errors import WrongUse
 from livegold.reporting.home import acquire_lock
-from livegold.reporting.settings import SETTINGS, Settings
+from livegold.reporting.settings import Settings, all_settings, variable_of
 from livegold.reporting.specification import UseCase
 from livegold.streams.local.java import QUICK_START
 
 # What of a user's settings a demo goes by; everything else is the demo's own.
 _USERS = ("stream.", "spark.", "hub.batch_events")
 _MODEL = ("mlflow.db", "models")
-VARIABLES = {s.key: s.variable for s in SETTINGS}
 
 
 class DemoHome:
@@ -84,9 +83,9 @@ class DemoHome:
 
     def environment(self) -> dict[str, str]:
         """This process's environment, with the demo's settings instead of the user's hub, lake, registry and tenant."""
-        own = {s.variable: s.default for s in SETTINGS if not s.key.startswith(_USERS)}
-        own[VARIABLES["spark.java_options"]] = self._java_options or QUICK_START
-        return {**os.environ, **own, VARIABLES["home"]: str(self.path)}
+        own = {s.variable: s.default for s in all_settings() if not s.key.startswith(_USERS)}
+        own[variable_of("spark.java_options")] = self._java_options or QUICK_START
+        return {**os.environ, **own, variable_of("home"): str(self.path)}
 
 
 def _identity(events: Path | None) -> list[object]:

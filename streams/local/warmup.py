@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from livegold.reporting.settings import Settings
-from livegold.reporting.sinks.base import FeedBatch, Sink
+from livegold.reporting.sinks import FeedBatch, Sink
 from livegold.reporting.specification import UseCase
 from livegold.streams.hub import FILE_EVENTS, FILE_SUFFIX
 
@@ -62,10 +62,10 @@ class _Nowhere(Sink):
 
     def check(self) -> None: ...
 
-    def followed(self) -> str | None:
+    def source_id(self) -> str | None:
         return None
 
-    def forget(self, *, drop: bool = False) -> None: ...
+    def reset(self, *, drop: bool = False) -> None: ...
 
     def open(self) -> None: ...
 

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from livegold.reporting.lake import Lake
 from livegold.reporting.settings import Settings
-from livegold.reporting.sinks.base import Sink
+from livegold.reporting.sinks import Sink
 from livegold.reporting.specification import UseCase
 from livegold.streams.gold import finish_swap
 from livegold.streams.models import Champion, Registry

@@ -20,7 +20,7 @@ from pathlib import Path
 from livegold.reporting.cli.stage import Stage
 from livegold.reporting.home.endpoint import client_secret, read_endpoint
 from livegold.reporting.settings import settings as all_settings
-from livegold.reporting.settings.settings import SETTINGS
+from livegold.reporting.settings.settings import variable_of
 from livegold.reporting.specification import UseCase, load_use_case
 from livegold.streams.hub.hub import Hub, ensure_topic
 from livegold.streams.hub.publisher import Event, publish
@@ -32,7 +32,6 @@ QUIET_MINUTES, SILENT_AFTER, FLOOD_AFTER, END = 4.0, 1.0, 3.0, 5.5
 """Length of the beginning; then minutes after the change of the model."""
 SILENT = "Queens"
 FLOOD_SHARE = 0.35
-VARIABLES = {s.key: s.variable for s in SETTINGS}
 
 
 class Incidents:
@@ -75,7 +74,7 @@ def wait(stage: Stage, ready, seconds: float, what: str) -> None:
 def main(home: Path, pictures: Path) -> None:
     home.mkdir(parents=True)
     case = load_use_case("taxi_tips")
-    own = {VARIABLES["home"]: str(home), VARIABLES["spark.java_options"]: QUICK_START}
+    own = {variable_of("home"): str(home), variable_of("spark.java_options"): QUICK_START}
     began = time.monotonic()
 
     def say(text: str) -> None:
@@ -87,8 +86,8 @@ def main(home: Path, pictures: Path) -> None:
         stage.start("train", case.name, "--promote")
         wait(stage, lambda: running_servers(home) and (home / "powerbi" / "endpoint.json").exists(), 300, "the start")
         given = read_endpoint(home).settings() | {"powerbi__client_secret": client_secret(home)}
-        stage.environment[VARIABLES["hub.servers"]] = running_servers(home) or ""
-        stage.environment.update({VARIABLES[k.replace("__", ".")]: v for k, v in given.items()})
+        stage.environment[variable_of("hub.servers")] = running_servers(home) or ""
+        stage.environment.update({variable_of(k.replace("__", ".")): v for k, v in given.items()})
         wait(stage, lambda: stage.done("train"), 300, "training")
         stage.start("run", case.name, "--switch", "stream", "--sink", "powerbi")
         hub = Hub.of(all_settings.load(stage.environment), case.name)

@@ -26,8 +26,7 @@ from livegold.reporting.powerbi.dataset import dataset_name
 from livegold.reporting.schema import SCORE_BANDS
 from livegold.reporting.service.local_client import client_of
 from livegold.reporting.service.server import LocalService
-from livegold.reporting.sinks.base import FeedBatch
-from livegold.reporting.sinks.powerbi import PowerBISink
+from livegold.reporting.sinks import FeedBatch, PowerBISink
 from livegold.reporting.specification import UseCase, load_use_case
 from livegold.reporting.usecases.taxi_tips import TASK
 

@@ -27,6 +27,7 @@ from livegold.reporting.measures.python import evaluate
 from livegold.reporting.pbir import Field, Order
 from livegold.reporting.schema import CUT_OFF
 from livegold.reporting.settings import settings as all_settings
+from livegold.reporting.sinks.powerbi.destination import PUSH_RANGES
 from livegold.reporting.sinks.rows import RowMaker, Totals
 from livegold.reporting.specification.usecase import UseCase
 from preview_cases import CASE, arrow_rows, gold_batch, predictions, questions_of, tables_of
@@ -42,17 +43,22 @@ def measure(name: str) -> Field:
 def filled(rows: list[dict[str, Any]], case: UseCase = CASE) -> dict[str, list[dict[str, Any]]]:
     """What the sink sends for predictions, by table."""
     batch = gold_batch(0, rows, case)
-    maker, totals = RowMaker(case), Totals(case, {})
+    maker, totals = RowMaker(case, PUSH_RANGES), Totals(case, {})
     pulse = maker.merged_pulse(batch.pulse, Counter())
     totals.add(pulse)
-    spots, _ = maker.spotlight(batch.spotlight, 1_000, Counter())
+    spots = list(maker.converted("Spotlight", maker.spotlight(batch.spotlight)[:1_000], Counter()))
     dimensions = maker.dimensions(batch.dimensions, pulse, {})
     tables = {d.table: dimensions.get(d.name, []) for d in case.all_dimensions}
     tables["Cut Off"] = dimensions.get(CUT_OFF, [])
     for row in spots:
         row |= {n: dt.datetime.fromisoformat(row[n]).replace(tzinfo=None) for n in ("event_time", "bucket")}
     without_zone = [{**r, "bucket": r["bucket"].replace(tzinfo=None)} for r in pulse]
-    return {"Pulse": without_zone, "Totals": totals.rows(7, 3, Counter()), "Spotlight": spots, **tables}
+    return {
+        "Pulse": without_zone,
+        "Totals": list(maker.converted("Totals", totals.rows(7, 3), Counter())),
+        "Spotlight": spots,
+        **tables,
+    }
 
 
 @pytest.fixture

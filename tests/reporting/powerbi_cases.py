@@ -19,8 +19,7 @@ from livegold.reporting.powerbi.http import Session
 from livegold.reporting.service.local_client import client_of
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.service.stored_rows import StoredRows
-from livegold.reporting.sinks.base import FeedBatch
-from livegold.reporting.sinks.powerbi import PowerBISink
+from livegold.reporting.sinks import FeedBatch, PowerBISink
 from livegold.reporting.specification import SparkML
 from livegold.reporting.specification.usecase import Dimension, Feature, Field, Model, Spotlight, UseCase
 from livegold.reporting.tasks import Binary

@@ -81,8 +81,11 @@ def test_an_unknown_use_case_is_answered_with_the_shipped_ones(livegold: Livegol
         (("run", "taxi_tips", "--switch", "realtime"), "'realtime' is not there yet"),
         (("demo", "taxi_tips", "--switch", "realtime"), "'realtime' is not there yet"),
         (("run", "taxi_tips", "--switch", "stream", "--from", "raw"), "give switch batch"),
-        (("run", "taxi_tips", "--switch", "batch", "--sink", "database"), "'database' is not there yet: give powerbi"),
-        (("run", "taxi_tips", "--switch", "batch", "--sink", "fax"), "'fax' is not known: give powerbi"),
+        (
+            ("run", "taxi_tips", "--switch", "batch", "--sink", "database"),
+            "'database' is not there yet: give eventstream or powerbi",
+        ),
+        (("run", "taxi_tips", "--switch", "batch", "--sink", "fax"), "'fax' is not known: give eventstream or powerbi"),
         (("run", "taxi_tips"), "--switch"),
         (("publish", "taxi_tips", "--events", "nowhere.csv"), "nowhere.csv is not there"),
         (("publish", "taxi_tips", "--loop"), "loop is for a file"),

@@ -17,8 +17,7 @@ import requests
 from livegold.reporting.errors import NotFound, SecondWriter
 from livegold.reporting.powerbi.http import Session
 from livegold.reporting.service.server import LocalService
-from livegold.reporting.sinks.base import FeedBatch
-from livegold.reporting.sinks.powerbi import PowerBISink
+from livegold.reporting.sinks import FeedBatch, PowerBISink
 from powerbi_cases import (
     AnswersSession,
     Crash,
@@ -205,7 +204,7 @@ def dataset_deleted(scene: Scene) -> None:
     with pytest.raises(NotFound, match="livegold backfill"):
         sink.write(BATCHES[1])
     sink.close()
-    sink_of(scene.service, scene.state, scene.time).forget()
+    sink_of(scene.service, scene.state, scene.time).reset()
     scene.deliver([batch(i, b.pulse.to_pylist(), b.spotlight.to_pylist(), "feed-2") for i, b in enumerate(BATCHES)])
 
 

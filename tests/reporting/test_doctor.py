@@ -16,14 +16,15 @@ import requests
 
 from livegold.reporting.cli import main
 from livegold.reporting.doctor import machine
-from livegold.reporting.doctor.eventstream import eventstream_access
-from livegold.reporting.doctor.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding, refused
-from livegold.reporting.doctor.powerbi import PowerBIChecks, claims_of
 from livegold.reporting.errors import NotFound, Unauthorized
+from livegold.reporting.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding, refused
+from livegold.reporting.powerbi.auth import claims_of
 from livegold.reporting.powerbi.dataset import dataset_name, push_dataset
 from livegold.reporting.powerbi.http import Session
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.settings import Settings, load
+from livegold.reporting.sinks.eventstream.checks import eventstream_access
+from livegold.reporting.sinks.powerbi.checks import PowerBIChecks
 from powerbi_cases import CASE, client_of, set_semantics
 
 pytestmark = pytest.mark.integration

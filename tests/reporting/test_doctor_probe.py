@@ -19,11 +19,10 @@ import pytest
 from livegold.reporting.cli import main
 from livegold.reporting.doctor.exchanges import RecordingSession, Redactor
 from livegold.reporting.doctor.lab import NAME
-from livegold.reporting.doctor.powerbi import claims_of
 from livegold.reporting.doctor.probe import Probe, Probed
 from livegold.reporting.doctor.questions import AS_ASSUMED, DIFFERS, NOT_SETTLED, QUESTIONS
 from livegold.reporting.doctor.report import as_json, as_markdown
-from livegold.reporting.powerbi.auth import TokenProvider
+from livegold.reporting.powerbi.auth import TokenProvider, claims_of
 from livegold.reporting.powerbi.limits import MAX_PENDING_POSTS, MAX_POSTS_PER_MINUTE, MINUTE_SECONDS
 from livegold.reporting.service.server import LocalService
 from powerbi_cases import Time, client_of, set_fault, set_semantics

@@ -49,7 +49,7 @@ def test_a_dimension_that_is_gone_and_a_column_of_another_type_are_named() -> No
 def test_the_refusal_names_use_case_change_and_choices() -> None:
     import json
 
-    from livegold.reporting.sinks.destination import check_definition
+    from livegold.reporting.sinks.powerbi.destination import check_definition
 
     before = push_dataset(CASE, "d")
     after = push_dataset(replace(CASE, dimensions=()), "d")

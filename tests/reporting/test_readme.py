@@ -10,7 +10,7 @@ import click
 import pytest
 
 from livegold.reporting.cli.main import livegold
-from livegold.reporting.settings.settings import SETTINGS
+from livegold.reporting.settings.settings import all_settings
 from livegold.reporting.specification import load_use_case
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_there_are_commands_to_check_and_make_has_the_two() -> None:
 def test_every_setting_it_names_is_one() -> None:
     named = set(re.findall(r"\bLIVEGOLD_[A-Z_]+[A-Z]", TEXT))
     assert named
-    assert named <= {s.variable for s in SETTINGS}
+    assert named <= {s.variable for s in all_settings()}
 
 
 def test_every_file_it_links_to_is_there() -> None:

@@ -15,6 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from rich.console import Console
@@ -29,18 +31,30 @@ from livegold.reporting.errors import (
     Unauthorized,
     WrongUse,
 )
-from livegold.reporting.library import make_sinks
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.eventhubs import MAX_EVENT_BYTES
 from livegold.reporting.settings.settings import Settings, load
-from livegold.reporting.sinks.base import FeedBatch
-from livegold.reporting.sinks.eventstream import EventstreamSink, state_dir, status_of
-from livegold.reporting.sinks.messages import Message, check_columns, fitted, messages
-from livegold.reporting.sinks.messenger import Messenger, Target
-from livegold.reporting.sinks.state import Parcel
+from livegold.reporting.sinks import FeedBatch, inspector_of, make_sinks
+from livegold.reporting.sinks.eventstream import EventstreamSink
+from livegold.reporting.sinks.eventstream.messages import Message, body_of, check_columns, fitted, messages
+from livegold.reporting.sinks.eventstream.messenger import Messenger, Target
+from livegold.reporting.sinks.state import Chunk
 from livegold.reporting.sinks.values import CUT_MARK
 from livegold.reporting.specification.usecase import Field, Spotlight
-from powerbi_cases import CASE, Crash, Time, batch, patient, pulse_row, rows_of, sink_of, spot_row
+from powerbi_cases import (
+    CASE,
+    PULSE_SCHEMA,
+    START_BUCKET,
+    ZONED,
+    Crash,
+    Time,
+    batch,
+    patient,
+    pulse_row,
+    rows_of,
+    sink_of,
+    spot_row,
+)
 
 if TYPE_CHECKING:
     from livegold.streams.local.broker import Broker
@@ -66,6 +80,11 @@ def small_batches(n: int = 3, feed: str = "f1") -> list[FeedBatch]:
         for i in range(n)
     ]
     return [replace(b, feed=feed) for b in made]
+
+
+def status_of(state: Path) -> dict[str, Any]:
+    """What is seen from outside."""
+    return EventstreamSink.inspector("eventstream", CASE, state).status()
 
 
 def write_all(sink: EventstreamSink, batches: list[FeedBatch]) -> None:
@@ -124,10 +143,14 @@ def test_a_row_that_is_too_long_loses_the_ends_of_its_longest_texts_and_they_are
         fitted({"table": "Spotlight", "n": 10**15}, 20, Counter())
 
 
-def test_digits_of_numbers_go_through_as_they_were_written() -> None:
-    row = b'{"a":123456789012345678901234.5678,"b":9007199254740993,"c":-1234567890123456789012345,"d":1e-7}'
-    (message,) = messages(Parcel(3, "Pulse", 0, 1, 1, "{}", b'{"rows":[' + row + b"]}"), "trips", "feed", 7, Counter())
-    assert message.value == b'{"table":"Pulse",' + row.removeprefix(b"{")
+def test_digits_of_numbers_go_through_as_gold_has_them_and_rows_are_numbered_within_the_batch() -> None:
+    row = {"a": Decimal("123456789012345678901234.567890"), "b": 2**53 + 1, "c": 2**63 - 1, "d": Decimal("0.0000001")}
+    body = body_of("Pulse", [{"a": Decimal(1)}, row], Counter())
+    _, message = messages(Chunk(3, "Pulse", 0, 1, 6, 2, "{}", body), "trips", "feed")
+    assert message.value == (
+        b'{"table":"Pulse","a":123456789012345678901234.567890,"b":9007199254740993,"c":9223372036854775807,'
+        b'"d":0.0000001}'
+    )
     assert {name: value.decode() for name, value in message.headers} == {
         "livegold-usecase": "trips",
         "livegold-feed": "feed",
@@ -257,7 +280,7 @@ def test_the_messages_are_the_rows_of_the_powerbi_sink_in_their_order(
 
 
 class Dying(Messenger):
-    """Dies after the broker has the messages of parcel number `at` (from 1): between sending and ledger."""
+    """Dies after the broker has the messages of chunk number `at` (from 1): between sending and ledger."""
 
     def __init__(self, target: Target, waiting: Callable[[str], None], at: int) -> None:
         super().__init__(target, waiting)
@@ -304,14 +327,14 @@ def test_a_batch_that_comes_again_is_left_out_and_another_feed_is_everything_onc
     broker: Broker, topic: str, sink: Callable[[], EventstreamSink]
 ) -> None:
     with sink() as first:
-        assert first.followed() is None
+        assert first.source_id() is None
         for one in (*small_batches(2), small_batches(2)[1]):
             first.write(one)
-        assert first.followed() == "f1"
+        assert first.source_id() == "f1"
     with sink() as second:
         for one in small_batches(2, feed="f2"):
             second.write(one)
-        assert second.followed() == "f2"
+        assert second.source_id() == "f2"
         assert second.status()["rows_delivered"] == sum(given[0] == "f2" for given, _ in read(broker.servers, topic))
     found = read(broker.servers, topic)
     feeds = [[(g[1:], body["events"]) for g, body in found if g[0] == f and g[2] == "Pulse"] for f in ("f1", "f2")]
@@ -462,11 +485,68 @@ def test_an_outage_holds_the_sink_and_nothing_is_lost_nor_sent_twice_when_the_br
         own.stop()
 
 
+def pulse_of(rows: int) -> pa.Table:
+    """That many rows of pulse that nothing merges: a bucket each, an event in each."""
+    numbers = np.arange(START_BUCKET - rows, START_BUCKET)
+    same = {"site": "North", "score_band": "50-60%", "model_version": "1", "price_sum": Decimal("0.25")}
+    same |= {"weight_sum": 0.5, "weight_count": 1, "price_max": Decimal("0.25"), "events": 1, "predicted": 0}
+    columns = {"bucket": pa.array(numbers * 60_000_000, pa.int64()).cast(ZONED), "bucket_no": pa.array(numbers)}
+    columns |= {name: pa.repeat(pa.scalar(value, PULSE_SCHEMA.field(name).type), rows) for name, value in same.items()}
+    return pa.table(columns).select(PULSE_SCHEMA.names)
+
+
+def counted(servers: str, topic: str, partitions: int = 3) -> tuple[Counter[str], Counter[str]]:
+    """(messages, different rows) by table, of everything in a topic; rows are told apart by their headers."""
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "reader", "enable.auto.commit": False})
+    every: Counter[str] = Counter()
+    different: set[tuple[str, bytes, bytes, bytes]] = set()
+    try:
+        for number in range(partitions):
+            at = TopicPartition(topic, number, 0)
+            low, high = consumer.get_watermark_offsets(at, timeout=20)
+            consumer.assign([at])
+            left = high - low
+            while left:
+                got = consumer.consume(min(left, 50_000), timeout=20)
+                left -= len(got)
+                for message in got:
+                    table = message.key().decode()
+                    headers = dict(message.headers())
+                    every[table] += 1
+                    names = ("livegold-feed", "livegold-batch", "livegold-row")
+                    different.add((table, *(headers[name] for name in names)))
+    finally:
+        consumer.close()
+    return every, Counter(table for table, *_ in different)
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("rows", [200_500, pytest.param(1_000_000, marks=pytest.mark.long)])
+def test_every_row_of_a_batch_that_no_push_table_could_hold_is_counted_at_the_consumer(
+    broker: Broker, topic: str, sink: Callable[[], EventstreamSink], state: Path, rows: int
+) -> None:
+    backfill = FeedBatch(0, pulse_of(rows), small_batches(1)[0].spotlight, small_batches(1)[0].dimensions, "f1")
+    began = real_time.monotonic()
+    with sink() as eventstream:
+        eventstream.write(backfill)
+        status = eventstream.status()
+        delivered = EventstreamSink.inspector("eventstream", CASE, state).delivered()
+    took = real_time.monotonic() - began
+    every, different = counted(broker.servers, topic)
+    print(
+        f"{rows:,} rows of pulse: {every['Pulse']:,} messages at the consumer, written in {took:.1f} s, {dict(every)}"
+    )
+    assert every["Pulse"] == rows
+    assert every == different == {t: v["rows"] for t, v in status["tables"].items()}
+    assert delivered.sums["events"] == rows
+
+
 @pytest.mark.broker
 def test_both_sinks_have_states_of_their_own(broker: Broker, topic: str, service: LocalService, tmp_path: Path) -> None:
     own = {"eventstream__servers": broker.servers, "eventstream__topic": topic}
     own |= service.endpoint.settings() | {"powerbi__client_secret": service.secret}
-    made = make_sinks(["powerbi", "eventstream"], load({}, NO_FILE, home=str(tmp_path / "both"), **own), CASE)
+    settings = load({}, NO_FILE, home=str(tmp_path / "both"), **own)
+    made = make_sinks(["powerbi", "eventstream"], settings, CASE)
     try:
         for sink in made.values():
             sink.check()
@@ -477,4 +557,4 @@ def test_both_sinks_have_states_of_their_own(broker: Broker, topic: str, service
         for sink in made.values():
             sink.close()
     assert said["powerbi"]["rows_delivered"] == said["eventstream"]["rows_delivered"] > 0
-    assert status_of(state_dir(tmp_path / "both", CASE.name))["last_batch"] == 0
+    assert inspector_of("eventstream", settings, CASE).last_batch() == 0

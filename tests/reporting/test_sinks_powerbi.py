@@ -18,11 +18,7 @@ from livegold.reporting.powerbi.dataset import dataset_name, push_dataset
 from livegold.reporting.powerbi.limits import MAX_POSTS_PER_MINUTE
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings import settings as settings_module
-from livegold.reporting.sinks.base import FeedBatch
-from livegold.reporting.sinks.delivered import delivered
-from livegold.reporting.sinks.powerbi import PowerBISink, state_dir, status_of
-from livegold.reporting.sinks.state import Journal, Parcel
-from livegold.reporting.sinks.values import CUT_MARK
+from livegold.reporting.sinks import CUT_MARK, Chunk, FeedBatch, PowerBISink, SinkState, inspector_of
 from powerbi_cases import (
     CASE,
     START,
@@ -44,6 +40,11 @@ from powerbi_cases import (
     sink_of,
     spot_row,
 )
+
+
+def status_of(state: Path) -> dict[str, Any]:
+    """What is seen from outside."""
+    return PowerBISink.inspector("powerbi", CASE, state).status()
 
 
 @pytest.fixture
@@ -74,11 +75,11 @@ def test_batches_arrive_with_dimensions_pulse_totals_and_spotlight(
         status = sink.status()
     (made,) = client_of(service).datasets()
     assert made.name == dataset_name(CASE)
-    assert (status["mode"], status["outbox_posts"], status["last_error"], status["throttled"]) == ("once", 0, None, 0)
+    assert (status["mode"], status["outbox_chunks"], status["last_error"], status["throttled"]) == ("once", 0, None, 0)
     assert status["tables"]["Pulse"]["rows"] == 8
-    posts = sum(table["posts"] for table in status["tables"].values())
+    posts = sum(table["chunks"] for table in status["tables"].values())
     assert status["posts_last_minute"] == posts <= MAX_POSTS_PER_MINUTE
-    assert [status["tables"][table]["posts"] for table in ("Pulse", "Totals", "Spotlight")] == [4, 4, 4]
+    assert [status["tables"][table]["chunks"] for table in ("Pulse", "Totals", "Spotlight")] == [4, 4, 4]
 
 
 def test_totals_are_whole_at_every_tick_and_only_the_last_row_of_it_says_so(
@@ -181,7 +182,7 @@ def test_more_than_ten_thousand_rows_go_in_several_numbered_posts(
         assert [r["bucket_no"] - START_BUCKET for r in held] == list(range(10_001))
         (number,) = client_of(service).sequence_numbers(sink.dataset, "Pulse")
         assert number.number == 2
-        assert sink.status()["tables"]["Pulse"]["posts"] == 2
+        assert sink.status()["tables"]["Pulse"]["chunks"] == 2
 
 
 @pytest.mark.parametrize("at", range(1, 9))
@@ -267,8 +268,8 @@ def test_endless_demand_is_paced_and_the_service_never_says_429(service: LocalSe
 def test_spotlight_is_what_gives_way_most_severe_first_and_the_rest_is_counted(
     service: LocalService, state: Path, time: Time
 ) -> None:
-    with Journal(state) as journal:
-        journal.sending(Parcel(0, "Pulse", 0, 1, 124_996, "{}", b""), time.now)
+    with SinkState(state, "powerbi") as kept:
+        kept.sending(Chunk(0, "Pulse", 0, 1, 0, 124_996, "{}", b""), time.now)
     with sink_of(service, state, time) as sink:
         spots = [spot_row("old", 3.0, 0), spot_row("mild", 1.0, 9), spot_row("new", 3.0, 5), spot_row("worst", 9.0, 1)]
         sink.write(batch(0, [pulse_row(0, "North", 1)], spots))
@@ -432,14 +433,14 @@ def test_delivered_tells_ledger_and_service_apart(service: LocalService, time: T
     environment = {"LIVEGOLD_POWERBI_CLIENT_SECRET": service.secret, "LIVEGOLD_HOME": str(tmp_path / "home")}
     settings = settings_module.load(environment, tmp_path / "none.toml", **service.endpoint.settings())
     with pytest.raises(WrongUse, match="has not run yet"):
-        delivered(settings, CASE)
+        inspector_of("powerbi", settings, CASE).delivered()
     batches = small_batches()
-    with sink_of(service, state_dir(settings.home, CASE.name), time) as sink:
+    with sink_of(service, PowerBISink.folder(settings, CASE), time) as sink:
         for one in batches:
             sink.write(one)
-        found = delivered(settings, CASE)
+        found = inspector_of("powerbi", settings, CASE).delivered()
     pulse = found.tables["Pulse"]
-    assert (pulse.rows, pulse.held, pulse.posts) == (8, 8, 4)
+    assert (pulse.rows, pulse.held, pulse.chunks) == (8, 8, 4)
     assert found.totals is not None
     assert found.pulse is not None
     for name, value in recount(batches).items():

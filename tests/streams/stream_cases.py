@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from livegold.reporting.errors import WrongUse
 from livegold.reporting.settings.settings import Settings, load
-from livegold.reporting.sinks.base import FeedBatch, Sink
+from livegold.reporting.sinks import FeedBatch, Sink
 from livegold.reporting.usecases.taxi_events import generate_labelled
 from livegold.streams.cleanse import SENTINEL
 
@@ -198,10 +198,10 @@ class ListingSink(Sink):
 
     def check(self) -> None: ...
 
-    def followed(self) -> str | None:
+    def source_id(self) -> str | None:
         return None
 
-    def forget(self, *, drop: bool = False) -> None: ...
+    def reset(self, *, drop: bool = False) -> None: ...
 
     def open(self) -> None:
         assert not self.is_open

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from livegold.reporting.doctor.eventstream import eventstream_access
-from livegold.reporting.doctor.findings import FAILED, NOT_CHECKED, OK, WARNING
 from livegold.reporting.doctor.streams import champion, hub_access, java_version, memory, spark_versions
+from livegold.reporting.findings import FAILED, NOT_CHECKED, OK, WARNING
 from livegold.reporting.settings.settings import Settings, load
+from livegold.reporting.sinks.eventstream.checks import eventstream_access
 from livegold.reporting.specification.usecase import UseCase
 from livegold.streams.hub.hub import Hub
 from livegold.streams.hub.publisher import publish

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from livegold.reporting.errors import NotFound, WrongUse
-from livegold.reporting.library import make_sinks
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.settings import Settings
+from livegold.reporting.sinks import make_sinks
 from livegold.reporting.specification.usecase import UseCase
 from livegold.streams.accounts.follow import ACCEPTED, GOLD, PUBLISHED, RAW, SCORED, TILE, Follower
 from livegold.streams.hub.hub import ensure_topic

@@ -28,7 +28,6 @@ from deltalake import DeltaTable
 
 from livegold.dashboards.screenshots import DRIVER, NAMES, Browser
 from livegold.reporting.lake.paths import Lake
-from livegold.reporting.library import make_sinks
 from livegold.reporting.measures.context import Among, Between, Filter
 from livegold.reporting.measures.measure import CountIf, Measure, Rejected
 from livegold.reporting.measures.sql import sql_over_predictions, sql_over_pulse
@@ -37,6 +36,7 @@ from livegold.reporting.semantic.derived import CompleteBuckets, Freshness, Last
 from livegold.reporting.semantic.model import model_measures
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.settings import Settings
+from livegold.reporting.sinks import make_sinks
 from livegold.reporting.specification.usecase import UseCase
 from livegold.reporting.tasks.binary import CELLS, AtCutOff
 from livegold.reporting.usecases.taxi_events import generate_labelled

@@ -18,8 +18,8 @@ from livegold.reporting.lake.paths import Lake
 from livegold.reporting.measures.measure import ByBucket, Count, CountIf, Measure, Min, Rejected, Sum, mean
 from livegold.reporting.schema import PULSE
 from livegold.reporting.settings.settings import Settings, load
-from livegold.reporting.sinks.powerbi import state_dir
-from livegold.reporting.sinks.state import Journal, Parcel, add_parcels
+from livegold.reporting.sinks import PowerBISink
+from livegold.reporting.sinks.state import Chunk, SinkState, add_chunks
 from livegold.reporting.specification import SparkML
 from livegold.reporting.specification.usecase import Check, Column, Dimension, Feature, Field, Model, Spotlight, UseCase
 from livegold.reporting.tasks import Binary
@@ -467,18 +467,18 @@ def accept(settings: Settings, batches: dict[int, Rows], waiting: tuple[int, ...
     """Puts the pulse of batches into the sink's ledger, as the sink does, and leaves some in the outbox."""
     from livegold.reporting.sinks.rows import sums_of
 
-    journal = Journal(state_dir(settings.home, CASE.name))
+    state = SinkState(PowerBISink.folder(settings, CASE), "powerbi")
     additive = [a.name for a in CASE.aggregates if a.additive]
     for number, rows in batches.items():
-        parcel = Parcel(number, PULSE, 0, 1_000 * number + 1, len(rows), sums_of(rows, additive), b"{}")
-        with journal.transaction() as db:
-            add_parcels(db, [parcel])
-        journal.put(last_batch=number)
+        chunk = Chunk(number, PULSE, 0, 1_000 * number + 1, 0, len(rows), sums_of(rows, additive), b"{}")
+        with state.transaction() as db:
+            add_chunks(db, [chunk])
+        state.put(last_batch=number)
         if number not in waiting:
-            first = journal.next_parcel()
+            first = state.next_chunk()
             assert first is not None
-            journal.accepted(first, 0.0, "sent")
-    journal.close()
+            state.accepted(first, 0.0, "sent")
+    state.close()
 
 
 def by_batch(pulse: Rows) -> dict[int, Rows]:
@@ -526,5 +526,5 @@ def test_a_feed_that_is_behind_gold_is_compared_up_to_its_position(made: Made) -
     (offsets / "0").write_text("\n".join(["v1", "{}", json.dumps(position)]))
     found = reconcile(CASE, made.settings, refuse_spark)
     assert found.problems == ()
-    assert (found.delivered["events"].accepted, found.delivered["events"].fed) == (4, 4)
+    assert (found.delivered["events"].accepted, found.delivered["events"].handed_over) == (4, 4)
     assert found.delivered["events"].gold == sum(row["events"] for row in everything)

@@ -14,11 +14,10 @@ import pytest
 from livegold.reporting.cli import main
 from livegold.reporting.errors import Refused, WrongUse
 from livegold.reporting.lake.paths import Lake
-from livegold.reporting.library import make_sinks
 from livegold.reporting.measures.measure import Measure, Sum
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.settings import Settings
-from livegold.reporting.sinks.powerbi import state_dir, status_of
+from livegold.reporting.sinks import PowerBISink, inspector_of, make_sinks
 from livegold.reporting.specification.usecase import Dimension, UseCase
 from livegold.streams.accounts.reconciliation import reconcile
 from livegold.streams.switch import Pipeline
@@ -94,7 +93,7 @@ def test_a_deleted_checkpoint_a_deleted_state_and_a_backfill_leave_every_row_onc
     place.run(case)
     second = place.delivered(case)
     assert second["events"][0] > first["events"][0]
-    shutil.rmtree(state_dir(place.settings.home, case.name))
+    shutil.rmtree(PowerBISink.folder(place.settings, case))
     place.run(case)
     assert place.delivered(case) == second
     assert place.command("backfill", case.name) == 0
@@ -107,7 +106,7 @@ def test_a_backfill_that_was_cut_off_goes_on(place: Place, case: UseCase, capfd:
     place.run(case)
     delivered = place.delivered(case)
     sink = make_sinks(["powerbi"], place.settings, case)["powerbi"]
-    sink.forget()
+    sink.reset()
     place.begun.touch()
     stop = threading.Event()
     stop.set()
@@ -121,9 +120,9 @@ def test_a_backfill_that_was_cut_off_goes_on(place: Place, case: UseCase, capfd:
 def test_a_dropped_dataset_is_made_anew_and_filled(place: Place, case: UseCase) -> None:
     place.publish(800)
     place.run(case)
-    before, delivered = status_of(state_dir(place.settings.home, case.name))["dataset"], place.delivered(case)
+    before, delivered = inspector_of("powerbi", place.settings, case).status()["dataset"], place.delivered(case)
     assert place.command("backfill", case.name, "--drop") == 0
-    assert status_of(state_dir(place.settings.home, case.name))["dataset"] != before
+    assert inspector_of("powerbi", place.settings, case).status()["dataset"] != before
     assert place.delivered(case) == delivered
 
 

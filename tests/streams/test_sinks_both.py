@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from livegold.reporting.library import make_sinks
 from livegold.reporting.powerbi.http import Session
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.service.stored_rows import StoredRows
 from livegold.reporting.settings.settings import Settings
+from livegold.reporting.sinks import make_sinks
 from livegold.reporting.specification.usecase import UseCase
 from livegold.streams.switch import Pipeline
 from stream_cases import made_events, publish_events

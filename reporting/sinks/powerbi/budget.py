@@ -1,7 +1,7 @@
 """How much of what Power BI accepts is used and when the next POST may go. Waits for nothing, sends nothing.
 
-Two sliding windows over the POSTs in the journal: rows in any hour, POSTs in any minute, for the whole dataset. Kept
-across restarts. POSTs count when they are begun, whatever became of them.
+Two sliding windows over the POSTs in the sink's state: rows in any hour, POSTs in any minute, for the whole dataset.
+Kept across restarts. POSTs count when they are begun, whatever became of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from livegold.reporting.powerbi.limits import (
     MAX_ROWS_PER_HOUR,
     MINUTE_SECONDS,
 )
-from livegold.reporting.sinks.state import Journal
+from livegold.reporting.sinks.state import SinkState
 
 # The service counts when a request reaches it, a little after it was begun here: windows are this much longer.
 MARGIN_SECONDS = 2.0
@@ -62,8 +62,8 @@ class _Bucket:
 class Budget:
     """The budget of one dataset. `clock` gives seconds since the epoch."""
 
-    def __init__(self, journal: Journal, clock: Callable[[], float]) -> None:
-        self._journal = journal
+    def __init__(self, state: SinkState, clock: Callable[[], float]) -> None:
+        self._state = state
         self._clock = clock
         self._rows = _Bucket(MAX_ROWS_PER_HOUR, HOUR_SECONDS)
         self._posts = _Bucket(MAX_POSTS_PER_MINUTE, MINUTE_SECONDS)
@@ -71,7 +71,7 @@ class Budget:
 
     def used(self) -> Used:
         now = self._clock()
-        with self._journal.reading() as db:
+        with self._state.reading() as db:
             (rows,) = db.execute(
                 "select coalesce(sum(rows), 0) from posts where at > ?", (now - HOUR_SECONDS - MARGIN_SECONDS,)
             ).fetchone()
@@ -102,13 +102,8 @@ class Budget:
         at_once = self._rows.level(self._clock()) - SPOTLIGHT_LEAVES * BURST_SHARE * MAX_ROWS_PER_HOUR
         return max(0, int(min(SPOTLIGHT_UP_TO * MAX_ROWS_PER_HOUR - used.rows, at_once)) - planned)
 
-    def forget_old(self) -> None:
-        """Drops what no window needs."""
-        with self._journal.transaction() as db:
-            db.execute("delete from posts where at <= ?", (self._clock() - 2 * HOUR_SECONDS,))
-
     def _take_what_went(self) -> None:
-        with self._journal.reading() as db:
+        with self._state.reading() as db:
             went = db.execute(
                 "select rowid, at, rows from posts where rowid > ? order by rowid", (self._seen,)
             ).fetchall()
@@ -118,7 +113,7 @@ class Budget:
 
     def _until_rows_left(self, needed: int, now: float) -> float:
         freed = 0
-        with self._journal.reading() as db:
+        with self._state.reading() as db:
             window = db.execute(
                 "select at, rows from posts where at > ? order by at", (now - HOUR_SECONDS - MARGIN_SECONDS,)
             )
@@ -129,7 +124,7 @@ class Budget:
         return HOUR_SECONDS
 
     def _until_posts_left(self, now: float) -> float:
-        with self._journal.reading() as db:
+        with self._state.reading() as db:
             row = db.execute(
                 "select at from posts order by at desc limit 1 offset ?", (MAX_POSTS_PER_MINUTE - 1,)
             ).fetchone()

@@ -19,13 +19,28 @@ from livegold.reporting.settings import (
     MAX_EVENT_BYTES,
     USER,
     ConnectionString,
+    Setting,
     Settings,
     checked_servers,
     checked_topic,
 )
-from livegold.reporting.sinks.messages import Message
+from livegold.reporting.sinks.eventstream.messages import Message
 
 SECRET = "eventstream.connection_string"
+EVENTSTREAM_SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "eventstream.connection_string", "", "connection string of the Eventstream endpoint or event hub", secret=True
+    ),
+    Setting("eventstream.servers", "", "bootstrap servers; empty is those of the connection string"),
+    Setting("eventstream.topic", "", "topic (event hub); empty is the EntityPath of the connection string"),
+    Setting(
+        "eventstream.security",
+        "",
+        "security protocol; empty is sasl_ssl with a connection string and plaintext without",
+        ("", "plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
+    ),
+    Setting("eventstream.ca", "", "PEM file of the certificate authority of those servers, when it is a private one"),
+)
 SLICE_SECONDS = 0.2
 """How long one look at the producer takes: as long as a sink that is being closed may have to wait."""
 LINGER_MS = 5
@@ -105,7 +120,7 @@ class Target:
         return options
 
     def producer_options(self) -> dict[str, str | int | bool]:
-        """Options of the producer: idempotent, and without end to its patience."""
+        """Options of the producer: idempotent, and never gives up."""
         return self.client_options() | {
             "enable.idempotence": True,
             "acks": "all",

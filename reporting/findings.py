@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 from livegold.reporting.errors import LivegoldError
-from livegold.reporting.settings import SETTINGS, Settings
 
 OK, WARNING, FAILED, NOT_CHECKED = "ok", "warning", "failed", "not checked"
 _BEGINS_ADVICE = re.compile(
@@ -39,16 +38,3 @@ def refused(area: str, check: str, error: LivegoldError) -> Finding:
     if said and _BEGINS_ADVICE.match(advice):
         return Finding(area, check, FAILED, said, advice)
     return Finding(area, check, FAILED, str(error))
-
-
-def settings_that_matter(settings: Settings, prefixes: tuple[str, ...]) -> dict[str, str]:
-    """Settings that are not at their default, and each secret as "set" or "not set"; only of these sections."""
-    found = {}
-    for setting in SETTINGS:
-        if not setting.key.startswith(prefixes):
-            continue
-        if setting.secret:
-            found[setting.key] = "set" if settings.has_secret(setting.key) else "not set"
-        elif settings[setting.key] != setting.default:
-            found[setting.key] = settings[setting.key]
-    return found

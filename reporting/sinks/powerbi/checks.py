@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import json
 import time
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
@@ -12,9 +10,9 @@ from urllib.parse import urlsplit
 
 import requests
 
-from livegold.reporting.doctor.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding, refused
 from livegold.reporting.errors import LivegoldError, NotFound, SpecificationError, Unauthorized
-from livegold.reporting.powerbi.auth import Tokens
+from livegold.reporting.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding, refused
+from livegold.reporting.powerbi.auth import Tokens, claims_of
 from livegold.reporting.powerbi.caller import values_of
 from livegold.reporting.powerbi.client import Dataset, PowerBIClient
 from livegold.reporting.powerbi.dataset import dataset_name, push_dataset
@@ -42,10 +40,7 @@ class PowerBIChecks:
         self._case = case
         self._session = session
         self._clock = clock
-        self.client: PowerBIClient | None = None
-        """The client, once it is known that its token is good and its workspace is there."""
-        self.claims: dict[str, object] = {}
-        """What the token says of the caller; it is shown nowhere."""
+        self._claims: dict[str, object] = {}
 
     def __call__(self) -> Iterator[Finding]:
         settings = self._settings
@@ -66,7 +61,7 @@ class PowerBIChecks:
         except LivegoldError as error:
             yield refused(AREA, "token", error)
             return
-        self.claims = claims_of(token)
+        self._claims = claims_of(token)
         yield self._token(tokens)
         try:
             client = PowerBIClient.from_settings(settings, self._session)
@@ -76,7 +71,6 @@ class PowerBIChecks:
             yield refused(AREA, "workspace", error)
             return
         yield self._role(client, len(datasets))
-        self.client = client
         try:
             yield from self._dataset(client, datasets)
         except LivegoldError as error:
@@ -120,7 +114,7 @@ class PowerBIChecks:
 
     def _token(self, tokens: Tokens) -> Finding:
         kind = "service principal" if tokens.service_principal else "user"
-        expires = self.claims.get("exp")
+        expires = self._claims.get("exp")
         minutes = f", valid for {(expires - self._clock()) / 60:.0f} min" if isinstance(expires, int | float) else ""
         return Finding(AREA, "token", OK, f"obtained for a {kind}{minutes}")
 
@@ -144,7 +138,7 @@ class PowerBIChecks:
         if client.workspace is None:
             return Finding(AREA, "role", OK, f"owner; {seen}")
         named = ("oid", "appid", "azp", "upn", "unique_name")
-        mine = {str(self.claims[key]).lower() for key in named if self.claims.get(key)}
+        mine = {str(self._claims[key]).lower() for key in named if self._claims.get(key)}
         doing = "listing the members of the workspace"
         try:
             # A dataset's address without a dataset is that of the workspace.
@@ -215,16 +209,6 @@ def certificate_problem(error: Exception) -> str:
             said = text.split(mark, 1)[1].split("(_ssl", 1)[0]
             return f"the certificate is not accepted: {said.strip(' ()')}"
     return "TLS failed: " + " ".join(text.split("(_ssl", 1)[0].rsplit("(", 1)[-1].split())[:150]
-
-
-def claims_of(token: str) -> dict[str, object]:
-    """The claims in a JWT, unchecked; empty for a token that is none. Only what is said about it is shown, never it."""
-    try:
-        payload = token.split(".")[1]
-        found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _certificate_advice(error: Exception) -> str:

@@ -16,17 +16,26 @@ from typing import Any
 from livegold.reporting.errors import NotFound, Refused, SecondWriter
 from livegold.reporting.powerbi.client import Dataset, PowerBIClient
 from livegold.reporting.powerbi.evolution import impossible_changes
+from livegold.reporting.powerbi.limits import (
+    DECIMAL_DIGITS,
+    DECIMAL_SCALE,
+    DOUBLE_MAX,
+    INT64_MAX,
+    INT64_MIN,
+    MAX_STRING_CHARACTERS,
+)
 from livegold.reporting.schema import PULSE, TICK
 from livegold.reporting.sinks.chunks import base_above, sequence_number
-from livegold.reporting.sinks.planner import BASE, FEED, LAST_BATCH, NEWEST_BUCKET
+from livegold.reporting.sinks.inspector import AT_LEAST_ONCE, ONCE
 from livegold.reporting.sinks.rows import zero_pulse_row
-from livegold.reporting.sinks.state import Journal
+from livegold.reporting.sinks.state import BASE, FEED, LAST_BATCH, NEWEST_BUCKET, STOPPED, SinkState
+from livegold.reporting.sinks.values import Ranges
 from livegold.reporting.specification import UseCase
 
 log = logging.getLogger(__name__)
 
 RETENTION = "basicFIFO"
-ONCE, AT_LEAST_ONCE = "once", "at least once"
+PUSH_RANGES = Ranges((INT64_MIN, INT64_MAX), DOUBLE_MAX, (DECIMAL_DIGITS, DECIMAL_SCALE), MAX_STRING_CHARACTERS)
 DATASET_ID, DATASET_NAME, DEFINITION = "dataset_id", "dataset_name", "definition"
 MODE, EMPTYING = "mode", "emptying"
 # A writer looks for others this often, and one that takes over waits longer than that before it empties.
@@ -35,20 +44,20 @@ CLAIM_SECONDS = 3 * WATCH_SECONDS
 
 
 class Destination:
-    """One dataset and what the journal knows of it. `wait(seconds)` waits; `clock` gives seconds since the epoch."""
+    """One dataset and what the state knows of it. `wait(seconds)` waits; `clock` gives seconds since the epoch."""
 
     def __init__(
         self,
         case: UseCase,
         client: PowerBIClient,
-        journal: Journal,
+        state: SinkState,
         definition: Mapping[str, Any],
         clock: Callable[[], float],
         wait: Callable[[float], None],
     ) -> None:
         self._case = case
         self._client = client
-        self._journal = journal
+        self._state = state
         self._definition = definition
         self._wanted = json.dumps(definition, sort_keys=True)
         self._name = str(definition["name"])
@@ -60,19 +69,19 @@ class Destination:
 
     def ready(self) -> None:
         """Finds or makes the dataset. Refused where one of the name cannot be used; SecondWriter; Transient."""
-        kept = self._journal.get(DATASET_ID) if self._journal.get(DATASET_NAME) == self._name else ""
+        kept = self._state.get(DATASET_ID) if self._state.get(DATASET_NAME) == self._name else ""
         self.id = kept
         if kept:
             self._bring_up_to_date()
             self.refuse_second_writer(now=True)
         else:
             self.id = self._found_or_made()
-        if self._journal.get(EMPTYING):
+        if self._state.get(EMPTYING):
             self._empty()
 
     def start_over(self, feed: str) -> None:
         """Empties the dataset and everything known of it, for a feed that begins again. Transient: call it again."""
-        newest = max([self._journal.highest_number(), *(n for n in self._numbers() if n is not None)])
+        newest = max([self._state.highest_number(), *(n for n in self._numbers() if n is not None)])
         log.warning("dataset %r (%s) is emptied: gold is handed over from the start", self._name, self.id)
         self._begin_again(newest, {FEED: feed})
         self._empty()
@@ -95,8 +104,8 @@ class Destination:
 
     def _note_mode(self, mode: str) -> None:
         # Numbers are read every few seconds: written to the disk is only what has changed.
-        if self._journal.get(MODE) != mode:
-            self._journal.put(**{MODE: mode})
+        if self._state.get(MODE) != mode:
+            self._state.put(**{MODE: mode})
 
     def gone(self, error: NotFound) -> NotFound:
         """What the service said of a dataset or table that is not there, with what to do."""
@@ -109,7 +118,7 @@ class Destination:
 
     @property
     def mode(self) -> str:
-        return self._journal.get(MODE, ONCE)
+        return self._state.get(MODE, ONCE)
 
     def refuse_second_writer(self, *, now: bool = False) -> None:
         """SecondWriter where Pulse has a number that was not sent from here. Looks every WATCH_SECONDS, or `now`."""
@@ -117,9 +126,9 @@ class Destination:
             return
         self._watched = self._clock()
         number = self.last_number(PULSE)
-        base = int(self._journal.get(BASE, "0"))
-        accepted = self._journal.last_accepted(PULSE)
-        ours = max(sequence_number(base, -1, 0), self._journal.highest_planned(PULSE), accepted or 0)
+        base = int(self._state.get(BASE, "0"))
+        accepted = self._state.last_accepted(PULSE)
+        ours = max(sequence_number(base, -1, 0), self._state.highest_enqueued(PULSE), accepted or 0)
         if number is not None and number > ours:
             raise self.second_writer(PULSE, number, ours)
 
@@ -132,9 +141,9 @@ class Destination:
     # A dataset that is ours.
 
     def _bring_up_to_date(self) -> None:
-        if self._journal.get(DEFINITION) != self._wanted:
+        if self._state.get(DEFINITION) != self._wanted:
             self._put_tables(self.id)
-            self._journal.put(**{DEFINITION: self._wanted})
+            self._state.put(**{DEFINITION: self._wanted})
 
     # A dataset that is not ours yet.
 
@@ -172,7 +181,7 @@ class Destination:
         number = sequence_number(self._base_above(newest), 0, 0)
         log.warning("dataset %r (%s) has had another writer: it is told to stop", self._name, self.id)
         at = dt.datetime.fromtimestamp(self._clock(), dt.UTC)
-        self._client.post_rows(self.id, PULSE, [zero_pulse_row(self._case, at)], number)
+        self._client.post_rows(self.id, PULSE, [zero_pulse_row(self._case, at, PUSH_RANGES)], number)
         self._wait(CLAIM_SECONDS)
         there = self.last_number(PULSE)
         if there is not None and there > number:
@@ -195,9 +204,9 @@ class Destination:
         return {DATASET_ID: dataset, DATASET_NAME: self._name, DEFINITION: self._wanted, FEED: ""}
 
     def _begin_again(self, newest: int, values: Mapping[str, object]) -> None:
-        fresh = {LAST_BATCH: -1, NEWEST_BUCKET: "", EMPTYING: 1, "stopped": "", **values}
-        tick = max(int(self._journal.get(TICK, "0")), int(self._clock()))
-        self._journal.start_over(**{BASE: self._base_above(newest), TICK: tick, **fresh})
+        fresh = {LAST_BATCH: -1, NEWEST_BUCKET: "", EMPTYING: 1, STOPPED: "", **values}
+        tick = max(int(self._state.get(TICK, "0")), int(self._clock()))
+        self._state.start_over(**{BASE: self._base_above(newest), TICK: tick, **fresh})
 
     def _base_above(self, newest: int) -> int:
         # Seconds since 1970 outrun one batch a second: above numbers, too, that the service has but shows late.
@@ -209,7 +218,7 @@ class Destination:
     def _empty(self) -> None:
         for table in self._tables:
             self._client.delete_rows(self.id, table)
-        self._journal.put(**{EMPTYING: ""})
+        self._state.put(**{EMPTYING: ""})
 
 
 def check_definition(case: UseCase, kept: str, kept_name: str, definition: Mapping[str, Any]) -> None:
@@ -224,19 +233,18 @@ def check_definition(case: UseCase, kept: str, kept_name: str, definition: Mappi
         )
 
 
-def forget_dataset(client: PowerBIClient, journal: Journal, name: str, *, drop: bool) -> None:
-    """Makes the next feed one from the start. `drop` deletes the dataset; one that is gone is forgotten."""
+def reset_dataset(client: PowerBIClient, state: SinkState, name: str, *, drop: bool) -> None:
+    """`drop` deletes the dataset; one that is gone is one that was never there."""
     there = [d.id for d in client.datasets() if d.name == name]
-    kept = journal.get(DATASET_ID)
+    kept = state.get(DATASET_ID)
     if drop:
         if len(there) > 1 and kept not in there:
             raise Refused(f"workspace has {len(there)} datasets named {name!r} ({', '.join(there)}): delete them there")
         for dataset in [kept] if kept in there else there:
             client.delete_dataset(dataset)
             log.warning("deleted dataset %r (%s)", name, dataset)
-    journal.put(**{FEED: "", "stopped": ""})
     if drop or kept not in there:
-        journal.put(**{DATASET_ID: "", DATASET_NAME: "", DEFINITION: ""})
+        state.put(**{DATASET_ID: "", DATASET_NAME: "", DEFINITION: ""})
 
 
 def choices_of(case: UseCase) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from livegold.reporting.doctor.findings import NOT_CHECKED, OK, Finding, refused
 from livegold.reporting.errors import LivegoldError, ServiceUnavailable
+from livegold.reporting.findings import NOT_CHECKED, OK, Finding, refused
 from livegold.reporting.settings import Settings
+from livegold.reporting.sinks.eventstream.messages import check_columns
+from livegold.reporting.sinks.eventstream.messenger import SECRET, Messenger, Target
 from livegold.reporting.specification import UseCase
 
 AREA = "eventstream"
@@ -15,9 +17,6 @@ ANSWER_SECONDS = 15.0
 
 
 def eventstream_access(settings: Settings, case: UseCase | None, deadline: float = ANSWER_SECONDS) -> Iterator[Finding]:
-    from livegold.reporting.sinks.messages import check_columns
-    from livegold.reporting.sinks.messenger import SECRET, Messenger, Target
-
     if not settings.has_secret(SECRET) and not settings["eventstream.servers"]:
         yield Finding(AREA, "reachable", NOT_CHECKED, "not set up", "docs/eventstream.md says how, where it is wanted")
         return

@@ -6,18 +6,16 @@ keep their order; its headers say where in the feed it is from.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from livegold.reporting.errors import Refused, SpecificationError
+from livegold.reporting.powerbi.caller import encoded
 from livegold.reporting.powerbi.dataset import push_dataset
 from livegold.reporting.settings import MAX_EVENT_BYTES
-from livegold.reporting.sinks.state import Parcel
+from livegold.reporting.sinks.state import Chunk
 from livegold.reporting.sinks.values import CUT, CUT_MARK
 from livegold.reporting.specification import UseCase
 
@@ -55,22 +53,22 @@ def check_columns(case: UseCase) -> None:
                 )
 
 
-def messages(parcel: Parcel, use_case: str, feed: str, first_row: int, counts: Counter[str]) -> Iterator[Message]:
-    """The messages of a parcel, in order. `first_row` is the number of its first row in the batch, from 0.
+def body_of(table: str, rows: Sequence[Mapping[str, Any]], counts: Counter[str]) -> bytes:
+    """The values of the messages of rows, a line each. `counts` gets CUT for each text that was cut to make one fit."""
+    return b"\n".join(fitted({TABLE: table, **row}, MAX_VALUE_BYTES, counts) for row in rows)
 
-    `counts` gets CUT for each text that was shortened to make a row fit.
-    """
-    # Numbers go through as they were written: a float would lose digits of a decimal, and orjson takes 64 bits at most.
-    rows = json.loads(parcel.body, parse_float=orjson.Fragment, parse_int=orjson.Fragment)["rows"]
-    key = parcel.table.encode()
-    for number, row in enumerate(rows, first_row):
+
+def messages(chunk: Chunk, use_case: str, feed: str) -> Iterator[Message]:
+    """The messages of a chunk, in order."""
+    key = chunk.table.encode()
+    for number, value in enumerate(chunk.body.split(b"\n"), chunk.first_row):
         yield Message(
             key,
-            fitted({TABLE: parcel.table, **row}, MAX_VALUE_BYTES, counts),
+            value,
             [
                 (USE_CASE_HEADER, use_case.encode()),
                 (FEED_HEADER, feed.encode()),
-                (BATCH_HEADER, str(parcel.batch).encode()),
+                (BATCH_HEADER, str(chunk.batch).encode()),
                 (TABLE_HEADER, key),
                 (ROW_HEADER, str(number).encode()),
             ],
@@ -82,12 +80,12 @@ def fitted(row: dict[str, Any], limit: int, counts: Counter[str]) -> bytes:
 
     Refused for a row that is too long without its texts.
     """
-    value = orjson.dumps(row)
+    value = encoded(row)
     cut: set[str] = set()
     row = dict(row)
     while len(value) > limit:
         texts = {k: v.removesuffix(CUT_MARK) for k, v in row.items() if isinstance(v, str) and k != TABLE}
-        longest = max(texts, key=lambda k: len(orjson.dumps(texts[k])), default="")
+        longest = max(texts, key=lambda k: len(encoded(texts[k])), default="")
         if not texts.get(longest):
             raise Refused(
                 f"a row of {row[TABLE]!r} is {len(value):,} bytes without its texts, and an event hub takes {limit:,}: "
@@ -95,7 +93,7 @@ def fitted(row: dict[str, Any], limit: int, counts: Counter[str]) -> bytes:
             )
         row[longest] = texts[longest][: len(texts[longest]) // 2] + CUT_MARK
         cut.add(longest)
-        value = orjson.dumps(row)
+        value = encoded(row)
     if cut:
         counts[CUT] += len(cut)
     return value

@@ -1,0 +1,42 @@
+"""What packages installed beside livegold bring, through entry points. Not for checking it: callers do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from livegold.reporting.errors import WrongUse
+
+
+def registered(group: str, what: str, refusal: type[WrongUse] = WrongUse) -> dict[str, EntryPoint]:
+    """The entry points of a group by their names, in order, livegold's own among them; nothing is imported.
+
+    Raises `refusal` for a name that two packages give to different things; `what` is what an error calls one.
+    """
+    found: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=group), key=lambda e: e.name):
+        other = found.setdefault(entry.name, entry)
+        if other.value != entry.value:
+            raise refusal(
+                f"{what} {entry.name} is registered twice, as {other.value} and as {entry.value}: uninstall one"
+            )
+    return found
+
+
+def loaded(entry: EntryPoint, what: str, refusal: type[WrongUse] = WrongUse) -> Any:
+    """What an entry point names. Raises `refusal` where it cannot be imported."""
+    with explained(f"{what} {entry.name} ({entry.value})", refusal):
+        return entry.load()
+
+
+@contextmanager
+def explained(what: str, refusal: type[WrongUse]) -> Iterator[None]:
+    """A fault of somebody's module becomes one line; what livegold itself says of it stays as it is."""
+    try:
+        yield
+    except refusal:
+        raise
+    except Exception as error:
+        raise refusal(f"{what} cannot be loaded: {type(error).__name__}: {error}") from error

@@ -1,0 +1,5 @@
+"""The powerbi sink: batches as rows of a push dataset, once in effect."""
+
+from livegold.reporting.sinks.powerbi.sink import PowerBISink
+
+__all__ = ["PowerBISink"]
