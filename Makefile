@@ -19,7 +19,7 @@ setup: .venv/ready
 
 .venv/ready-for-tests: .venv/ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	  -e '.[spark,models,local,preview,screenshots,test,templates,lint]'
+	  -e '.[spark,models,local,preview,screenshots,scikit-learn,test,templates,lint]'
 	@$(BIN)/python -m livegold.dashboards.checks.tools
 	@touch $@
 

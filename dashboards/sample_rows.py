@@ -1,7 +1,7 @@
 """Rows for a template that opens populated: made up, but made by the pipeline's own texts, in DuckDB.
 
-Events (sample_events.py) are read, validated, labelled and summed as livegold does it, and scored by a logistic
-regression that was fitted on older events. So that there is something to see, in the last third another model scores,
+Events (sample_events.py) are read, validated, labelled and summed as livegold does it, and scored by a regression
+that was fitted on older events. So that there is something to see, in the last third another model scores,
 which was fitted on few events, and in the last sixth most events of one value of the first dimension are missing. The
 same use case gives the same rows.
 """
@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from livegold.dashboards.sample_events import live_events, older_events
-from livegold.dashboards.sample_model import Matrix, fitted
+from livegold.dashboards.sample_model import FITTED, Matrix
 from livegold.reporting.errors import SpecificationError
 from livegold.reporting.pipeline import (
     EventReader,
@@ -40,7 +40,6 @@ from livegold.reporting.schema import (
     LAST_ORDER,
     MODEL_VERSION,
     ORDER,
-    SCORE,
     SEVERITY,
     SOURCE,
 )
@@ -118,7 +117,9 @@ class _Sample:
         return valid.take(pa.array(sorted(first.values()), pa.int64())), pa.concat_tables([unreadable, bad])
 
     def _scored(self, older: pa.Table, live: pa.Table) -> pa.Table:
-        known = self._pipeline.labelled(older.append_column(SCORE, pa.array(np.zeros(older.num_rows))))
+        task = self.case.model.task
+        fitted = FITTED[task.answers]
+        known = self._pipeline.labelled(older.append_column(task.answer, pa.array(np.zeros(older.num_rows))))
         known = known.filter(known.column("outcome").is_valid())
         x, y = self._features(known), np.array(known.column("outcome").to_pylist(), dtype=float)
         first_model, second_model = fitted(x, y), fitted(x[:FEW_EVENTS], y[:FEW_EVENTS])
@@ -127,7 +128,7 @@ class _Sample:
         features = self._features(live)
         scores = np.where(second, second_model(features), first_model(features)) if len(features) else np.zeros(0)
         # Rounded: machines differ in the last digits of what they compute.
-        live = live.append_column(SCORE, pa.array(np.round(scores, 4), pa.float64()))
+        live = live.append_column(task.answer, pa.array(np.round(scores, 4), pa.float64()))
         return live.append_column(MODEL_VERSION, pa.array(np.where(second, "2", "1").tolist(), pa.string()))
 
     def _features(self, table: pa.Table) -> Matrix:

@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from livegold.reporting.powerbi.queries import count_and_sums, execute_query
     from livegold.reporting.powerbi.refresh import Enhanced, Refreshes, RefreshObject
     from livegold.reporting.powerbi.refresh_run import RefreshRun
-    from livegold.reporting.semantic import AtCutOff, Ratio
+    from livegold.reporting.semantic import Ratio
     from livegold.reporting.settings import Settings
     from livegold.reporting.specification import (
         Check,
@@ -84,10 +84,13 @@ if TYPE_CHECKING:
         Model,
         Page,
         Row,
+        ScikitLearn,
+        SparkML,
         Spotlight,
         State,
         UseCase,
     )
+    from livegold.reporting.tasks import AtCutOff, Binary, Regression
 
     __version__: str
 
@@ -95,6 +98,7 @@ __all__ = [
     "AllTime",
     "Ambiguous",
     "AtCutOff",
+    "Binary",
     "ByBucket",
     "Chart",
     "Check",
@@ -127,15 +131,18 @@ __all__ = [
     "RefreshRun",
     "Refreshes",
     "Refused",
+    "Regression",
     "Rejected",
     "Row",
     "Run",
+    "ScikitLearn",
     "SecondWriter",
     "ServiceUnavailable",
     "Session",
     "Settings",
     "SettingsError",
     "Slicer",
+    "SparkML",
     "SpecificationError",
     "Spotlight",
     "State",
@@ -192,11 +199,12 @@ if not TYPE_CHECKING:  # a checker that saw this would take every name for one o
         "livegold.reporting.powerbi.queries": "count_and_sums execute_query",
         "livegold.reporting.powerbi.refresh": "Enhanced RefreshObject Refreshes",
         "livegold.reporting.powerbi.refresh_run": "RefreshRun",
-        "livegold.reporting.semantic": "AtCutOff Ratio",
+        "livegold.reporting.semantic": "Ratio",
         "livegold.reporting.settings": "Settings",
         "livegold.reporting.specification": (
-            "Check Derived Dimension Feature Field Model Page Row Spotlight State UseCase"
+            "Check Derived Dimension Feature Field Model Page Row ScikitLearn SparkML Spotlight State UseCase"
         ),
+        "livegold.reporting.tasks": "AtCutOff Binary Regression",
     }
     _DOOR = {name: door for door, names in _DOORS.items() for name in names.split()}
 

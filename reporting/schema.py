@@ -25,13 +25,10 @@ SOURCE = ("topic", "partition", "offset", ARRIVAL)
 """Where an event came from."""
 REPLAY_TIME = "replay_time"
 """Field an event may carry in any use case: when a replayed event is shown. Where present it is the event's time."""
-SCORE = "score"
+LATE = "late"
 SEVERITY = "severity"
-CELLS = ("tp", "fp", "tn", "fn")
-"""Columns of the confusion matrix's cells."""
 MODEL_VERSION = "model_version"
-SCORE_BAND = "score_band"
-"""Dimensions that every use case has."""
+"""Dimension that every use case has."""
 QUERY_ID = "query_id"
 BATCH_ID = "batch_id"
 
@@ -52,6 +49,11 @@ WRITTEN = (
 )
 """Columns of gold's own accounts: name, Spark SQL type, meaning."""
 WRITTEN_BY_GOLD = (QUERY_ID, BATCH_ID)
+WORTH = (
+    (LATE, "boolean", "arrived later after event_time than the use case calls punctual"),
+    (SEVERITY, "double", "how much the prediction is worth seeing by itself; higher is more", "#,0.0"),
+)
+"""Columns of predictions beside those of the task: name, Spark SQL type, meaning, format."""
 KEY, LABEL, ORDER = "key", "label", "order"
 DIMENSION = (
     (KEY, "string", "the value as predictions and pulse hold it"),

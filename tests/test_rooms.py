@@ -24,6 +24,7 @@ KERNEL = (
 DOORS = (
     "reporting.specification",
     "reporting.measures",
+    "reporting.tasks",
     "reporting.semantic",
     "reporting.settings",
     "reporting.home",
@@ -194,6 +195,26 @@ def test_nothing_reaches_into_the_jvm_or_the_spark_context() -> None:
     assert CLASSIC.search("spark._jvm.scala")
     wrong = [(name, found[0]) for name, path in modules().items() if (found := CLASSIC.search(path.read_text("utf-8")))]
     assert wrong == []
+
+
+OF_A_TASK = re.compile(r"\b(tp|fp|tn|fn|threshold)\b|probability\"?'?\)?\[1\]")
+"""What only the file of a task, or an estimator, knows of."""
+KNOWING = ("reporting.tasks", "reporting.usecases", "reporting.bench.cases", "streams.models.estimators")
+"""Tasks, estimators, and use cases, which name the task that they are of."""
+
+
+def test_no_file_but_tasks_and_estimators_knows_what_a_task_scores_by() -> None:
+    known = {name: path.read_text(encoding="utf-8") for name, path in modules().items()}
+    found = [
+        f"{name}: {line.strip()}"
+        for name, source in known.items()
+        if not name.startswith(KNOWING)
+        for line in source.splitlines()
+        if OF_A_TASK.search(line)
+    ]
+    assert found == []
+    for name in ("reporting.tasks.binary", "streams.models.estimators.spark_ml"):
+        assert OF_A_TASK.search(known[name]), "the pattern finds nothing where there is something"
 
 
 def test_the_reading_of_imports_sees_what_it_must_and_exempts_types() -> None:

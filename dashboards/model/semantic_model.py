@@ -27,7 +27,6 @@ from livegold.reporting.powerbi.dataset import (
 )
 from livegold.reporting.schema import (
     BUCKET,
-    CUT_OFF_TABLE,
     KEY,
     LABEL,
     ORDER,
@@ -39,8 +38,9 @@ from livegold.reporting.schema import (
     SPOTLIGHT_TABLE,
     WRITTEN_BY_GOLD,
 )
-from livegold.reporting.semantic import SOURCES, Source, cut_off_rows, model_measures, template_name
+from livegold.reporting.semantic import SOURCES, Source, model_measures, template_name
 from livegold.reporting.specification import Column, Dimension, UseCase
+from livegold.reporting.tasks import Parameter
 
 WITH_PREDICTIONS: tuple[Source, ...] = ("databricks", "directlake")
 """Sources that leave the rows where they are: a copy of every prediction would be too large."""
@@ -51,7 +51,6 @@ _DESCRIPTIONS = {
     PULSE: "Partial sums of predictions by time bucket and dimension values: what all measures are made of",
     SPOTLIGHT: "Single predictions worth seeing",
     PREDICTIONS: "Every scored event",
-    CUT_OFF_TABLE: "Scores from which on the model might say yes; related to no other table",
 }
 
 
@@ -112,8 +111,7 @@ class _Made:
     def tables(self) -> tuple[ModelTable, ...]:
         case = self.case
         made = [self.pulse(), self.spotlight(), *map(self.dimension, case.all_dimensions)]
-        if case.cut_offs:
-            made.append(self.cut_offs())
+        made += map(self.parameter, case.model.task.parameters)
         if self.source in WITH_PREDICTIONS:
             made.append(self.predictions())
         return tuple(made)
@@ -138,13 +136,11 @@ class _Made:
         made = self.table(dimension.table, dimension.name, dimension_columns(), {LABEL}, rows)
         return ModelTable(made.name, made.tag, made.columns, made.partition, (), dimension.description)
 
-    def cut_offs(self) -> ModelTable:
-        columns = self.columns(CUT_OFF_TABLE, dimension_columns(), {LABEL})
-        types = {c.source: c.data_type for c in columns}
-        filled = fixed_rows(self.source, types, cut_off_rows())
-        return ModelTable(
-            CUT_OFF_TABLE, self.tag("table", CUT_OFF_TABLE), columns, filled, (), _DESCRIPTIONS[CUT_OFF_TABLE]
-        )
+    def parameter(self, parameter: Parameter) -> ModelTable:
+        name = parameter.table
+        columns = self.columns(name, dimension_columns(), {LABEL})
+        filled = fixed_rows(self.source, {c.source: c.data_type for c in columns}, parameter.rows())
+        return ModelTable(name, self.tag("table", name), columns, filled, (), parameter.description)
 
     def table(
         self,

@@ -28,7 +28,6 @@ from livegold.reporting.measures import (
     Among,
     Between,
     ByBucket,
-    CountIf,
     Filter,
     Measure,
     TrailingWindow,
@@ -40,7 +39,6 @@ from livegold.reporting.measures import (
 )
 from livegold.reporting.pbir import Field
 from livegold.reporting.schema import (
-    BAND_TABLE,
     BUCKET,
     BUCKET_NO,
     COMPLETE_TICK,
@@ -48,21 +46,14 @@ from livegold.reporting.schema import (
     LEFT_OUT,
     LEFT_OUT_MEASURE,
     PULSE,
-    SCORE_BAND,
     SPOTLIGHT,
     TICK,
 )
 from livegold.reporting.semantic import (
-    AtCutOff,
-    CompleteBuckets,
     Freshness,
-    LastUpdate,
-    Ratio,
-    StateColour,
-    StateText,
-    default_cut_off,
+    parameter_of,
 )
-from livegold.reporting.specification import CELLS, UseCase
+from livegold.reporting.specification import UseCase
 
 IN = "livegold_in"
 _PULSE, _TOTALS = "livegold_pulse", "livegold_totals"
@@ -176,8 +167,7 @@ class Engine:
         own = self._own(names)
         if own:
             needs.append(((shape, scope), own))
-        if self._at_cut_off(names):
-            needs.append(((_banded(shape), scope), _cells()))
+        needs += [((_split(shape, dimension), scope), counted) for dimension, counted in self._splits(names)]
         return needs
 
     def _own(self, names: Iterable[str]) -> tuple[Measure, ...]:
@@ -190,17 +180,19 @@ class Engine:
             if isinstance(of, Measure):
                 found[of] = None
             else:
-                found.update(dict.fromkeys(self._own(_parts(of))))
+                found.update(dict.fromkeys(self._own(of.parts)))
         return tuple(found)
 
-    def _at_cut_off(self, names: Iterable[str]) -> bool:
+    def _splits(self, names: Iterable[str]) -> set[tuple[str, tuple[Measure, ...]]]:
+        """What measures of these names are made of by the values of a dimension: its name, and the measures."""
+        found: set[tuple[str, tuple[Measure, ...]]] = set()
         for name in names:
-            if name == LEFT_OUT_MEASURE:
+            of = None if name == LEFT_OUT_MEASURE else self.vocabulary.of(name)
+            if of is None or isinstance(of, Measure):
                 continue
-            of = self.vocabulary.of(name)
-            if isinstance(of, AtCutOff) or (not isinstance(of, Measure) and self._at_cut_off(_parts(of))):
-                return True
-        return False
+            split = getattr(of, "split", None)
+            found |= {split} if split else self._splits(of.parts)
+        return found
 
     # What is answered.
 
@@ -338,8 +330,10 @@ class Engine:
     def values_of(self, shape: _Shape, scope: _Scope, names: Sequence[str]) -> Mapping[Key, Mapping[str, Value]]:
         return self._values(shape, scope, self._own(names))
 
-    def bands_of(self, shape: _Shape, scope: _Scope) -> Mapping[Key, Mapping[str, Value]]:
-        return self._values(_banded(shape), scope, _cells())
+    def values_by(
+        self, shape: _Shape, scope: _Scope, dimension: str, measures: tuple[Measure, ...]
+    ) -> Mapping[Key, Mapping[str, Value]]:
+        return self._values(_split(shape, dimension), scope, measures)
 
     def _values(self, shape: _Shape, scope: _Scope, measures: tuple[Measure, ...]) -> dict[Key, dict[str, Value]]:
         """By group (keys of the dimensions, then the number of the bucket), the values of measures by name."""
@@ -489,8 +483,8 @@ class _Asked:
     """Values of measures for the groups of one question."""
 
     def __init__(self, engine: Engine, shape: _Shape, scope: _Scope, filters: Filters, now: dt.datetime) -> None:
-        self._engine, self._shape, self._scope, self._filters, self._now = engine, shape, scope, filters, now
-        self._bands: dict[Key, dict[int, dict[str, int]]] | None = None
+        self._engine, self._shape, self._scope, self._filters, self.now = engine, shape, scope, filters, now
+        self._by: dict[str, dict[Key, dict[int, Mapping[str, Value]]]] = {}
         self._found: dict[str, Mapping[Key, Mapping[str, Value]]] = {}
 
     def value(self, name: str, group: _Group) -> Any:
@@ -500,15 +494,7 @@ class _Asked:
         of = engine.vocabulary.of(name)
         if isinstance(of, Measure):
             return self._own(of, group)
-        if isinstance(of, CompleteBuckets):
-            return of.value({of.of: self.value(of.of, group)}, self._behind(group))
-        if isinstance(of, AtCutOff):
-            return self._at_cut_off(of, group)
-        if isinstance(of, LastUpdate):
-            return of.value(engine.newest_start())
-        if isinstance(of, Freshness):
-            return of.value(engine.newest_start(), self._now)
-        return of.value({part: self.value(part, group) for part in _parts(of)})
+        return of.answer(_Place(self, group))
 
     def _key(self, group: _Group) -> Key:
         keys: list[Any] = [None if (v := group.labels[d]) is ORPHAN else v.key for d in self._shape.dimensions]
@@ -524,36 +510,69 @@ class _Asked:
         # A group in which nothing ever happened.
         return compute(measure.expression, {a: a.of_nothing for a in measure.aggregates})
 
-    def _behind(self, group: _Group) -> int:
+    def newest(self) -> dt.datetime | None:
+        return self._engine.newest_start()
+
+    def behind(self, group: _Group) -> int:
         """How many buckets the newest in the time context is before the newest there is; 0 when there is none in it."""
         here = self._engine.newest_in(self._scope) if group.time is None else group.time[1]
         newest = self._engine.tables.newest
         return 0 if here is None or newest is None else newest - here
 
-    def _at_cut_off(self, measure: AtCutOff, group: _Group) -> Value:
-        if self._bands is None:
-            self._bands = self._counts_by_band()
-        default = default_cut_off(self._engine.case)
-        cut_off = default if self._filters.cut_off is None else self._filters.cut_off
-        if CUT_OFF in group.labels:
-            cut_off = group.labels[CUT_OFF].order or 0
-        keys = tuple(None if (v := group.labels[d]) is ORPHAN else v.key for d in self._shape.dimensions)
-        return measure.value(self._bands.get(keys, {}), cut_off)
+    def chosen(self, parameter: str, group: _Group) -> int:
+        label = group.labels.get(parameter)
+        if label is not None:
+            return label.order or 0
+        chosen = self._filters.cut_off if parameter == CUT_OFF else None
+        return parameter_of(self._engine.case, parameter).start if chosen is None else chosen
 
-    def _counts_by_band(self) -> dict[Key, dict[int, dict[str, int]]]:
-        """By keys of the question's dimensions, the four counts so far by order of the score band."""
-        shape = _banded(self._shape)
-        orders = {v.key: v.order for v in self._engine.labels(SCORE_BAND)}
-        place = shape.dimensions.index(SCORE_BAND)
+    def counts_by(
+        self, dimension: str, measures: tuple[Measure, ...], group: _Group
+    ) -> Mapping[int, Mapping[str, Value]]:
+        if dimension not in self._by:
+            self._by[dimension] = self._counts_by(dimension, measures)
+        keys = tuple(None if (v := group.labels[d]) is ORPHAN else v.key for d in self._shape.dimensions)
+        return self._by[dimension].get(keys, {})
+
+    def _counts_by(self, dimension: str, measures: tuple[Measure, ...]) -> dict[Key, dict[int, Mapping[str, Value]]]:
+        """By keys of the question's dimensions, the values so far by the order of another dimension's values."""
+        shape = _split(self._shape, dimension)
+        orders = {v.key: v.order for v in self._engine.labels(dimension)}
+        place = shape.dimensions.index(dimension)
         kept = [i for i, d in enumerate(shape.dimensions) if d in self._shape.dimensions]
-        made: dict[Key, dict[int, dict[str, int]]] = {}
-        for key, counts in self._engine.bands_of(self._shape, self._scope).items():
+        made: dict[Key, dict[int, Mapping[str, Value]]] = {}
+        for key, counts in self._engine.values_by(self._shape, self._scope, dimension, measures).items():
             order = orders.get(key[place])
-            if order is None or not counts:
-                continue
-            bands = made.setdefault(tuple(key[i] for i in kept), {})
-            bands[order] = {cell: int(counts[cell] or 0) for cell in CELLS}
+            if order is not None and counts:
+                made.setdefault(tuple(key[i] for i in kept), {})[order] = counts
         return made
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a derived measure is worked out: a group of a question. What it may ask is in `semantic.derived`."""
+
+    asked: _Asked
+    group: _Group
+
+    def values(self, names: Sequence[str]) -> Mapping[str, Any]:
+        return {name: self.asked.value(name, self.group) for name in names}
+
+    def behind(self) -> int:
+        return self.asked.behind(self.group)
+
+    def newest(self) -> dt.datetime | None:
+        return self.asked.newest()
+
+    @property
+    def now(self) -> dt.datetime:
+        return self.asked.now
+
+    def counts_by(self, dimension: str, measures: tuple[Measure, ...]) -> Mapping[int, Mapping[str, Value]]:
+        return self.asked.counts_by(dimension, measures, self.group)
+
+    def chosen(self, parameter: str) -> int:
+        return self.asked.chosen(parameter, self.group)
 
 
 ORPHAN = Label("", "", None)
@@ -561,25 +580,10 @@ ORPHAN = Label("", "", None)
 EPOCH = dt.datetime(1970, 1, 1)
 
 
-def _banded(shape: _Shape) -> _Shape:
-    dimensions = shape.dimensions if SCORE_BAND in shape.dimensions else (*shape.dimensions, SCORE_BAND)
+def _split(shape: _Shape, dimension: str) -> _Shape:
+    """The same by one dimension more, over all time."""
+    dimensions = shape.dimensions if dimension in shape.dimensions else (*shape.dimensions, dimension)
     return _Shape(dimensions, False)
-
-
-@lru_cache
-def _cells() -> tuple[Measure, ...]:
-    return tuple(Measure(name, CountIf(name)) for name in CELLS)
-
-
-def _parts(of: Any) -> tuple[str, ...]:
-    """Names of the measures that a derived one is made of."""
-    if isinstance(of, Ratio):
-        return (of.of, of.to)
-    if isinstance(of, CompleteBuckets):
-        return (of.of,)
-    if isinstance(of, StateText | StateColour):
-        return (of.state.measure,)
-    return ()
 
 
 @lru_cache(maxsize=256)
@@ -639,6 +643,3 @@ def _ordered(
 
 def _epoch(time: dt.datetime) -> float:
     return (time - EPOCH).total_seconds()
-
-
-assert SCORE_BAND.replace("_", " ").title() == BAND_TABLE

@@ -12,7 +12,7 @@ from livegold.dashboards.preview.engine import Engine
 from livegold.reporting.drawing import Filters, font
 from livegold.reporting.pbir import Visual
 from livegold.reporting.schema import CUT_OFF
-from livegold.reporting.semantic import default_cut_off
+from livegold.reporting.semantic import parameter_of
 
 Choose = Callable[[str, Filters], None]
 
@@ -128,7 +128,7 @@ class CutOffSlicer:
     def __init__(self, visual: Visual, engine: Engine, chosen: Chosen, choose: Choose) -> None:
         self._visual, self._engine, self._choose = visual, engine, choose
         before = chosen.by_slicer.get(visual.name, Filters()).cut_off
-        start = default_cut_off(engine.case) if before is None else before
+        start = parameter_of(engine.case, CUT_OFF).start if before is None else before
         self._text = ui.label(f"{start}%").classes("lg-big")
         self._slider = ui.slider(min=0, max=100, step=10, value=start, on_change=lambda e: self._moved(int(e.value)))
         self._slider.props("markers snap")

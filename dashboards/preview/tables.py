@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from livegold.reporting.powerbi.dataset import data_type, dimension_columns, fact_columns
-from livegold.reporting.schema import COMPLETE_TICK, CUT_OFF, PULSE, SPOTLIGHT, TICK, TOTALS
-from livegold.reporting.semantic import cut_off_rows, slicing_tables
+from livegold.reporting.schema import COMPLETE_TICK, PULSE, SPOTLIGHT, TICK, TOTALS
+from livegold.reporting.semantic import slicing_tables
 from livegold.reporting.specification import Column, UseCase
 
 NUMBER = "livegold_row"
@@ -104,9 +104,9 @@ class Tables:
                 self._make(table)
             self._make_tick()
             self.labels = {name: () for name in slicing_tables(self.case)}
-            if self.over_gold and self.case.cut_offs:
-                rows = [Label(str(r["key"]), str(r["label"]), int(r["order"])) for r in cut_off_rows()]
-                self.labels[CUT_OFF] = tuple(rows)
+            for parameter in self.case.model.task.parameters if self.over_gold else ():
+                rows = [Label(str(r["key"]), str(r["label"]), int(r["order"])) for r in parameter.rows()]
+                self.labels[parameter.name] = tuple(rows)
             self._met = {d.name: set() for d in self.case.all_dimensions}
             self.newest = None
             self._changed = set(self.names)

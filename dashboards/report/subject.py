@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from livegold.reporting.blocks import Standing, Subject
 from livegold.reporting.pbir import Json, measure
-from livegold.reporting.schema import CUT_OFF, PULSE
+from livegold.reporting.schema import PULSE
 from livegold.reporting.semantic import (
     CompleteBuckets,
     Freshness,
     LastUpdate,
     StateColour,
     StateText,
-    default_cut_off,
     model_measures,
     pages_of,
     slicing_tables,
@@ -28,7 +27,7 @@ def subject_of(case: UseCase) -> Subject:
         formats={m.name: m.format for m in measures},
         descriptions={m.name: m.description for m in measures},
         tables=slicing_tables(case),
-        starts={CUT_OFF: default_cut_off(case)},
+        starts={p.name: p.start for p in case.task.parameters},
         standings={s.measure: _standing(s) for s in case.states},
         complete=lambda name: _measure(CompleteBuckets(name).name),
         last_update=_measure(LastUpdate().name),

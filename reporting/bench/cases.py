@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from livegold.reporting.measures import ByBucket, Count, CountIf, Max, Measure, Min, Sum, TrailingWindow, mean, sqrt
-from livegold.reporting.specification import Dimension, Feature, Field, Model, Spotlight, UseCase
+from livegold.reporting.specification import Dimension, Feature, Field, Model, SparkML, Spotlight, UseCase
+from livegold.reporting.tasks import Binary
 
 PARCELS = UseCase(
     name="bench_parcels",
@@ -22,7 +23,12 @@ PARCELS = UseCase(
         Field("note", "string"),
         Field("delayed", "boolean"),
     ),
-    model=Model(features=(Feature("weight", "weight"),), outcome="delayed", positive="late", negative="on time"),
+    model=Model(
+        task=Binary(positive="late", negative="on time"),
+        estimator=SparkML("DecisionTreeClassifier"),
+        features=(Feature("weight", "weight"),),
+        outcome="delayed",
+    ),
     dimensions=(
         Dimension("site", "hub", limit=8),
         Dimension("speed", "speed", ("express",)),
@@ -43,7 +49,7 @@ PARCELS = UseCase(
         Measure("Units", Sum("units")),
         Measure("Units a parcel, last 60 min", Sum("units") / Count(), TrailingWindow(60)),
         Measure("Called late, share a bucket", CountIf("predicted") / Count(), ByBucket()),
-        Measure("Late beyond chance", CountIf("tp") / sqrt(Count() * CountIf("predicted"))),
+        Measure("Late beyond chance", Binary.TP / sqrt(Count() * CountIf("predicted"))),
     ),
     spotlight=Spotlight(
         severity="double(price)", where="severity > 0", columns=("price", "weight", "units", "note"), limit=2_000

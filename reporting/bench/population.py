@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 import pyarrow as pa
 
-from livegold.reporting.schema import KEY, LABEL, LAST_ORDER, MODEL_VERSION, ORDER, OTHER, SCORE_BAND, UNKNOWN
+from livegold.reporting.schema import KEY, LABEL, LAST_ORDER, MODEL_VERSION, ORDER, OTHER, UNKNOWN
 from livegold.reporting.specification import Dimension, UseCase
 
 GROWN = 0.6
@@ -35,6 +35,7 @@ class Population:
 
     def __init__(self, case: UseCase) -> None:
         self._dimensions = case.all_dimensions
+        self._of_task = {d.name for d in case.model.task.dimensions}
         self._mixtures: dict[tuple[int, ...], Mixture] = {}
 
     @cached_property
@@ -44,7 +45,7 @@ class Population:
 
     def mixture(self, passed: float) -> Mixture:
         """What events are like at this share of the time."""
-        active = tuple(_number_of(d, passed) for d in self._dimensions)
+        active = tuple(self._number_of(d, passed) for d in self._dimensions)
         if active not in self._mixtures:
             self._mixtures = {active: self._mixed(active)}
         return self._mixtures[active]
@@ -55,7 +56,7 @@ class Population:
         for dimension in self._dimensions:
             keys = _kept(dimension)
             if dimension.values is None:
-                keys = keys[: _number_of(dimension, passed)]
+                keys = keys[: self._number_of(dimension, passed)]
             order = [*range(len(keys)), *LAST_ORDER.values()]
             keys = [*keys, *LAST_ORDER]
             found[dimension.name] = pa.table({KEY: keys, LABEL: keys, ORDER: pa.array(order, pa.int64())})
@@ -64,7 +65,7 @@ class Population:
     def _mixed(self, active: tuple[int, ...]) -> Mixture:
         values, shares = [], []
         for dimension, number in zip(self._dimensions, active, strict=True):
-            offered = _offered(dimension)
+            offered = self._offered(dimension)
             if dimension.name == MODEL_VERSION:
                 values.append([offered[number - 1]])
                 shares.append([1.0])
@@ -81,6 +82,21 @@ class Population:
         probabilities = np.array([np.prod(p) for p in product(*shares)])
         return Mixture(columns, probabilities / probabilities.sum())
 
+    def _offered(self, dimension: Dimension) -> list[str]:
+        """The values that events bring, in the order in which they appear. The second event has none."""
+        kept = _kept(dimension)
+        if dimension.name == MODEL_VERSION or dimension.name in self._of_task:
+            return kept
+        return [kept[0], UNKNOWN, *kept[1:], *(f"{dimension.name} too many {n + 1}" for n in range(TOO_MANY))]
+
+    def _number_of(self, dimension: Dimension, passed: float) -> int:
+        offered = len(self._offered(dimension))
+        if dimension.name == MODEL_VERSION:
+            return min(offered, 1 + int(passed * offered))
+        if dimension.name in self._of_task:
+            return offered
+        return min(offered, 2 + int(passed / GROWN * (offered - 2)))
+
 
 def _kept(dimension: Dimension) -> list[str]:
     """The values that gold tells apart."""
@@ -89,20 +105,3 @@ def _kept(dimension: Dimension) -> list[str]:
     if dimension.values is not None:
         return list(dimension.values)
     return [f"{dimension.name} {n + 1}" for n in range(dimension.limit)]
-
-
-def _offered(dimension: Dimension) -> list[str]:
-    """The values that events bring, in the order in which they appear. The second event has none."""
-    kept = _kept(dimension)
-    if dimension.name in (MODEL_VERSION, SCORE_BAND):
-        return kept
-    return [kept[0], UNKNOWN, *kept[1:], *(f"{dimension.name} too many {n + 1}" for n in range(TOO_MANY))]
-
-
-def _number_of(dimension: Dimension, passed: float) -> int:
-    offered = len(_offered(dimension))
-    if dimension.name == MODEL_VERSION:
-        return min(offered, 1 + int(passed * offered))
-    if dimension.name == SCORE_BAND:
-        return offered
-    return min(offered, 2 + int(passed / GROWN * (offered - 2)))

@@ -23,8 +23,8 @@ from livegold.reporting.errors import CheckFailed, WrongUse
 from livegold.reporting.measures import AllTime, Count
 from livegold.reporting.powerbi.dataset import fact_columns, push_dataset
 from livegold.reporting.powerbi.limits import MAX_ROWS_BASIC_FIFO, MAX_ROWS_PER_POST
-from livegold.reporting.schema import COMPLETE_TICK, CUT_OFF, LEFT_OUT, PULSE, SCORE_BANDS, TICK, TOTALS
-from livegold.reporting.semantic import cut_off_rows, slicing_tables
+from livegold.reporting.schema import COMPLETE_TICK, LEFT_OUT, PULSE, TICK, TOTALS
+from livegold.reporting.semantic import slicing_tables
 from livegold.reporting.service.local_client import client_of
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings import load
@@ -91,14 +91,13 @@ class _Pushed:
         self._client = client_of(service)
         self._dataset = self._client.create_dataset(push_dataset(case), "basicFIFO").id
         values: dict[str, tuple[str, ...]] = {d.name: d.values or ("1", "2") for d in case.all_dimensions}
-        values["score_band"] = SCORE_BANDS
         self._groups = [dict(zip(values, group, strict=True)) for group in product(*values.values())]
         self._tick = 0
         self.events = 0
         for name, table in slicing_tables(case).items():
             kept = values.get(name, ())
             rows = [{"key": v, "label": v, "order": i} for i, v in enumerate(kept)]
-            self._post(table, cut_off_rows() if name == CUT_OFF else rows)
+            self._post(table, next((p.rows() for p in case.model.task.parameters if p.name == name), rows))
 
     def fill(self, number: int) -> None:
         """So many rows of Pulse over the last hours, and of Totals."""

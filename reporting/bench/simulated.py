@@ -21,7 +21,6 @@ from livegold.reporting.schema import (
     BUCKET_NO,
     EVENT_ID,
     EVENT_TIME,
-    SCORE,
     SEVERITY,
     TIME_COLUMNS,
     WRITTEN_BY_GOLD,
@@ -152,27 +151,10 @@ class Simulation:
             BUCKET_NO: pa.array(bucket_nos, pa.int64()),
             **{name: values.take(pa.array(places)) for name, values in mixture.columns.items()},
         }
-        flags = self._flags(counts) | {"late": np.where(tardy, counts, 0)}
+        flags = self._case.model.task.simulated(counts, self._random) | {"late": np.where(tardy, counts, 0)}
         for aggregate in self._case.aggregates:
             columns[aggregate.name] = self._sum(aggregate, counts, flags)
         return pa.table(columns)
-
-    def _flags(self, counts: np.ndarray) -> dict[str, np.ndarray]:
-        """How many events have each flag of the model's word and the outcome, as they must fit together."""
-        draw = self._random.binomial
-        unknown = draw(counts, 0.25)
-        positive = draw(counts - unknown, 0.3)
-        negative = counts - unknown - positive
-        tp, fp = draw(positive, 0.7), draw(negative, 0.15)
-        return {
-            "unknown": unknown,
-            "outcome": positive,
-            "tp": tp,
-            "fn": positive - tp,
-            "fp": fp,
-            "tn": negative - fp,
-            "predicted": tp + fp + draw(unknown, 0.25),
-        }
 
     def _sum(self, aggregate: Aggregate, counts: np.ndarray, flags: dict[str, np.ndarray]) -> pa.Array:
         draw = self._random
@@ -199,7 +181,7 @@ class Simulation:
             EVENT_TIME: _times(micros),
             BUCKET: _times(bucket_nos * length * 1_000_000),
             BUCKET_NO: pa.array(bucket_nos, pa.int64()),
-            SCORE: pa.array(draw.uniform(0, 1, number)),
+            self._case.model.task.answer: pa.array(draw.uniform(0, 1, number)),
             SEVERITY: pa.array(draw.gamma(2.0, 10.0, number)),
             **{name: values.take(places) for name, values in mixture.columns.items()},
         }

@@ -1,4 +1,4 @@
-"""The confusion matrix of a binary model. `cardVisual`, four measures in two rows of two: tp, fp, fn, tn."""
+"""The confusion matrix of a binary model. `cardVisual`, four measures in two rows of two."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from livegold.reporting.specification import Block, Page, ReportChecks
 
 @dataclass(frozen=True, kw_only=True)
 class ConfusionMatrix(Block):
-    """The four measures that count the predicted against the actual outcomes, in the order tp, fp, fn, tn."""
+    """Four measures that count predicted against actual outcomes, as a binary task's `confusion_matrix` has them."""
 
     measures: tuple[str, str, str, str]
 
@@ -28,16 +28,13 @@ class ConfusionMatrix(Block):
         return 152
 
     def check(self, report: ReportChecks, place: str) -> None:
+        report.of_task(self, place)
         report.all_of(self.measures, report.numbers, place)
 
     def parts(self, subject: Subject, page: Page, box: Box) -> Sequence[Part]:
         fields = [subject.measure(m) for m in self.measures]
         title = self.title or "Predicted and actual"
-        model = subject.case.model
-        alt = (
-            f"Confusion matrix: above, predicted {model.positive} (true positives, false positives); "
-            f"below, predicted {model.negative} (false negatives, true negatives)"
-        )
+        alt = subject.case.task.blocks[ConfusionMatrix]
         right, wrong = STATE_COLOURS[0], STATE_COLOURS[2]
         size = 22.0 if box.width >= 280 and box.height >= 200 else 16.0
         # How the callouts stand: the arrangement has no selector, what is around them the usual one.

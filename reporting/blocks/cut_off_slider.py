@@ -16,7 +16,7 @@ from livegold.reporting.specification import Block, Page, ReportChecks
 
 @dataclass(frozen=True, kw_only=True)
 class CutOffSlider(Block):
-    """Drag the threshold: what follows from it are the use case's `cut_off` measures."""
+    """Drag the cut-off: what follows from it are the `cut_offs` of a binary task."""
 
     drawings = (SLICER,)
 
@@ -25,8 +25,7 @@ class CutOffSlider(Block):
         return 88
 
     def check(self, report: ReportChecks, place: str) -> None:
-        if CUT_OFF not in report.parameters:
-            report.fail(place, "has nothing to move: give the use case cut_offs")
+        report.of_task(self, place)
 
     def parts(self, subject: Subject, page: Page, box: Box) -> Sequence[Part]:
         table, start = subject.tables[CUT_OFF], subject.starts[CUT_OFF]
@@ -35,6 +34,6 @@ class CutOffSlider(Block):
             "general": [entry(filter=equals(table, "order", start))],
             "slider": [entry(show=True, color=colour(palette.ACCENT))],
         }
-        alt = f"Cut-off in percent: from this score on the model says {subject.case.model.positive}"
+        alt = subject.case.task.blocks[CutOffSlider]
         visual = slicer(column(table, "order"), self.title or "Cut-off", objects, alt)
         return [Part(visual=visual, box=box, phone=Phone(96, rank=70), selects=CUT_OFF)]

@@ -121,7 +121,7 @@ class _Demo:
         self._plan, self._home, self._stop = plan, home, stop
         self._case = case = plan.case
         self._console = console()
-        self._picture = Picture(case.name, case.question, notes, plan.minutes, expected=plan.expected)
+        self._picture = Picture(case.name, case.question, case.model.task, notes, plan.minutes, expected=plan.expected)
         self._screen = Screen(self._picture, self._console)
         self._stage = Stage(home.path / "logs", home.environment())
         self._problems: list[str] = []
@@ -196,8 +196,7 @@ class _Demo:
         source = "kept from the demo before" if kept else f"learnt from {model['history']}"
         self._picture.end(
             MODEL,
-            f"{source}: on its newest fifth accuracy {model['accuracy']:.1%}, "
-            f"always the same answer {model['baseline']:.1%}",
+            f"{source}: on its newest fifth {self._case.model.task.sentence(model)}",
         )
 
     # ---- 2. the stream begins ----------------------------------------------------------------------------------------
@@ -322,14 +321,15 @@ class _Demo:
 
     def _newest(self) -> tuple[Any, str]:
         """A file's newest part is what the model has not seen of it; of made-up events it has seen none."""
-        from livegold.reporting.cli.quality import newest
+        from livegold.reporting.lake import newest_quality
 
-        predictions = self._seen.lake.predictions
+        task, predictions = self._case.model.task, self._seen.lake.predictions
         model = self._picture.model
         if self._plan.file is None or model is None:
-            return newest(predictions, "event_time"), "newest fifth of the run"
+            return newest_quality(task, predictions, "event_time"), "newest fifth of the run"
         since = datetime.fromtimestamp(model["newest_from"], UTC)
-        return newest(predictions, self._case.event_time, since), "newest fifth of the file, not learnt from"
+        quality = newest_quality(task, predictions, self._case.event_time, since)
+        return quality, "newest fifth of the file, not learnt from"
 
     # ---- looking on --------------------------------------------------------------------------------------------------
 
@@ -349,11 +349,11 @@ class _Demo:
     def _quality(self) -> Any:
         from deltalake.exceptions import DeltaError
 
-        from livegold.reporting.cli.quality import LiveQuality
+        from livegold.reporting.lake import LiveQuality
 
         try:
             if not hasattr(self, "_live_quality"):
-                self._live_quality = LiveQuality(self._seen.lake.predictions)
+                self._live_quality = LiveQuality(self._case.model.task, self._seen.lake.predictions)
             return self._live_quality()
         except (DeltaError, OSError):
             return self._picture.quality  # a commit that is just being written; the next look will have it

@@ -18,8 +18,8 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from livegold.reporting.cli import view
-from livegold.reporting.cli.quality import Quality
 from livegold.reporting.cli.view import BAD, CHECK, CROSS, GOOD, QUIET, TITLE
+from livegold.reporting.tasks import Figure, Quality, Task
 
 LINE_SECONDS = 5.0
 """Between two lines where there is no terminal."""
@@ -44,6 +44,7 @@ class Picture:
 
     case: str
     question: str
+    task: Task
     notes: list[str]
     minutes: float
     steps: dict[str, Step] = field(default_factory=dict)
@@ -197,8 +198,7 @@ def _model(picture: Picture) -> RenderableType:
         return Text.assemble(*said, "  no outcome known yet")
     return Text.assemble(
         *said,
-        f"   accuracy {quality.accuracy:.1%}, always the same answer {quality.baseline:.1%}, "
-        f"of {quality.known:,} with a known outcome",
+        f"   {picture.task.sentence(quality.figures)}, of {quality.known:,} with a known outcome",
     )
 
 
@@ -215,7 +215,7 @@ def line(picture: Picture) -> str:
         text += f", pushed {sink['rows_delivered']:,} rows"
         text += f" ({sink['posts_last_minute']} of {sink['posts_limit']} POSTs a minute)"
     if picture.quality is not None and picture.quality.known:
-        text += f", accuracy {picture.quality.accuracy:.1%} (baseline {picture.quality.baseline:.1%})"
+        text += f", {picture.task.sentence(picture.quality.figures)}"
     return text
 
 
@@ -263,7 +263,10 @@ def summary(end: Summary) -> RenderableType:
 
 
 def _quality(end: Summary) -> RenderableType:
-    columns = ("events", "accuracy", "baseline", "precision", "recall", "F1", "AUC")
+    headline, *others = sorted(end.picture.task.figures, key=lambda f: f.name != end.picture.task.headline)
+    # The baseline stands beside what it is the baseline of.
+    figures = (headline, Figure("baseline", "baseline", headline.format), *others)
+    columns = ("events", *(f.label for f in figures))
     table = view.listing("on", *columns, right=columns)
     rows: list[tuple[str, Mapping[str, Any]]] = []
     model = end.picture.model
@@ -271,23 +274,17 @@ def _quality(end: Summary) -> RenderableType:
         rows.append((f"version {model['version']}: newest fifth of its history", model))
     quality = end.quality
     if quality is not None and quality.known:
-        own = {n: getattr(quality, n) for n in ("accuracy", "baseline", "precision", "recall", "f1")}
-        rows.append((f"live: {end.evaluated}", {"evaluated_on": quality.known, **own}))
+        rows.append((f"live: {end.evaluated}", {"evaluated_on": quality.known, **quality.figures}))
     elif quality is not None:
         rows.append((f"live: {end.evaluated}, none came", {}))
     for name, found in rows:
         table.add_row(
             name,
             view.count(found.get("evaluated_on")),
-            *(view.share(found.get(n)) for n in ("accuracy", "baseline", "precision", "recall")),
-            *("" if found.get(n) is None else f"{found[n]:.3f}" for n in ("f1", "auc")),
+            *(figure.text(found.get(figure.name)) for figure in figures),
         )
-    return Group(
-        Text.assemble(
-            ("Model quality where the outcome is known", TITLE), (" (baseline: always the same answer)", QUIET)
-        ),
-        table,
-    )
+    baseline = f" (baseline: {end.picture.task.baseline})"
+    return Group(Text.assemble(("Model quality where the outcome is known", TITLE), (baseline, QUIET)), table)
 
 
 def _delivered(sink: Mapping[str, Any]) -> RenderableType:

@@ -34,4 +34,4 @@ def train(usecase: str, file: Path | None, from_raw: bool, promote: bool, report
         report.write_text(json.dumps(found, indent=1), encoding="utf-8")
     from livegold.reporting.cli.view import console, evaluation
 
-    console().print(evaluation(found))
+    console().print(evaluation(found, plan.case.task))

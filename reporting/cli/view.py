@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from livegold.reporting.tasks import Task
+
 GOOD, BAD, QUIET, TITLE = "green", "bold red", "dim", "bold"
 CHECK, CROSS = "✓", "✗"
 
@@ -54,10 +56,6 @@ def rows_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Rend
 
 def count(value: Any) -> str:
     return "" if value is None else f"{value:,.0f}"
-
-
-def share(value: Any) -> str:
-    return "" if value is None else f"{value:.1%}"
 
 
 # ---- queries and sinks  ---------------------------------------------------------------------------------------------
@@ -154,41 +152,31 @@ def status_report(found: Mapping[str, Mapping[str, Any]]) -> RenderableType:
 # ---- a model  -------------------------------------------------------------------------------------------------------
 
 
-def evaluation(found: Mapping[str, Any]) -> RenderableType:
-    """What `livegold train` found: quality on the newest part beside the baseline, and the confusion matrix."""
+def evaluation(found: Mapping[str, Any], task: Task) -> RenderableType:
+    """What `livegold train` found: figures on the newest part beside the baseline, and what the task breaks down."""
     evaluated = listing(
-        f"on the newest {found['evaluated_on']:,.0f}",
-        "new model",
-        "always the same",
-        right=("new model", "always the same"),
+        f"on the newest {found['evaluated_on']:,.0f}", "new model", "baseline", right=("new model", "baseline")
     )
     champion = found.get("champion")
     if champion:
         evaluated.add_column(f"champion {champion['version']}", justify="right", header_style=QUIET)
-    for name, label in (
-        ("accuracy", "accuracy"),
-        ("precision", "precision"),
-        ("recall", "recall"),
-        ("f1", "F1"),
-        ("auc", "AUC"),
-    ):
-        form = share if name in ("accuracy", "precision", "recall") else "{:.3f}".format
-        base = share(found["baseline"]) if name == "accuracy" else ""
-        evaluated.add_row(label, form(found[name]), base, *([form(champion[name])] if champion else []))
+    for figure in task.figures:
+        base = figure.text(found.get("baseline")) if figure.name == task.headline else ""
+        own, other = figure.text(found.get(figure.name)), figure.text((champion or {}).get(figure.name))
+        evaluated.add_row(figure.label, own, base, *([other] if champion else []))
     said = f"model version {found['version']} of {found['use_case']}"
     verdict = Text("champion", GOOD) if found["promoted"] else Text("not promoted", "yellow")
     head = Text.assemble((said, TITLE), ": ", verdict, f" ({found['why']})")
     learnt = Text(f"learnt from {found['trained_on']:,.0f} older events of {found['history']}", QUIET)
-    return Group(head, learnt, evaluated, Text(""), confusion(found))
-
-
-def confusion(found: Mapping[str, Any]) -> RenderableType:
-    """The confusion matrix."""
-    yes, no = found["positive"], found["negative"]
-    table = listing("", f"was {yes}", f"was {no}", right=(f"was {yes}", f"was {no}"))
-    table.add_row(f"said {yes}", count(found["tp"]), count(found["fp"]))
-    table.add_row(f"said {no}", count(found["fn"]), count(found["tn"]))
-    return table
+    parts: list[RenderableType] = [head, learnt, evaluated]
+    breakdown = task.breakdown(found)
+    if breakdown:
+        (_, *columns), *rows = breakdown
+        table = listing("", *columns, right=columns)
+        for row in rows:
+            table.add_row(*row)
+        parts += [Text(""), table]
+    return Group(*parts)
 
 
 # ---- reconcile  -----------------------------------------------------------------------------------------------------

@@ -129,7 +129,8 @@ def champion(settings: Settings, case: UseCase | None) -> Iterator[Finding]:
         said = " ".join(str(error).split())[:200]
         yield Finding(MODEL, "registry", FAILED, f"{type(error).__name__}: {said}", "check mlflow.uri")
         return
-    quality = ", ".join(f"{name} {found.metrics[name]:.3f}" for name in ("accuracy", "auc") if name in found.metrics)
+    figures = (f for f in case.model.task.figures if f.name in found.metrics)
+    quality = ", ".join(f"{f.label} {f.text(found.metrics[f.name])}" for f in figures)
     yield Finding(
         MODEL, "champion", OK, f"version {found.version} of {case.name}" + (f", {quality}" if quality else "")
     )

@@ -1,7 +1,7 @@
 """Measures: arithmetic over additive aggregates of predictions, as frozen, validated data. No rendering in here.
 
-    accuracy = (CountIf("tp") + CountIf("tn")) / (CountIf("tp") + CountIf("tn") + CountIf("fp") + CountIf("fn"))
-    Measure("Accuracy", accuracy, scope=TrailingWindow(30), format="0.0%")
+    punctual = (Count() - CountIf("late")) / Count()
+    Measure("Punctual", punctual, scope=TrailingWindow(30), format="0.0%")
 
 Each aggregate is one column of pulse (and of totals), so that partial rows add up to the same number however the events
 were cut into batches. `measure_sql`, `measure_dax` and `measure_python` render a measure; all four obey these rules:

@@ -24,7 +24,7 @@ from livegold.reporting.pipeline.gold import (
 from livegold.reporting.pipeline.local import LocalPipeline
 from livegold.reporting.pipeline.query import Columns, Order, Query, Steps
 from livegold.reporting.pipeline.reader import EventReader, arrow_type, read_time
-from livegold.reporting.pipeline.scoring import labelled_columns, score_band, scored_columns
+from livegold.reporting.pipeline.scoring import labelled_columns, scored_columns
 from livegold.reporting.pipeline.validation import (
     FIELD_TEXTS,
     event_columns,
@@ -68,7 +68,6 @@ __all__ = [
     "read_time",
     "rejected_pulse",
     "rule_reasons",
-    "score_band",
     "scored_columns",
     "spotlight",
     "text_literal",

@@ -1,43 +1,31 @@
-"""What stands beside a score: the answer, the outcome, how the two compare, the band. Not for how a model scores."""
+"""What stands beside a model's answer: the outcome, how the two compare, the bands. Not for how a model answers."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from livegold.reporting.pipeline.dialect import cast
-from livegold.reporting.pipeline.query import Columns, Steps
-from livegold.reporting.schema import ARRIVAL, EVENT_TIME, SCORE, SCORE_BAND, SCORE_BANDS
+from livegold.reporting.pipeline.query import Steps, in_steps
+from livegold.reporting.schema import ARRIVAL, EVENT_TIME, LATE
 from livegold.reporting.specification import UseCase
+from livegold.reporting.tasks import Task
 
 
-def scored_columns(case: UseCase) -> Steps:
-    """The columns of a binary model: predicted, outcome, the cells of the confusion matrix, the sums of the band.
+@lru_cache(maxsize=64)
+def scored_columns(task: Task, outcome: str) -> Steps:
+    """Everything that a task makes of an answer and of `outcome`, SQL for what came in the end (null while unknown).
 
-    Needs score (the probability of the positive outcome), and the fields and derived columns the outcome is told by.
+    Needs the task's answer, and what the outcome is told by. Kept, for every batch asks.
     """
-    answer = {"outcome": cast(f"({case.model.outcome})", "boolean"), "predicted": f"score >= {case.model.threshold!r}D"}
-    compared = {
-        "tp": "coalesce(predicted AND outcome, false)",
-        "fp": "coalesce(predicted AND NOT outcome, false)",
-        "tn": "coalesce(NOT predicted AND NOT outcome, false)",
-        "fn": "coalesce(NOT predicted AND outcome, false)",
-        "expected": "CASE WHEN outcome IS NOT NULL THEN score END",
-        "expected_variance": "CASE WHEN outcome IS NOT NULL THEN score * (1 - score) END",
-        "unknown": "outcome IS NULL",
-    }
-    return answer, compared
-
-
-def score_band() -> str:
-    """The band of a score from 0 to 1. Needs score, which is never null."""
-    bands = ", ".join(f"'{band}'" for band in SCORE_BANDS)
-    return f"get(array({bands}), least(CAST(floor({SCORE} * {len(SCORE_BANDS)}) AS int), {len(SCORE_BANDS) - 1}))"
+    own = ("outcome", cast(f"({outcome})", task.outcome_type))
+    return in_steps([own, *task.comparisons.items()])
 
 
 def labelled_columns(case: UseCase) -> Steps:
-    """Everything that a score and an event together say: `scored_columns`, late and score_band.
+    """Everything that an answer and an event together say: `scored_columns`, and whether it came late.
 
     Needs what `scored_columns` needs, event_time and arrival.
     """
     late = f"unix_micros({ARRIVAL}) - unix_micros({EVENT_TIME}) > {case.late_after_seconds * 1_000_000}"
-    first, *rest = scored_columns(case)
-    own: Columns = {"late": late, SCORE_BAND: score_band()}
-    return ({**first, **own}, *rest)
+    first, *rest = scored_columns(case.task, case.model.outcome)
+    return ({**first, LATE: late}, *rest)

@@ -30,8 +30,6 @@ from livegold.reporting.schema import (
     LEFT_OUT_MEASURE,
     ORDER,
     PULSE,
-    SCORE,
-    SEVERITY,
     SPOTLIGHT,
     TAKEN_NAMES,
     TICK,
@@ -50,8 +48,6 @@ _DATA_TYPES = {
     "timestamp": "DateTime",
 }
 _FORMATS = {"Int64": "0", "DateTime": "yyyy-MM-dd HH:mm:ss", "Decimal": "#,0.00##", "Double": "#,0.0###"}
-# What every use case has is shown as what it is.
-_FORMATS_BY_NAME = {SCORE: "0.0%", SEVERITY: "#,0.0"}
 _DECIMAL = re.compile(r"decimal\(\d+,\d+\)")
 
 Json = dict[str, Any]
@@ -69,7 +65,7 @@ def data_type(spark_type: str) -> str:
 
 def column_format(column: Column) -> str:
     """The format string of a column, empty for texts and booleans."""
-    return _FORMATS_BY_NAME.get(column.name) or _FORMATS.get(data_type(column.type), "")
+    return column.format or _FORMATS.get(data_type(column.type), "")
 
 
 def totals_columns(case: UseCase) -> tuple[Column, ...]:

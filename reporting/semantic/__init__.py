@@ -1,7 +1,6 @@
 """The semantic model as data: the use case's measures, and what is derived of them. Writes no files."""
 
 from livegold.reporting.semantic.derived import (
-    AtCutOff,
     CompleteBuckets,
     DerivedMeasure,
     Freshness,
@@ -14,19 +13,17 @@ from livegold.reporting.semantic.model import (
     SOURCES,
     ModelMeasure,
     Source,
-    cut_off_rows,
-    default_cut_off,
     dimension_of,
     formats_of,
     model_measures,
     pages_of,
+    parameter_of,
     slicing_tables,
     template_name,
 )
 
 __all__ = [
     "SOURCES",
-    "AtCutOff",
     "CompleteBuckets",
     "DerivedMeasure",
     "Freshness",
@@ -36,12 +33,11 @@ __all__ = [
     "Source",
     "StateColour",
     "StateText",
-    "cut_off_rows",
-    "default_cut_off",
     "dimension_of",
     "formats_of",
     "model_measures",
     "pages_of",
+    "parameter_of",
     "slicing_tables",
     "template_name",
 ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from livegold.reporting.blocks import Chart, CutOffSlider, Exceptions, Header, Ranking, Slicer, Tile, Trend
+from livegold.reporting.blocks import Exceptions, Header, Ranking, Slicer, Tile, Trend
 from livegold.reporting.measures import ByBucket, TrailingWindow
-from livegold.reporting.schema import CUT_OFF, EVENT_TIME, MODEL_VERSION, SCORE, SCORE_BAND
+from livegold.reporting.schema import EVENT_TIME, MODEL_VERSION
 from livegold.reporting.specification import Block, Page, Row, UseCase
 
 MAX_TILES = 4
@@ -18,8 +18,9 @@ def default_pages(case: UseCase) -> tuple[Page, ...]:
     trend = [m.name for m in case.measures if isinstance(m.scope, ByBucket)] or of_time
     stated = [s.measure for s in case.states]
     tiles = list(dict.fromkeys([*stated, *names]))[:MAX_TILES]
-    dimension = case.dimensions[0].name if case.dimensions else SCORE_BAND
-    shown = [c.name for c in case.spotlight_columns if c.name in (*case.spotlight.columns, EVENT_TIME, SCORE)]
+    dimension = case.dimensions[0].name if case.dimensions else MODEL_VERSION
+    worth_seeing = {*case.spotlight.columns, EVENT_TIME, case.model.task.answer}
+    shown = [c.name for c in case.spotlight_columns if c.name in worth_seeing]
     middle: list[Block] = [Ranking(dimension, tuple(tiles[:3]), width=4 if trend else 12)]
     if trend:
         middle.insert(0, Trend(tuple(trend[:MAX_LINES]), width=8))
@@ -32,13 +33,5 @@ def default_pages(case: UseCase) -> tuple[Page, ...]:
             Row((Exceptions(tuple(shown)),), 1.6),
         ),
     )
-    rows = [
-        Row((Header(width=9), Slicer(MODEL_VERSION, width=3)), 0.6),
-        Row((Chart(SCORE_BAND, tuple(names[:2]), width=6), Chart(MODEL_VERSION, tuple(names[:2]), width=6)), 2.2),
-    ]
-    if case.cut_offs:
-        cut = [m.name for m in case.cut_offs]
-        tiles_of_cut = tuple(Tile(name, width=2) for name in cut[:4])
-        rows.append(Row((CutOffSlider(width=12 - 2 * len(tiles_of_cut)), *tiles_of_cut), 1.2))
-        rows.append(Row((Chart(CUT_OFF, tuple(cut[:MAX_LINES]), "line"),), 1.8))
-    return (live, Page("Model", tuple(rows)))
+    head = Row((Header(width=9), Slicer(MODEL_VERSION, width=3)), 0.6)
+    return (live, Page("Model", (head, *case.model.task.model_rows(case))))

@@ -1,12 +1,12 @@
-"""Measures of the semantic model that are made of a use case's measures: ratios of two, states, cut-offs. As data.
+"""Measures of the semantic model that are made of a use case's measures: ratios of two, trends, states. As data.
 
-`dax` renders one, `value` says in plain Python what it means; a test proves that both agree. Not for tables or files.
+`dax` renders one, `value` says in plain Python what it means, a test proves that both agree; `answer` works that out
+at a place. A task may bring others (`TaskMeasure`), which are asked in the same way. Not for tables or files.
 
 | kind          | is                                                                             |
 |---------------|--------------------------------------------------------------------------------|
 | `Ratio`       | one measure by another, which may look at other buckets                        |
 | `CompleteBuckets`      | a measure by bucket, blank for the newest bucket there is, which is still open |
-| `AtCutOff`    | what a measure of the confusion matrix would be at the chosen cut-off          |
 | `StateText`   | how a measure stands, as a shape and a word                                    |
 | `StateColour` | the same as a colour                                                           |
 | `LastUpdate`  | start of the newest bucket there is                                            |
@@ -17,21 +17,40 @@ Blank goes through every one of them; of a text it makes `NO_DATA`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
-from livegold.reporting.errors import SpecificationError, choices
-from livegold.reporting.measures import Aggregate, CountIf, Expression, Value, arithmetic_dax, compute
+from livegold.reporting.measures import Value
 from livegold.reporting.palette import NO_COLOUR, SHAPES, STATE_COLOURS
-from livegold.reporting.schema import BAND_TABLE, BUCKET, BUCKET_NO, COMPLETE_TICK, CUT_OFF_TABLE, PULSE, TICK, TOTALS
-from livegold.reporting.specification import CELLS, State
+from livegold.reporting.schema import BUCKET, BUCKET_NO, PULSE
+from livegold.reporting.specification import State
+from livegold.reporting.tasks import Surroundings, TaskMeasure
 
 NO_DATA = "○ no data"
 
-CUT_OFFS = tuple(range(0, 101, 10))
+
+class Place(Surroundings, Protocol):
+    """What the measures in here ask besides of where they are worked out: a group of a visual, under filters."""
+
+    def values(self, names: Sequence[str]) -> Mapping[str, Any]:
+        """Values of other measures at the same place."""
+        ...
+
+    def behind(self) -> int:
+        """How many buckets the newest of the place is before the newest there is."""
+        ...
+
+    def newest(self) -> datetime | None:
+        """Start (UTC, without a zone) of the newest bucket there is."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """UTC, without a zone."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -42,6 +61,8 @@ class Ratio:
     It is `most` at the most, where that is given: a window that has just begun to fill says nothing of more than usual.
     """
 
+    folder: ClassVar[str] = "Compared"
+
     name: str
     of: str
     to: str
@@ -49,6 +70,10 @@ class Ratio:
     format: str = "0.0%"
     description: str = ""
     most: float | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return (self.of, self.to)
 
     def dax(self, push: bool) -> str:
         divided = f"DIVIDE(CONVERT(__of, DOUBLE), CONVERT(__to, DOUBLE) * {_number(self.factor)})"
@@ -62,6 +87,9 @@ class Ratio:
         return (
             f"{named}VAR __ratio = {ratio}\nRETURN\n    IF(__ratio > {most} && NOT ISBLANK(__ratio), {most}, __ratio)"
         )
+
+    def answer(self, at: Place) -> float | None:
+        return self.value(at.values(self.parts))
 
     def value(self, values: Mapping[str, Any]) -> float | None:
         of, to = values[self.of], values[self.to]
@@ -78,6 +106,8 @@ class CompleteBuckets:
     With `buckets`, the buckets before the last so many closed ones are blank too: a trend that reaches so far back.
     """
 
+    folder: ClassVar[str] = "By bucket"
+
     of: str
     format: str = ""
     buckets: int | None = None
@@ -91,6 +121,10 @@ class CompleteBuckets:
         reach = "" if self.buckets is None else f", over the {self.buckets} buckets before it"
         return f"{self.of}, without the newest bucket, which is still open{reach}"
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return (self.of,)
+
     def dax(self, push: bool) -> str:
         highest = f"MAX({PULSE}[{BUCKET_NO}])"
         newest = f"VAR __newest = CALCULATE({highest}, REMOVEFILTERS({PULSE}))"
@@ -102,68 +136,19 @@ class CompleteBuckets:
             shown += f" && __here >= __newest - {self.buckets}"
         return f"{newest}\n{here}\n{value}\nRETURN\n    IF({shown}, __value)"
 
+    def answer(self, at: Place) -> Value:
+        return self.value(at.values(self.parts), at.behind())
+
     def value(self, values: Mapping[str, Any], behind: int) -> Value:
         """`behind`: how many buckets the newest of the context is before the newest there is."""
         return values[self.of] if 0 < behind <= (self.buckets or behind) else None
 
 
 @dataclass(frozen=True)
-class AtCutOff:
-    """An expression over CountIf of tp, fp, tn and fn, as it would be if the model said yes from the cut-off on.
-
-    Exact for cut-offs at the edges of score bands; at 100 percent it never says yes. Only known outcomes count.
-    """
-
-    name: str
-    expression: Expression
-    format: str = "0.0%"
-    description: str = ""
-
-    def __post_init__(self) -> None:
-        for aggregate in self.expression.aggregates:
-            if not isinstance(aggregate, CountIf) or aggregate.column not in CELLS:
-                raise SpecificationError(
-                    f"cut-off measure {self.name!r}: counts {aggregate!r}: give CountIf of {choices(CELLS)}"
-                )
-        if not self.expression.aggregates:
-            raise SpecificationError(f"cut-off measure {self.name!r}: counts nothing: give CountIf of {choices(CELLS)}")
-
-    def dax(self, push: bool, default: int) -> str:
-        table = TOTALS if push else PULSE
-        lines = [f"VAR __cut = SELECTEDVALUE('{CUT_OFF_TABLE}'[order], {default})"]
-        of_all: list[str]
-        if push:
-            lines.insert(0, f"VAR __tick = CALCULATE(MAX({TOTALS}[{COMPLETE_TICK}]), REMOVEFILTERS({TOTALS}))")
-            of_all = [f"{TOTALS}[{TICK}] = __tick"]
-        else:
-            of_all = [f"REMOVEFILTERS({PULSE}[{c}])" for c in (BUCKET, BUCKET_NO)]
-        sides = {"tp": ("tp", "fn", ">="), "fn": ("tp", "fn", "<"), "fp": ("fp", "tn", ">="), "tn": ("fp", "tn", "<")}
-        named: dict[Aggregate, str] = {}
-        for aggregate in self.expression.aggregates:
-            assert isinstance(aggregate, CountIf)
-            left, right, side = sides[aggregate.column]
-            band = f"KEEPFILTERS('{BAND_TABLE}'[order] * 10 {side} __cut)"
-            total = f"SUM({table}[{left}]) + SUM({table}[{right}])"
-            # 0 is added outside: for pbix-mcp 0.9.149 CALCULATE is blank where no band is left, whatever is in it.
-            named[aggregate] = f"CALCULATE({total}, {', '.join([*of_all, band])}) + 0"
-        return "\n".join([*lines, *arithmetic_dax(self.expression, named)])
-
-    def value(self, bands: Mapping[int, Mapping[str, int]], cut_off: int) -> Value:
-        """`bands` has the four counts so far (names of CELLS) by the order of the score band; `cut_off` is percent."""
-
-        def total(names: tuple[str, str], above: bool) -> int:
-            return sum(
-                counts[n] or 0 for order, counts in bands.items() if (order * 10 >= cut_off) is above for n in names
-            )
-
-        yes, no = ("tp", "fn"), ("fp", "tn")
-        at = {"tp": total(yes, True), "fn": total(yes, False), "fp": total(no, True), "tn": total(no, False)}
-        return compute(self.expression, {a: at[a.columns[0]] for a in self.expression.aggregates})
-
-
-@dataclass(frozen=True)
 class StateText:
     """How a measure stands, as a shape and a word."""
+
+    folder: ClassVar[str] = "State"
 
     state: State
     format: str = ""
@@ -178,8 +163,15 @@ class StateText:
         side = "more" if s.good > s.bad else "less"
         return f"{s.words[0]} from {s.good:g} on, {s.words[2]} from {s.bad:g} on ({side} is better)"
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return (self.state.measure,)
+
     def dax(self, push: bool) -> str:
         return _by_state(self.state, [f'"{t}"' for t in self._texts], f'"{NO_DATA}"')
+
+    def answer(self, at: Place) -> str:
+        return self.value(at.values(self.parts))
 
     def value(self, values: Mapping[str, Any]) -> str:
         place = place_of(self.state, values[self.state.measure])
@@ -194,6 +186,8 @@ class StateText:
 class StateColour:
     """How a measure stands, as a colour: never the only sign of it."""
 
+    folder: ClassVar[str] = "State"
+
     state: State
     format: str = ""
 
@@ -205,8 +199,15 @@ class StateColour:
     def description(self) -> str:
         return f"colour of {self.state.measure}, state"
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return (self.state.measure,)
+
     def dax(self, push: bool) -> str:
         return _by_state(self.state, [f'"{c}"' for c in STATE_COLOURS], f'"{NO_COLOUR}"')
+
+    def answer(self, at: Place) -> str:
+        return self.value(at.values(self.parts))
 
     def value(self, values: Mapping[str, Any]) -> str:
         place = place_of(self.state, values[self.state.measure])
@@ -217,12 +218,21 @@ class StateColour:
 class LastUpdate:
     """Start (UTC) of the newest bucket there is, whatever is filtered."""
 
+    folder: ClassVar[str] = "State"
+
     name: str = "Last update"
     format: str = "yyyy-MM-dd HH:mm:ss"
     description: str = "start (UTC) of the newest bucket there is"
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return ()
+
     def dax(self, push: bool) -> str:
         return f"CALCULATE(MAX({PULSE}[{BUCKET}]), REMOVEFILTERS({PULSE}))"
+
+    def answer(self, at: Place) -> datetime | None:
+        return self.value(at.newest())
 
     def value(self, newest: datetime | None) -> datetime | None:
         return newest
@@ -231,6 +241,8 @@ class LastUpdate:
 @dataclass(frozen=True)
 class Freshness:
     """Whether the newest bucket is long ago. With `sample`, what it says of rows that never change."""
+
+    folder: ClassVar[str] = "State"
 
     stale_after_seconds: int
     sample: bool = False
@@ -241,6 +253,10 @@ class Freshness:
     def description(self) -> str:
         return f"stale when the newest bucket began more than {self.stale_after_seconds} seconds ago"
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return ()
+
     def dax(self, push: bool) -> str:
         if self.sample:
             return '"○ sample rows"'
@@ -248,6 +264,9 @@ class Freshness:
         stale = f"DATEDIFF(__last, UTCNOW(), SECOND) > {self.stale_after_seconds}"
         said = f'IF({stale}, "{SHAPES[2]} stale", "{SHAPES[0]} live")'
         return f'VAR __last = {last}\nRETURN\n    IF(ISBLANK(__last), "{NO_DATA}", {said})'
+
+    def answer(self, at: Place) -> str:
+        return self.value(at.newest(), at.now)
 
     def value(self, newest: datetime | None, now: datetime) -> str:
         if self.sample:
@@ -258,7 +277,7 @@ class Freshness:
         return f"{SHAPES[2]} stale" if stale else f"{SHAPES[0]} live"
 
 
-DerivedMeasure = Ratio | CompleteBuckets | AtCutOff | StateText | StateColour | LastUpdate | Freshness
+DerivedMeasure = Ratio | CompleteBuckets | StateText | StateColour | LastUpdate | Freshness | TaskMeasure
 
 
 def place_of(state: State, value: Any) -> int | None:

@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from livegold.reporting.measures import ByBucket, Measure, TrailingWindow, dax_for_delta, dax_for_push
-from livegold.reporting.schema import CUT_OFF, CUT_OFF_TABLE
 from livegold.reporting.semantic.derived import (
-    CUT_OFFS,
-    AtCutOff,
     CompleteBuckets,
     DerivedMeasure,
     Freshness,
@@ -23,6 +20,7 @@ from livegold.reporting.semantic.derived import (
     StateText,
 )
 from livegold.reporting.specification import Dimension, Page, UseCase
+from livegold.reporting.tasks import Parameter, TaskMeasure
 
 Source = Literal["push", "databricks", "directlake", "delta", "sample"]
 SOURCES: tuple[Source, ...] = ("push", "databricks", "directlake", "delta", "sample")
@@ -64,16 +62,15 @@ def model_measures(case: UseCase, source: Source) -> tuple[ModelMeasure, ...]:
         for m in case.measures
     ]
     for derived in derived_measures(case, sample=source == "sample"):
-        dax = derived.dax(push, default_cut_off(case)) if isinstance(derived, AtCutOff) else derived.dax(push)
         made.append(
-            ModelMeasure(derived, derived.name, dax, derived.format, derived.description, _folder_of_derived(derived))
+            ModelMeasure(derived, derived.name, derived.dax(push), derived.format, derived.description, derived.folder)
         )
     return tuple(made)
 
 
 def derived_measures(case: UseCase, *, sample: bool = False) -> tuple[DerivedMeasure, ...]:
     """What the model has besides the use case's own measures."""
-    made: list[DerivedMeasure] = [*case.ratios, *case.cut_offs]
+    made: list[DerivedMeasure] = [*case.ratios, *case.model.task.derived_measures]
     formats = formats_of(case)
     over_buckets = dict.fromkeys(m for page in pages_of(case) for block in page.blocks for m in block.over_buckets)
     reach = None if case.trend_minutes is None else case.trend_minutes * 60 // case.bucket_seconds
@@ -85,27 +82,23 @@ def derived_measures(case: UseCase, *, sample: bool = False) -> tuple[DerivedMea
 
 
 def formats_of(case: UseCase) -> Mapping[str, str]:
-    """Format strings by name of measures, ratios and cut-off measures."""
-    named: tuple[Measure | Ratio | AtCutOff, ...] = (*case.measures, *case.ratios, *case.cut_offs)
+    """Format strings by name of measures, ratios and the task's own derived measures."""
+    named: tuple[Measure | Ratio | TaskMeasure, ...] = (
+        *case.measures,
+        *case.ratios,
+        *case.model.task.derived_measures,
+    )
     return {m.name: m.format for m in named}
 
 
-def default_cut_off(case: UseCase) -> int:
-    """The cut-off, in percent, while none is chosen: the edge of a band at or below the model's threshold."""
-    return int(round(case.model.threshold * 1000) // 100) * 10
-
-
-def cut_off_rows() -> list[dict[str, str | int]]:
-    """Rows of the table of cut-offs: key, label, order (percent)."""
-    return [{"key": f"{percent}%", "label": f"{percent}%", "order": percent} for percent in CUT_OFFS]
+def parameter_of(case: UseCase, name: str) -> Parameter:
+    """The task's parameter of a name."""
+    return next(p for p in case.model.task.parameters if p.name == name)
 
 
 def slicing_tables(case: UseCase) -> dict[str, str]:
-    """Names of the tables with key, label and order, by the name of what they hold: dimensions, and cut-offs if any."""
-    tables = {d.name: d.table for d in case.all_dimensions}
-    if case.cut_offs:
-        tables[CUT_OFF] = CUT_OFF_TABLE
-    return tables
+    """Tables with key, label and order, by the name of what they hold: dimensions, then the task's parameters."""
+    return {d.name: d.table for d in case.all_dimensions} | {p.name: p.table for p in case.model.task.parameters}
 
 
 def dimension_of(case: UseCase, name: str) -> Dimension:
@@ -126,11 +119,3 @@ def _folder(measure: Measure) -> str:
     if isinstance(measure.scope, TrailingWindow):
         return "Last minutes"
     return "By bucket" if isinstance(measure.scope, ByBucket) else "So far"
-
-
-def _folder_of_derived(derived: DerivedMeasure) -> str:
-    if isinstance(derived, AtCutOff):
-        return "At the cut-off"
-    if isinstance(derived, CompleteBuckets):
-        return "By bucket"
-    return "Compared" if isinstance(derived, Ratio) else "State"

@@ -22,7 +22,6 @@ from livegold.reporting.measures import add
 from livegold.reporting.powerbi.dataset import data_type, dimension_columns, fact_columns
 from livegold.reporting.schema import (
     COMPLETE_TICK,
-    CUT_OFF,
     FACT_TABLES,
     LEFT_OUT,
     PREDICTIONS,
@@ -33,7 +32,7 @@ from livegold.reporting.schema import (
     UNKNOWN,
     WRITTEN_BY_GOLD,
 )
-from livegold.reporting.semantic import cut_off_rows, slicing_tables
+from livegold.reporting.semantic import slicing_tables
 from livegold.reporting.sinks.values import NULLED, Ranges, converter
 from livegold.reporting.specification import UseCase
 
@@ -107,7 +106,7 @@ class RowMaker:
     ) -> dict[str, list[Row]]:
         """By dimension, the rows of values that are not `known`: those handed over, and those that `rows` use.
 
-        The cut-offs, if the use case has any, are rows like these, all of them the first time.
+        What can be chosen of the task's parameters are rows like these, all of them the first time.
         """
         used = list(rows)
         found: dict[str, list[Row]] = {}
@@ -126,8 +125,9 @@ class RowMaker:
                     fresh[key] = {"key": key, "label": key, "order": last}
             if fresh:
                 found[name] = list(fresh.values())
-        if self._case.cut_offs and CUT_OFF not in known:
-            found[CUT_OFF] = list(cut_off_rows())
+        for parameter in self._case.task.parameters:
+            if parameter.name not in known:
+                found[parameter.name] = list(parameter.rows())
         return found
 
     def _names(self, table: str) -> list[str]:

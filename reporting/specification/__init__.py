@@ -1,6 +1,6 @@
 """What a use case is, as frozen data: fields, checks, model, dimensions, measures, pages. Runs nothing."""
 
-from livegold.reporting.schema import CELLS
+from livegold.reporting.specification.estimators import Answer, Estimator, ScikitLearn, SparkML
 from livegold.reporting.specification.loading import load_use_case, registered_use_cases
 from livegold.reporting.specification.page_checks import ReportChecks
 from livegold.reporting.specification.pages import (
@@ -24,19 +24,22 @@ from livegold.reporting.specification.usecase import (
 )
 
 __all__ = [
-    "CELLS",
     "COLUMNS",
+    "Answer",
     "Block",
     "Check",
     "Column",
     "Derived",
     "Dimension",
+    "Estimator",
     "Feature",
     "Field",
     "Model",
     "Page",
     "ReportChecks",
     "Row",
+    "ScikitLearn",
+    "SparkML",
     "Spotlight",
     "State",
     "UseCase",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from livegold.reporting.errors import choices
-from livegold.reporting.measures import Aggregate, CountIf, Measure
-from livegold.reporting.schema import CELLS, CUT_OFF
-from livegold.reporting.specification.pages import COLUMNS, Page, State
+from livegold.reporting.measures import Aggregate, Measure
+from livegold.reporting.specification.pages import COLUMNS, Block, Page, State
 from livegold.reporting.specification.refusals import Refusals
+
+if TYPE_CHECKING:
+    from livegold.reporting.tasks import Task
 
 MAX_PAGES = 20
 
@@ -36,7 +38,7 @@ class Reported(Named, Protocol):
     @property
     def ratios(self) -> Sequence[Compared]: ...
     @property
-    def cut_offs(self) -> Sequence[Named]: ...
+    def task(self) -> Task: ...
     @property
     def states(self) -> Sequence[State]: ...
     @property
@@ -58,18 +60,18 @@ class ReportChecks(Refusals):
     """Goes through the pages of a use case; what a block itself must be, it says by the methods of this.
 
     `dimensions` are the names of all dimensions, `parameters` of what can be chosen besides (the cut-off); `numbers`
-    those of measures, ratios and measures of the cut-off.
+    those of measures, ratios and the measures that the task derives.
     """
 
     def __init__(self, case: Reported) -> None:
         super().__init__(case.name)
         self.case = case
         self.dimensions = [d.name for d in case.all_dimensions]
-        self.parameters = [CUT_OFF] if case.cut_offs else []
+        self.parameters = [p.name for p in case.task.parameters]
         self.numbers = [
             *(m.name for m in case.measures),
             *(r.name for r in case.ratios),
-            *(c.name for c in case.cut_offs),
+            *(m.name for m in case.task.derived_measures),
         ]
 
     def run(self) -> None:
@@ -79,11 +81,10 @@ class ReportChecks(Refusals):
             for name in (ratio.of, ratio.to):
                 self.one_of(name, own, f"ratio {ratio.name!r} measure")
         self.unique([n.strip().lower() for n in self.numbers], "measure")
-        if case.cut_offs:
-            counted = {a.column for a in case.aggregates if isinstance(a, CountIf) and a.name == a.column}
-            for cell in CELLS:
-                if cell not in counted:
-                    self.fail("cut_offs", f"need CountIf({cell!r}) in a measure: add one")
+        for aggregate in case.task.needs:
+            if aggregate not in case.aggregates:
+                what = choices(m.name for m in case.task.derived_measures)
+                self.fail(f"task {case.task.name}", f"needs {aggregate!r} for {what}: add a measure of it")
         for state in case.states:
             self.one_of(state.measure, self.numbers, "state of measure")
             if state.good == state.bad:
@@ -116,6 +117,13 @@ class ReportChecks(Refusals):
                 self.fail(place, f"has a row of height {row.height}: give a number above 0")
         for block in page.blocks:
             block.check(self, f"{place} {type(block).__name__}")
+
+    def of_task(self, block: Block, place: str) -> None:
+        """Refuses a block that the task of the use case cannot fill."""
+        task = self.case.task
+        if type(block) not in task.blocks:
+            filled = choices([b.__name__ for b in task.blocks]) if task.blocks else "another block"
+            self.fail(place, f"is no block that this {task.name} task can fill: give {filled}")
 
     def tooltip(self, page: str, place: str) -> None:
         """Refuses the name of a page that is no tooltip; empty is none."""

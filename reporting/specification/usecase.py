@@ -33,50 +33,35 @@ from livegold.reporting.schema import (
     OTHER,
     REPLAY_TIME,
     RESERVED,
-    SCORE,
-    SCORE_BAND,
-    SCORE_BANDS,
     SEVERITY,
     TIME_COLUMNS,
     UNKNOWN,
+    WORTH,
     WRITTEN,
     WRITTEN_BY_GOLD,
 )
+from livegold.reporting.specification.estimators import Estimator
 from livegold.reporting.specification.page_checks import check_report
 from livegold.reporting.specification.refusals import Refusals
 
 if TYPE_CHECKING:
-    from livegold.reporting.semantic import AtCutOff, Ratio
+    from livegold.reporting.semantic import Ratio
     from livegold.reporting.specification.pages import Page, State
+    from livegold.reporting.tasks import Task
 
 SIMPLE_TYPES = ("string", "int", "double", "boolean", "timestamp")
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-SCORED = (
-    ("score", "double", "probability of the positive outcome, 0 to 1"),
-    ("predicted", "boolean", "the model says the positive outcome will come"),
-    ("outcome", "boolean", "what came in the end; null while unknown"),
-    ("tp", "boolean", "predicted positive, was positive"),
-    ("fp", "boolean", "predicted positive, was negative"),
-    ("tn", "boolean", "predicted negative, was negative"),
-    ("fn", "boolean", "predicted negative, was positive"),
-    ("expected", "double", "score where the outcome is known: its sum is how many positives the model expects"),
-    ("expected_variance", "double", "score times (1 - score) where the outcome is known: the variance of that number"),
-    ("unknown", "boolean", "the outcome is not known"),
-    ("late", "boolean", "arrived later after event_time than the use case calls punctual"),
-    ("severity", "double", "how much the prediction is worth seeing by itself; higher is more"),
-)
-
-
 @dataclass(frozen=True)
 class Column:
-    """A column of a gold table: name, Spark SQL type, meaning."""
+    """A column of a gold table: name, Spark SQL type, meaning. `format` is for a report; that of its type if empty."""
 
     name: str
     type: str
     description: str = ""
+    format: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,18 +105,15 @@ class Feature:
 
 @dataclass(frozen=True)
 class Model:
-    """A binary decision tree: its inputs and what it predicts.
+    """What is asked (`task`), what learns to answer it (`estimator`), from which inputs.
 
-    `outcome` is Spark SQL: true, false, or null while unknown. `threshold` is the probability from which on the model
-    says `positive`.
+    `outcome` is Spark SQL for what came in the end, null while unknown, and of the type that the task wants.
     """
 
+    task: Task
+    estimator: Estimator
     features: tuple[Feature, ...]
     outcome: str
-    positive: str
-    negative: str
-    max_depth: int = 5
-    threshold: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -185,7 +167,6 @@ class UseCase:
     spotlight: Spotlight
     description: str = ""
     ratios: tuple[Ratio, ...] = ()
-    cut_offs: tuple[AtCutOff, ...] = ()
     states: tuple[State, ...] = ()
     pages: tuple[Page, ...] = ()
     trend_minutes: int | None = None
@@ -206,12 +187,17 @@ class UseCase:
         _Validation(self).run()
         check_report(self)
 
+    @property
+    def task(self) -> Task:
+        """What is asked: the model's task."""
+        return self.model.task
+
     @cached_property
     def all_dimensions(self) -> tuple[Dimension, ...]:
-        """The declared dimensions, then the two that every use case has."""
+        """The declared dimensions, then those of the task and the one that every use case has."""
         return (
             *self.dimensions,
-            Dimension(SCORE_BAND, SCORE_BAND, SCORE_BANDS, description="band of the score, ten points wide"),
+            *self.model.task.dimensions,
             Dimension(MODEL_VERSION, MODEL_VERSION, None, 200, "version of the model that scored"),
         )
 
@@ -227,7 +213,8 @@ class UseCase:
         mapped = {d.name for d in self.all_dimensions}
         own = [c for c in self.event_columns if c.name not in mapped and c.name != self.event_id]
         dimensions = [Column(d.name, "string", d.description) for d in self.all_dimensions]
-        return (*_columns(RESERVED), *own, *_columns(SCORED), *dimensions, *_columns(WRITTEN))
+        scored = self.model.task.columns
+        return (*_columns(RESERVED), *own, *scored, *_columns(WORTH), *dimensions, *_columns(WRITTEN))
 
     @cached_property
     def aggregates(self) -> tuple[Aggregate, ...]:
@@ -255,7 +242,7 @@ class UseCase:
     @cached_property
     def spotlight_columns(self) -> tuple[Column, ...]:
         """Columns of gold `spotlight`, in order."""
-        standard = (EVENT_ID, EVENT_TIME, BUCKET, BUCKET_NO, SCORE, "predicted", "outcome", SEVERITY)
+        standard = (EVENT_ID, EVENT_TIME, BUCKET, BUCKET_NO, *self.model.task.shown, SEVERITY)
         names = {*standard, *self.spotlight.columns, *WRITTEN_BY_GOLD} | {d.name for d in self.all_dimensions}
         return tuple(c for c in self.prediction_columns if c.name in names)
 
@@ -277,7 +264,7 @@ class UseCase:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _columns(rows: Iterable[tuple[str, str, str]]) -> tuple[Column, ...]:
+def _columns(rows: Iterable[tuple[str, ...]]) -> tuple[Column, ...]:
     return tuple(Column(*row) for row in rows)
 
 
@@ -355,9 +342,14 @@ class _Validation(Refusals):
         except (ZoneInfoNotFoundError, ValueError):
             self.fail("time_zone", f"is {self.case.time_zone!r}: give a name of the IANA list, like America/New_York")
 
+    @property
+    def taken(self) -> set[str]:
+        """Columns of predictions that livegold makes."""
+        return {row[0] for row in (*RESERVED, *WORTH, *WRITTEN)} | {c.name for c in self.case.model.task.columns}
+
     def new(self, name: str, type_: str, known: dict[str, str], what: str) -> None:
         self.name(name, what)
-        taken = {row[0] for row in (*RESERVED, *SCORED, *WRITTEN)} | {REPLAY_TIME, SCORE_BAND, MODEL_VERSION}
+        taken = self.taken | {d.name for d in self.case.model.task.dimensions} | {REPLAY_TIME, MODEL_VERSION}
         if name in taken and name != self.case.event_id:
             self.fail(f"{what} {name!r}", "has a name that livegold uses itself: give another")
         if name in known:
@@ -392,10 +384,9 @@ class _Validation(Refusals):
         outcome = set(columns_of(model.outcome, "model outcome"))
         for feature in model.features:
             self.uses(feature.sql, known, f"feature {feature.name}")
-        if not 0 < model.threshold < 1:
-            self.fail("model threshold", f"is {model.threshold}: give a number between 0 and 1")
-        if not 1 <= model.max_depth <= 12:
-            self.fail("model max_depth", f"is {model.max_depth}: give 1 to 12")
+        if model.task.answers not in model.estimator.answers:
+            task, wanted = type(model.task).__name__, model.task.answers
+            self.fail("model estimator", f"is {model.estimator}, which gives no {wanted}, as task {task} needs")
         self.no_leak(outcome)
 
     def no_leak(self, outcome: set[str]) -> None:
@@ -410,7 +401,7 @@ class _Validation(Refusals):
     def the_dimensions(self, known: dict[str, str]) -> None:
         names = [d.name for d in self.case.all_dimensions]
         self.unique(names, "dimension")
-        taken = {row[0] for row in (*RESERVED, *SCORED, *WRITTEN)}
+        taken = self.taken
         for dimension in self.case.dimensions:
             place = f"dimension {dimension.name!r}"
             self.name(dimension.name, "dimension")

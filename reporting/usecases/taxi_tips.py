@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from livegold.reporting.blocks import (
     Chart,
-    ConfusionMatrix,
     CutOffSlider,
     Exceptions,
     Header,
@@ -19,7 +18,7 @@ from livegold.reporting.blocks import (
     Trend,
 )
 from livegold.reporting.measures import ByBucket, Count, CountIf, Measure, Rejected, Sum, TrailingWindow, mean, sqrt
-from livegold.reporting.semantic import AtCutOff, Ratio
+from livegold.reporting.semantic import Ratio
 from livegold.reporting.specification import (
     Check,
     Derived,
@@ -29,30 +28,35 @@ from livegold.reporting.specification import (
     Model,
     Page,
     Row,
+    SparkML,
     Spotlight,
     State,
     UseCase,
 )
+from livegold.reporting.tasks import AtCutOff, Binary
 from livegold.reporting.usecases import taxi_events, tlc
 
 MONEY = "decimal(10,2)"
 BOROUGHS = ("Manhattan", "Queens", "Brooklyn", "Bronx", "Staten Island", "EWR")
 GENEROUS_SHARE = "0.25"
 
-TP, FP, TN, FN = CountIf("tp"), CountIf("fp"), CountIf("tn"), CountIf("fn")
-KNOWN = TP + FP + TN + FN
-ACCURACY = (TP + TN) / KNOWN
-PRECISION = TP / (TP + FP)
-RECALL = TP / (TP + FN)
-F1 = 2 * TP / (2 * TP + FP + FN)
-GENEROUS = (TP + FN) / KNOWN
-# What always giving the more frequent answer would reach: the larger of two shares.
-BASELINE = (KNOWN + sqrt((TP + FN - FP - TN) * (TP + FN - FP - TN))) / (2 * KNOWN)
-EXPECTED, DEVIATION = Sum("expected"), sqrt(Sum("expected_variance"))
 ALL_EVENTS = Count() + Rejected()
 # A driver who is told of a generous trip takes it before another: worth 3 dollars when it is one, and 2 lost when not.
-EARNED = 3 * TP - 2 * FP
-EARNED_WITHOUT = 3 * (TP + FN) - 2 * (FP + TN)
+EARNED = 3 * Binary.TP - 2 * Binary.FP
+EARNED_WITHOUT = 3 * (Binary.TP + Binary.FN) - 2 * (Binary.FP + Binary.TN)
+TASK = Binary(
+    positive="generous",
+    negative="not generous",
+    threshold=0.5,
+    cut_offs=(
+        AtCutOff(
+            "Precision at cut-off", Binary.PRECISION, description="generous, of those that would be called generous"
+        ),
+        AtCutOff("Recall at cut-off", Binary.RECALL, description="would be called generous, of those that were"),
+        AtCutOff("Accuracy at cut-off", Binary.ACCURACY),
+        AtCutOff("Earned at cut-off", EARNED, "$#,0"),
+    ),
+)
 
 USECASE = UseCase(
     name="taxi_tips",
@@ -119,6 +123,8 @@ USECASE = UseCase(
         Check("pickup_not_absurd", "pickup >= DATE'2009-01-01'", "pickup is before 2009"),
     ),
     model=Model(
+        task=TASK,
+        estimator=SparkML("DecisionTreeClassifier", maxDepth=5, minInstancesPerNode=20),
         features=(
             Feature("distance", "distance"),
             Feature("minutes", "minutes"),
@@ -133,9 +139,6 @@ USECASE = UseCase(
             Feature("from_bronx", "double(coalesce(pickup_borough = 'Bronx', false))"),
         ),
         outcome=f"CASE WHEN paid_by_card AND tip IS NOT NULL THEN tip >= {GENEROUS_SHARE} * fare END",
-        positive="generous",
-        negative="not generous",
-        max_depth=5,
     ),
     dimensions=(
         Dimension("borough", "pickup_borough", BOROUGHS, description="where the trip began"),
@@ -151,36 +154,36 @@ USECASE = UseCase(
         Measure("Trips a minute", 6 * Count(), ByBucket(), "#,0", "trips of the bucket, times its length in minutes"),
         Measure("Generous expected", CountIf("predicted"), format="#,0", description="trips the model calls generous"),
         Measure("Generous share expected", CountIf("predicted") / Count(), format="0.0%"),
-        Measure("Accuracy", ACCURACY, format="0.0%", description="of the trips whose tip is known"),
-        Measure("Accuracy, last 15 min", ACCURACY, TrailingWindow(15), "0.0%"),
-        Measure("Accuracy, last 2 min", ACCURACY, TrailingWindow(2), "0.0%", "of the trips whose tip is known"),
-        Measure("Baseline", BASELINE, format="0.0%", description="accuracy of always the more frequent answer"),
+        TASK.measure("Accuracy", description="of the trips whose tip is known"),
+        TASK.measure("Accuracy", 15, ""),
+        TASK.measure("Accuracy", 2, "of the trips whose tip is known"),
+        TASK.measure("Baseline"),
+        TASK.measure("Baseline", 2),
+        TASK.measure("Precision"),
+        TASK.measure("Recall"),
+        TASK.measure("F1"),
         Measure(
-            "Baseline, last 2 min", BASELINE, TrailingWindow(2), "0.0%", "accuracy of always the more frequent answer"
+            "Generous share", Binary.POSITIVES, TrailingWindow(2), "0.0%", "generous trips, of those whose tip is known"
         ),
-        Measure("Precision", PRECISION, format="0.0%", description="generous, of those called generous"),
-        Measure("Recall", RECALL, format="0.0%", description="called generous, of those that were"),
-        Measure("F1", F1, format="0.000"),
-        Measure("Generous share", GENEROUS, TrailingWindow(2), "0.0%", "generous trips, of those whose tip is known"),
         Measure(
             "Expected, low",
-            (EXPECTED - 3 * DEVIATION) / KNOWN,
+            (Binary.EXPECTED - 3 * Binary.DEVIATION) / Binary.KNOWN,
             TrailingWindow(2),
             "0.0%",
             "3 deviations below expected",
         ),
         Measure(
             "Expected, high",
-            (EXPECTED + 3 * DEVIATION) / KNOWN,
+            (Binary.EXPECTED + 3 * Binary.DEVIATION) / Binary.KNOWN,
             TrailingWindow(2),
             "0.0%",
             "3 deviations above expected",
         ),
-        Measure("Said generous, was", TP, format="#,0"),
-        Measure("Said generous, was not", FP, format="#,0"),
-        Measure("Said not generous, was", FN, format="#,0"),
-        Measure("Said not generous, was not", TN, format="#,0"),
-        Measure("Outcome unknown", CountIf("unknown"), format="#,0", description="trips whose tip is not recorded"),
+        TASK.measure("True positives"),
+        TASK.measure("False positives"),
+        TASK.measure("False negatives"),
+        TASK.measure("True negatives"),
+        TASK.measure("Outcome unknown", description="trips whose tip is not recorded"),
         Measure("Late trips", CountIf("late"), format="#,0", description="arrived later than punctual"),
         Measure("Events rejected", Rejected(), format="#,0", description="events in quarantine"),
         Measure(
@@ -195,9 +198,14 @@ USECASE = UseCase(
         Measure("Earned with the model, more", EARNED - EARNED_WITHOUT, format="$#,0"),
         Measure("Fares", Sum("fare"), format="$#,0.00", description="US dollars"),
         Measure("Mean fare", mean("fare"), format="$0.00"),
-        Measure("Mean score", mean("score"), format="0.0%"),
-        Measure("Was generous", GENEROUS, format="0.0%", description="generous trips, of those whose tip is known"),
-        Measure("Quality (geometric)", sqrt(PRECISION * RECALL), format="0.000", description="Fowlkes-Mallows index"),
+        TASK.measure("Mean score"),
+        TASK.measure("Was generous", description="generous trips, of those whose tip is known"),
+        Measure(
+            "Quality (geometric)",
+            sqrt(Binary.PRECISION * Binary.RECALL),
+            format="0.000",
+            description="Fowlkes-Mallows index",
+        ),
     ),
     ratios=(
         Ratio(
@@ -209,12 +217,6 @@ USECASE = UseCase(
             description="trips of the last 2 minutes beside those of the last 30: 100% is as usual, or more",
             most=1.0,
         ),
-    ),
-    cut_offs=(
-        AtCutOff("Precision at cut-off", PRECISION, description="generous, of those that would be called generous"),
-        AtCutOff("Recall at cut-off", RECALL, description="would be called generous, of those that were"),
-        AtCutOff("Accuracy at cut-off", ACCURACY),
-        AtCutOff("Earned at cut-off", EARNED, "$#,0"),
     ),
     states=(
         State("Accuracy, last 2 min", 0.70, 0.60),
@@ -276,17 +278,9 @@ USECASE = UseCase(
                         Trend(
                             ("Accuracy, last 2 min", "Baseline, last 2 min"),
                             width=6,
-                            title="Accuracy, and that of always the same answer",
+                            title="Accuracy, and that of the majority-class baseline",
                         ),
-                        ConfusionMatrix(
-                            measures=(
-                                "Said generous, was",
-                                "Said generous, was not",
-                                "Said not generous, was",
-                                "Said not generous, was not",
-                            ),
-                            width=3,
-                        ),
+                        TASK.confusion_matrix(width=3),
                         Chart(
                             "score_band",
                             ("Mean score", "Was generous"),

@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 
 from livegold.reporting.errors import LivegoldError, NotFound, ServiceUnavailable, WrongUse
 from livegold.reporting.lake import Lake, open_table
-from livegold.reporting.schema import EVENT_ID, MODEL_VERSION, SCORE, WRITTEN_BY_GOLD
+from livegold.reporting.schema import EVENT_ID, MODEL_VERSION, WRITTEN_BY_GOLD
 from livegold.reporting.settings import Settings
 from livegold.reporting.sinks import inspector_of
 from livegold.reporting.specification import UseCase
@@ -180,13 +180,12 @@ class Follower:
     def _gold(self, event: Followed) -> None:
         if GOLD in event.steps or event.ended:
             return
-        columns = [EVENT_ID, SCORE, "predicted", MODEL_VERSION, *WRITTEN_BY_GOLD]
+        task = self._case.task
+        columns = [EVENT_ID, *task.shown, MODEL_VERSION, *WRITTEN_BY_GOLD]
         row = self._row(self._lake.predictions, event.place, columns)
         if row is not None:
             now = time.time()
-            model = self._case.model
-            label = model.positive if row["predicted"] else model.negative
-            said = f"{label} with probability {row['score']:.1%} (model version {row['model_version']})"
+            said = f"{task.said(row)} (model version {row['model_version']})"
             event.steps[SCORED] = Step(SCORED, now, said)
             event.steps[GOLD] = Step(GOLD, now, f"predictions, batch {row['batch_id']}")
             event._batch = (row["query_id"], row["batch_id"])

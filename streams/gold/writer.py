@@ -56,7 +56,6 @@ from livegold.reporting.schema import (
     PULSE_TABLE,
     QUARANTINE_TABLE,
     QUERY_ID,
-    SCORE,
     SOURCE,
     SPOTLIGHT_TABLE,
     WRITTEN_BY_GOLD,
@@ -180,7 +179,7 @@ class GoldWriter:
         frame = labelled(self.case, frame)
         # Good rows need their bytes no more (raw has them), and bytes are most of what is kept.
         bytes_of_bad = {n: F.when(~F.col("ok"), F.col(n)) for n in ("key", "value")}
-        keep = {"ok", "key", "value", *SOURCE, EVENT_ID, EVENT_TIME, SCORE}
+        keep = {"ok", "key", "value", *SOURCE, EVENT_ID, EVENT_TIME, self.case.task.answer}
         keep |= {name for step in labelled_columns(self.case) for name in step}
         keep |= {c.name for c in self.case.event_columns}
         return frame.withColumns(bytes_of_bad).select(*[c for c in frame.columns if c in keep])

@@ -62,8 +62,10 @@ def train_candidate(
     verdict = _verdict(registry, case, rows, evaluation, promote)
     parameters = {
         "history": source,
-        "max_depth": case.model.max_depth,
-        "threshold": case.model.threshold,
+        "task": type(case.model.task).__name__,
+        "estimator": str(case.model.estimator),
+        **case.model.estimator.parameters,
+        **{n: v for n, v in vars(case.model.task).items() if isinstance(v, str | int | float)},
         "use_case_digest": case.digest,
     }
     registered = registry.register(case, model, evaluation.metrics(), parameters)
@@ -75,8 +77,6 @@ def train_candidate(
         "promoted": verdict.promote,
         "why": verdict.why,
         "history": source,
-        "positive": case.model.positive,
-        "negative": case.model.negative,
         **evaluation.metrics(),
         "champion": verdict.champion,
     }
@@ -100,15 +100,18 @@ def _verdict(registry: Registry, case: UseCase, rows: DataFrame, evaluation: Eva
     if promote:
         return Verdict(True, f"--promote: instead of version {champion.version}")
     try:
-        present = evaluate(case, registry.load_champion(case), rows, evaluation.newest_from)
+        present = evaluate(case, registry.load_champion(case).model, rows, evaluation.newest_from)
     except WrongUse:
         return Verdict(
-            False, f"champion {champion.version} has other features and cannot be compared: --promote replaces it"
+            False,
+            f"champion {champion.version} has another task or features and cannot be compared: --promote replaces it",
         )
     described = {"version": champion.version, **present.metrics()}
+    task = case.model.task
     compared = (
-        f"accuracy {evaluation.accuracy:.2%}, champion {champion.version} on the same events {present.accuracy:.2%}"
+        f"{task.compared(evaluation.quality)}, champion {champion.version} on the same events "
+        f"{task.compared(present.quality)}"
     )
-    if evaluation.accuracy > present.accuracy:
+    if task.better(evaluation.quality, present.quality):
         return Verdict(True, f"better: {compared}", described)
     return Verdict(False, f"not better: {compared}", described)

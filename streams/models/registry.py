@@ -22,25 +22,28 @@ from typing import TYPE_CHECKING, Any
 from livegold.reporting.errors import NotFound, WrongUse, choices
 from livegold.reporting.settings import Settings
 from livegold.reporting.specification import UseCase
-from livegold.streams.models.score import ExpressionScorer, Scorer, expression_of, scorer
 
 if TYPE_CHECKING:
-    from pyspark.ml import PipelineModel
+    from livegold.streams.models.estimators import Fitted
+    from livegold.streams.models.score import Scorer
 
 CHAMPION = "champion"
-EXPRESSION = "score.sql"
-"""Artifact of a run that holds the model as SQL, where it can be said so."""
 CHECK_SECONDS = 5.0
 """How long a running stream may go on with a champion that was moved meanwhile."""
 
 
 @dataclass(frozen=True)
 class Registered:
-    """A version in the registry and how good it was on the newest part of its history."""
+    """A version in the registry and how good it was on the newest part of its history.
+
+    `task` is the name of the task's class, `estimator` that of the implementation that made it.
+    """
 
     version: str
     metrics: Mapping[str, float]
     features: tuple[str, ...]
+    task: str
+    estimator: str
     run_id: str
 
 
@@ -66,17 +69,25 @@ class Registry:
                 return None
             raise
         run = client.get_run(version.run_id)
-        features = tuple(json.loads(version.tags.get("features", "[]")))
-        return Registered(str(version.version), dict(run.data.metrics), features, version.run_id)
+        tags = version.tags
+        features = tuple(json.loads(tags.get("features", "[]")))
+        task, estimator = tags.get("task", ""), tags.get("estimator", "")
+        return Registered(str(version.version), dict(run.data.metrics), features, task, estimator, version.run_id)
 
     def usable_champion(self, case: UseCase) -> Registered:
         """The champion, if the use case as it is now can score with it; touches no Spark.
 
-        Raises NotFound when there is none and WrongUse when it was trained on other features, both saying what to do.
+        Raises NotFound when there is none, and WrongUse when it was trained for another task or on other features;
+        each says what to do. Another estimator than the use case has now may have made it.
         """
         champion = self.champion(case)
         if champion is None:
             raise NotFound(f"use case {case.name} has no champion model: run `livegold train {case.name}` first")
+        if champion.task != _task(case):
+            raise WrongUse(
+                f"champion {champion.version} of {case.name} was trained for task {champion.task or 'unknown'}, the "
+                f"use case has {_task(case)}: run `livegold train {case.name} --promote`"
+            )
         wanted = tuple(f"{f.name} = {f.sql}" for f in case.model.features)
         if champion.features != wanted:
             changed = sorted(set(champion.features) ^ set(wanted)) or ["their order"]
@@ -89,29 +100,21 @@ class Registry:
     def load_champion(self, case: UseCase) -> Scorer:
         """The champion, ready to score. Raises what `usable_champion` raises."""
         champion = self.usable_champion(case)
-        expression = self._expression(champion)
-        if expression is not None:
-            return ExpressionScorer(expression, champion.version)
-        import mlflow.spark
+        from livegold.reporting.pipeline import feature_columns
+        from livegold.streams.models.estimators import implementation
+        from livegold.streams.models.score import Scorer
 
+        address = f"models:/{case.name}/{champion.version}"
+        made = implementation(champion.estimator)
         with _quiet():
-            model = mlflow.spark.load_model(f"models:/{case.name}/{champion.version}", dfs_tmpdir=self._scratch())
-        return scorer(model, [f"feature_{f.name}" for f in case.model.features], champion.version)
-
-    def _expression(self, champion: Registered) -> str | None:
-        """The model as SQL, kept beside it when it was registered: a second instead of the eight of loading it."""
-        client = self._client()
-        if not any(artifact.path == EXPRESSION for artifact in client.list_artifacts(champion.run_id)):
-            return None
-        with _quiet(), tempfile.TemporaryDirectory() as folder:
-            return Path(client.download_artifacts(champion.run_id, EXPRESSION, folder)).read_text(encoding="utf-8")
+            model = made.load(case.model.task, feature_columns(case), address, champion.run_id, self._scratch())
+        return Scorer(champion.version, model)
 
     def register(
-        self, case: UseCase, model: PipelineModel, metrics: Mapping[str, float], parameters: Mapping[str, Any]
+        self, case: UseCase, model: Fitted, metrics: Mapping[str, float], parameters: Mapping[str, Any]
     ) -> Registered:
         """Stores a model as a new version with its metrics; does not make it champion."""
         import mlflow
-        import mlflow.spark
 
         client = self._client()
         if mlflow.get_experiment_by_name(case.name) is None:
@@ -122,21 +125,21 @@ class Registry:
         with _quiet(), mlflow.start_run() as run:
             mlflow.log_params(dict(parameters))
             mlflow.log_metrics(dict(metrics))
-            # Naming the requirements spares MLflow a minute of finding them out by loading the model elsewhere.
-            mlflow.spark.log_model(
-                model,
-                artifact_path="model",
-                pip_requirements=["pyspark"],
-                registered_model_name=case.name,
-                dfs_tmpdir=self._scratch(),
-            )
-            expression = expression_of(model, [f"feature_{f.name}" for f in case.model.features])
-            if expression is not None:
-                mlflow.log_text(expression, EXPRESSION)
-        found = client.search_model_versions(f"name='{case.name}' and run_id='{run.info.run_id}'")
-        version = str(found[0].version)
-        client.set_model_version_tag(case.name, version, "features", json.dumps(features))
-        return Registered(version, dict(metrics), tuple(features), run.info.run_id)
+            model.log(case.name, self._scratch())
+        version = self._version(client, case, run.info)
+        task, estimator = _task(case), case.model.estimator.implementation
+        for tag, value in (("features", json.dumps(features)), ("task", task), ("estimator", estimator)):
+            client.set_model_version_tag(case.name, version, tag, value)
+        return Registered(version, dict(metrics), tuple(features), task, estimator, run.info.run_id)
+
+    def _version(self, client: Any, case: UseCase, run: Any) -> str:
+        """The version that a flavour of MLflow registered; or a new one of what the run holds."""
+        found = client.search_model_versions(f"name='{case.name}' and run_id='{run.run_id}'")
+        if not found:
+            if not client.search_registered_models(f"name='{case.name}'"):
+                client.create_registered_model(case.name)
+            found = [client.create_model_version(case.name, run.artifact_uri, run.run_id)]
+        return str(found[0].version)
 
     def promote(self, case: UseCase, version: str) -> None:
         """Moves the alias `champion` to a version."""
@@ -164,6 +167,10 @@ class Registry:
 def import_early() -> None:
     """Imports MLflow in the background: the seconds that takes pass while Spark starts."""
     threading.Thread(target=importlib.import_module, args=("mlflow",), daemon=True).start()
+
+
+def _task(case: UseCase) -> str:
+    return type(case.model.task).__name__
 
 
 @contextlib.contextmanager

@@ -48,7 +48,8 @@ from livegold.reporting.measures.measure import (
     sqrt,
 )
 from livegold.reporting.schema import SCORE_BANDS
-from livegold.reporting.semantic.derived import CELLS, AtCutOff, Ratio
+from livegold.reporting.semantic.derived import Ratio
+from livegold.reporting.specification import SparkML
 from livegold.reporting.specification.pages import Block, Page, Row, State
 from livegold.reporting.specification.usecase import (
     Check,
@@ -60,6 +61,7 @@ from livegold.reporting.specification.usecase import (
     Spotlight,
     UseCase,
 )
+from livegold.reporting.tasks.binary import CELLS, AtCutOff, Binary
 
 # ---- texts -----------------------------------------------------------------------------------------------------------
 
@@ -396,18 +398,16 @@ def use_cases(draw: st.DrawFn) -> UseCase:
         derived=parts.derived,
         checks=(Check("amount_above_zero", "amount > 0", "amount is not above 0"),),
         model=Model(
+            task=Binary("yes", "no", draw(st.sampled_from((0.5, 0.3, 0.75))), cut_offs),
+            estimator=SparkML("DecisionTreeClassifier"),
             features=(Feature("amount", "amount"), Feature("is_large", "double(large)")),
             outcome="came",
-            positive="yes",
-            negative="no",
-            threshold=draw(st.sampled_from((0.5, 0.3, 0.75))),
         ),
         dimensions=dimensions,
         bucket_seconds=parts.bucket_seconds,
         trend_minutes=draw(st.sampled_from((None, max(1, parts.bucket_seconds // 60), 4 * parts.bucket_seconds))),
         measures=measures,
         ratios=ratios,
-        cut_offs=cut_offs,
         states=states,
         pages=draw(_pages(shown)),
         spotlight=Spotlight(
@@ -442,6 +442,17 @@ def values_of(case: UseCase) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def with_cut_offs(case: UseCase, *cut_offs: AtCutOff) -> Model:
+    """The model of a use case with these measures at a cut-off instead of its own."""
+    assert isinstance(case.model.task, Binary)
+    return replace(case.model, task=replace(case.model.task, cut_offs=cut_offs))
+
+
+def threshold_of(case: UseCase) -> float:
+    assert isinstance(case.model.task, Binary)
+    return case.model.task.threshold
+
+
 def prediction_rows(case: UseCase) -> st.SearchStrategy[list[dict[str, Any]]]:
     """Rows of gold's predictions with the columns that measures can read, in `bucket_numbers`.
 
@@ -455,7 +466,7 @@ def _prediction(draw: st.DrawFn, case: UseCase) -> dict[str, Any]:
     bucket_no = draw(st.sampled_from(bucket_numbers(case)))
     score = draw(st.integers(0, 63)) / 64
     outcome = draw(st.sampled_from((None, True, False, True, False)))
-    predicted = score >= case.model.threshold
+    predicted = score >= threshold_of(case)
     row: dict[str, Any] = {c.name: _value(draw, c.type) for c in case.event_columns if c.name != case.event_id}
     row |= {name: draw(st.sampled_from(values)) for name, values in values_of(case).items()}
     row |= {

@@ -28,6 +28,7 @@ from livegold.reporting.service.local_client import client_of
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.sinks import FeedBatch, PowerBISink
 from livegold.reporting.specification import UseCase, load_use_case
+from livegold.reporting.usecases.taxi_tips import TASK
 
 CASE = load_use_case("taxi_tips")
 LAST_ORDER = {"other": 1_000_000, "unknown": 1_000_001}
@@ -79,7 +80,7 @@ def prediction(draw: random.Random, at: dt.datetime, number: int, **given: Any) 
 def completed(row: Mapping[str, Any], case: UseCase = CASE) -> dict[str, Any]:
     """With what follows from the score, the outcome and the time."""
     score, outcome = row["score"], row["outcome"]
-    predicted = score >= case.model.threshold
+    predicted = score >= TASK.threshold
     number = int(row["event_time"].timestamp()) // case.bucket_seconds
     known = outcome is not None
     miss = known and predicted != outcome

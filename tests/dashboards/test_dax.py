@@ -32,9 +32,7 @@ from livegold.reporting.palette import NO_COLOUR, SHAPES, STATE_COLOURS
 from livegold.reporting.powerbi.dataset import push_dataset
 from livegold.reporting.schema import COMPLETE_TICK, TICK
 from livegold.reporting.semantic.derived import (
-    CUT_OFFS,
     NO_DATA,
-    AtCutOff,
     CompleteBuckets,
     Freshness,
     LastUpdate,
@@ -42,11 +40,12 @@ from livegold.reporting.semantic.derived import (
     StateColour,
     StateText,
 )
-from livegold.reporting.semantic.model import Source, cut_off_rows, default_cut_off, model_measures
+from livegold.reporting.semantic.model import Source, model_measures
 from livegold.reporting.specification.pages import Page, Row, State
 from livegold.reporting.specification.usecase import UseCase
+from livegold.reporting.tasks.binary import CUT_OFFS, AtCutOff
 from livegold.reporting.usecases.taxi_tips import USECASE as TAXI
-from model_cases import bucket_numbers, first_bucket, gold_pulse, prediction_rows, use_cases, values_of
+from model_cases import bucket_numbers, first_bucket, gold_pulse, prediction_rows, use_cases, values_of, with_cut_offs
 
 SOURCES: tuple[Source, ...] = ("push", "databricks", "directlake", "delta", "sample")
 SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -94,7 +93,7 @@ def asked(draw: st.DrawFn, case: UseCase) -> Asked:
     cut_offs = draw(
         one | st.just(()) | st.lists(st.sampled_from(CUT_OFFS), min_size=1, max_size=3, unique=True).map(tuple)
     )
-    return Asked(slicers, axis, span, bucket, cut_offs if case.cut_offs else ())
+    return Asked(slicers, axis, span, bucket, cut_offs if case.model.task.parameters else ())
 
 
 # ---- DAX -------------------------------------------------------------------------------------------------------------
@@ -119,8 +118,7 @@ class Dax:
             d.table: [{"key": v, "label": v, "order": n} for n, v in enumerate(values_of(case)[d.name])]
             for d in case.all_dimensions
         }
-        if case.cut_offs:
-            filled["Cut Off"] = cut_off_rows()
+        filled |= {p.table: p.rows() for p in case.model.task.parameters}
         if source == "push":
             filled["Totals"] = _ticks(case, pulse)
             columns, related = _of_dataset(case)
@@ -222,7 +220,9 @@ class Sql:
     def values(self, at: Asked) -> dict[str, Any]:
         """Every measure of the model but Freshness."""
         own = self._asked("predictions", self.case.measures, at.filters)
-        cut = at.cut_offs[0] if len(at.cut_offs) == 1 else default_cut_off(self.case)
+        task = self.case.model.task
+        start = task.parameters[0].start if task.parameters else 50
+        cut = at.cut_offs[0] if len(at.cut_offs) == 1 else start
         self.db.execute(
             f"""
             CREATE OR REPLACE TEMP VIEW reclassified AS SELECT * REPLACE (
@@ -230,7 +230,7 @@ class Sql:
                 score < {cut / 100!r} AND NOT outcome AS tn, score < {cut / 100!r} AND outcome AS fn) FROM predictions
             """
         )
-        as_measures = [Measure(c.name, c.expression) for c in self.case.cut_offs]
+        as_measures = [Measure(c.name, c.expression) for c in task.derived_measures if isinstance(c, AtCutOff)]
         own |= self._asked("reclassified", as_measures, at.filters) if as_measures else {}
         times = " AND ".join(["true", *(_between(f) for f in at.filters if isinstance(f, Between))])
         newest, newest_here = self._row(
@@ -425,7 +425,9 @@ FEW = dataclasses.replace(
         Measure("Mean fare", mean("fare")),
     ),
     ratios=(Ratio("Pace", "Trips, last minute", "Trips, last 3 min", 1.25, most=0.5),),
-    cut_offs=(AtCutOff("Recall at cut-off", _TP / (_TP + _FN)), AtCutOff("Earned at cut-off", 3 * _TP - 2 * _FP)),
+    model=with_cut_offs(
+        TAXI, AtCutOff("Recall at cut-off", _TP / (_TP + _FN)), AtCutOff("Earned at cut-off", 3 * _TP - 2 * _FP)
+    ),
     states=(State("Pace", 0.4, 0.2),),
     pages=(Page("Page", (Row((Trend(("Trips a minute",)),)),)),),
 )

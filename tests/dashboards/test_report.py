@@ -34,9 +34,10 @@ from livegold.reporting.errors import SpecificationError
 from livegold.reporting.semantic.model import SOURCES, Source
 from livegold.reporting.specification import UseCase, load_use_case
 from livegold.reporting.specification.pages import Block, Page, Row
+from model_cases import with_cut_offs
 
 CASE = load_use_case("taxi_tips")
-BARE = dataclasses.replace(CASE, pages=(), states=(), cut_offs=())
+BARE = dataclasses.replace(CASE, pages=(), states=(), model=with_cut_offs(CASE))
 DEFAULT = dataclasses.replace(CASE, pages=())
 CARD = {
     "visualType": "cardVisual",
@@ -54,7 +55,7 @@ CARD = {
         }
     },
 }
-CELLS = ("Said generous, was", "Said generous, was not", "Said not generous, was", "Said not generous, was not")
+CELLS = ("True positives", "False positives", "False negatives", "True negatives")
 # Every block at its narrowest, rows far too many for one page, and the same thing twice.
 CRAMPED = dataclasses.replace(
     CASE,

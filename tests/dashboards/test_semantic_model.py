@@ -39,7 +39,7 @@ from livegold.reporting.schema import SCORE_BANDS
 from livegold.reporting.semantic.model import Source, model_measures
 from livegold.reporting.specification.usecase import Dimension, UseCase
 from livegold.reporting.usecases.taxi_tips import USECASE as TAXI
-from model_cases import made_cases
+from model_cases import made_cases, with_cut_offs
 
 SOURCES: tuple[Source, ...] = ("databricks", "directlake", "delta", "sample")
 LARGEST_FILE = 300_000
@@ -202,7 +202,7 @@ def test_every_dimension_filters_every_table_of_facts_and_nothing_filters_cut_of
     facts = [t.name for t in model.tables if t.name in ("Pulse", "Spotlight", "Predictions")]
     found = {(r.table, r.column, r.to_table, r.to_column) for r in model.relationships}
     assert found == {(fact, d.name, d.table, "key") for fact in facts for d in TAXI.all_dimensions}
-    without = dataclasses.replace(TAXI, cut_offs=(), pages=())
+    without = dataclasses.replace(TAXI, model=with_cut_offs(TAXI), pages=())
     assert "Cut Off" not in {t.name for t in semantic_model(without, source, SampleRows.none(TAXI)).tables}
 
 

@@ -20,7 +20,9 @@ from livegold.reporting.service.local_client import client_of
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.service.stored_rows import StoredRows
 from livegold.reporting.sinks import FeedBatch, PowerBISink
+from livegold.reporting.specification import SparkML
 from livegold.reporting.specification.usecase import Dimension, Feature, Field, Model, Spotlight, UseCase
+from livegold.reporting.tasks import Binary
 
 CASE = UseCase(
     name="parcel_delay",
@@ -37,7 +39,12 @@ CASE = UseCase(
         Field("note", "string"),
         Field("delayed", "boolean"),
     ),
-    model=Model(features=(Feature("weight", "weight"),), outcome="delayed", positive="late", negative="on time"),
+    model=Model(
+        task=Binary(positive="late", negative="on time"),
+        estimator=SparkML("DecisionTreeClassifier"),
+        features=(Feature("weight", "weight"),),
+        outcome="delayed",
+    ),
     dimensions=(Dimension("site", "hub", ("North", "South")),),
     measures=(
         Measure("Parcels", Count(), format="#,0"),

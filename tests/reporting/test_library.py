@@ -19,12 +19,13 @@ HEAVY = ("pyspark", "delta", "mlflow", "duckdb", "deltalake", "confluent_kafka",
 # What others build on. A name that is added needs a line in docs/library.md; one that is renamed or taken away breaks
 # their files and notebooks, and so needs a line in CHANGELOG.md and a version that says so.
 NAMES = """
-    AllTime Ambiguous AtCutOff ByBucket Chart Check CheckFailed ConfusionMatrix Count CountIf CountOf CutOffSlider
-    Derived Dimension Enhanced Exceptions Feature Field Full GivenTokens Header LivegoldError Max Measure Min Model
-    NotFound Page PowerBIClient Ranking Ratio RefreshObject RefreshRun Refreshes Refused Rejected Row Run SecondWriter
-    ServiceUnavailable Session Settings SettingsError Slicer SpecificationError Spotlight State Sum Terminal Throttled
-    Tile TimeRange TrailingWindow Transient Trend Unauthorized UseCase WrittenTemplate WrongUse __version__ backfill
-    count_and_sums execute_query load mean publish push_url_rows reconcile report run settings sql sqrt status train
+    AllTime Ambiguous AtCutOff Binary ByBucket Chart Check CheckFailed ConfusionMatrix Count CountIf CountOf
+    CutOffSlider Derived Dimension Enhanced Exceptions Feature Field Full GivenTokens Header LivegoldError Max
+    Measure Min Model NotFound Page PowerBIClient Ranking Ratio RefreshObject RefreshRun Refreshes Refused
+    Regression Rejected Row Run ScikitLearn SecondWriter ServiceUnavailable Session Settings SettingsError
+    Slicer SparkML SpecificationError Spotlight State Sum Terminal Throttled Tile TimeRange TrailingWindow
+    Transient Trend Unauthorized UseCase WrittenTemplate WrongUse __version__ backfill count_and_sums
+    execute_query load mean publish push_url_rows reconcile report run settings sql sqrt status train
 """
 PUBLIC = NAMES.split()
 

@@ -45,7 +45,6 @@ from livegold.reporting.pipeline import (
     missing_reason,
     read_time,
     rule_reasons,
-    score_band,
     text_literal,
     written_columns,
 )
@@ -120,7 +119,7 @@ def test_a_bucket_begins_with_its_first_microsecond_and_ends_before_the_next(dat
 
 def test_scores_fall_into_bands_of_ten_points(database: Database) -> None:
     for score, band in ((0.0, "0-10%"), (0.0999, "0-10%"), (0.1, "10-20%"), (0.95, "90-100%"), (1.0, "90-100%")):
-        assert values(database, {"band": score_band()}, score=score)["band"] == band
+        assert values(database, {"band": TAXI.task.comparisons["score_band"]}, score=score)["band"] == band
     assert len(SCORE_BANDS) == 10
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from livegold.reporting.blocks import CutOffSlider
 from livegold.reporting.errors import SpecificationError
 from livegold.reporting.measures.measure import Count, CountIf, Max, Measure, Sum, TrailingWindow
-from livegold.reporting.specification import load_use_case
+from livegold.reporting.specification import Page, Row, SparkML, load_use_case
 from livegold.reporting.specification.usecase import (
     Check,
     Derived,
@@ -18,6 +19,7 @@ from livegold.reporting.specification.usecase import (
     Field,
     UseCase,
 )
+from livegold.reporting.tasks import Binary
 
 
 @pytest.fixture
@@ -57,7 +59,32 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "feature x uses column 'speed'",
     ),
     "no features": (lambda c: changed_model(c, features=()), "model has no features"),
-    "a threshold of one": (lambda c: changed_model(c, threshold=1.0), "model threshold is 1.0"),
+    "a threshold of one": (lambda c: changed_model(c, task=Binary("yes", "no", 1.0)), "threshold is 1.0"),
+    "an estimator that answers something else": (
+        lambda c: changed_model(c, estimator=SparkML("LinearRegression")),
+        "model estimator is SparkML LinearRegression, which gives no probability, as task Binary needs",
+    ),
+    "an estimator that is none": (
+        lambda c: changed_model(c, estimator=SparkML("LinearSVC")),
+        "algorithm is 'LinearSVC': give DecisionTreeClassifier",
+    ),
+    "a block of another task": (
+        lambda c: {
+            "pages": (Page("One", (Row((CutOffSlider(),)),)),),
+            "states": (),
+            **changed_model(c, task=Binary("yes", "no")),
+        },
+        "is no block that this Binary task can fill: give ConfusionMatrix",
+    ),
+    "a cut-off measure of counts that no measure has": (
+        lambda c: {
+            "pages": (),
+            "states": (),
+            "ratios": (),
+            "measures": (Measure("Trips", Count()),),
+        },
+        "task Binary needs CountIf(column='tp', name='tp') for Precision at cut-off",
+    ),
     "a feature that holds the outcome": (
         lambda c: {
             "derived": (*c.derived, Derived("leak", "boolean", "paid_by_card AND tip >= 0.25 * fare")),

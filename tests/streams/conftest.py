@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from livegold.reporting.settings.settings import Settings, load
-from livegold.reporting.specification import UseCase, load_use_case
+from livegold.reporting.specification import SparkML, UseCase, load_use_case
 from livegold.reporting.usecases.taxi_events import history
 from livegold.streams.local.java import QUICK_START
 from stream_cases import events_frame
@@ -53,8 +53,9 @@ def champion_uri(spark: SparkSession, case: UseCase, tmp_path_factory: pytest.Te
     registry = Registry(settings)
     rows = training_rows(case, events_frame(spark, list(history(1, 4_000, datetime.now(UTC)))))
     for depth in (5, 2):
-        model, evaluation = train(replace(case, model=replace(case.model, max_depth=depth)), rows)
-        registry.register(case, model, evaluation.metrics(), {"max_depth": depth})
+        tree = SparkML("DecisionTreeClassifier", maxDepth=depth, minInstancesPerNode=20)
+        model, evaluation = train(replace(case, model=replace(case.model, estimator=tree)), rows)
+        registry.register(case, model, evaluation.metrics(), {"maxDepth": depth})
     registry.promote(case, "1")
     return settings.mlflow_uri
 

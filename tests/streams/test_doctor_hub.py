@@ -96,7 +96,9 @@ def test_the_champion_is_named_with_its_quality(make_settings: Callable[..., Set
     assert quality["accuracy"] > 0.6
     (found,) = champion(settings, case)
     assert found.verdict == OK
-    assert found.found == f"version 1 of taxi_tips, accuracy {quality['accuracy']:.3f}, auc {quality['auc']:.3f}"
+    auc = f"AUC {quality['auc']:.3f}"
+    assert found.found.startswith(f"version 1 of taxi_tips, accuracy {quality['accuracy']:.1%}, precision ")
+    assert found.found.endswith(f", {auc}")
 
 
 def test_a_cluster_brings_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

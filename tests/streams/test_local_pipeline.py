@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from livegold.reporting.usecases.taxi_tips import USECASE as TAXI
 from stream_cases import BAD, VALID, changed
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 START = datetime(2026, 5, 4, 17, tzinfo=UTC)
 # A dimension that is not declared, with less room than there are values, and one whose values are awkward to quote.
@@ -99,10 +99,21 @@ class Local:
             self.spotlight = pipeline.spotlight(self.predictions)
 
 
+@dataclass(frozen=True)
+class Said:
+    """A model whose answer is a text of SQL."""
+
+    answer: str
+    sql: str
+
+    def score(self, frame: DataFrame) -> DataFrame:
+        return frame.selectExpr("*", f"{self.sql} AS {self.answer}")
+
+
 @pytest.fixture(scope="module")
 def by_spark(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Lake]:
     from livegold.streams.gold import GoldWriter, create_tables
-    from livegold.streams.models.score import ExpressionScorer
+    from livegold.streams.models import Scorer
 
     def run(case: UseCase, made: Sequence[tuple[datetime, bytes]], score: str) -> Lake:
         folder = tmp_path_factory.mktemp("both")
@@ -110,7 +121,8 @@ def by_spark(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> C
         create_tables(spark, case, lake)
         write_batch(folder / "batch.parquet", made)
         batch = spark.read.parquet(str(folder / "batch.parquet"))
-        GoldWriter(case, lake, lambda: ExpressionScorer(score, "1"), lambda: "q")(batch, 0)
+        writer = GoldWriter(case, lake, lambda: Scorer("1", Said(case.task.answer, score)), lambda: "q")
+        writer(batch, 0)
         return lake
 
     return run

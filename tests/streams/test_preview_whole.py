@@ -32,12 +32,13 @@ from livegold.reporting.measures.context import Among, Between, Filter
 from livegold.reporting.measures.measure import CountIf, Measure, Rejected
 from livegold.reporting.measures.sql import sql_over_predictions, sql_over_pulse
 from livegold.reporting.powerbi.dataset import dataset_name, push_dataset
-from livegold.reporting.semantic.derived import CELLS, AtCutOff, CompleteBuckets, Freshness, LastUpdate
-from livegold.reporting.semantic.model import cut_off_rows, default_cut_off, model_measures
+from livegold.reporting.semantic.derived import CompleteBuckets, Freshness, LastUpdate
+from livegold.reporting.semantic.model import model_measures
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.settings import Settings
 from livegold.reporting.sinks import make_sinks
 from livegold.reporting.specification.usecase import UseCase
+from livegold.reporting.tasks.binary import CELLS, AtCutOff
 from livegold.reporting.usecases.taxi_events import generate_labelled
 from livegold.streams.models.registry import Registry
 from livegold.streams.switch import Pipeline
@@ -77,7 +78,9 @@ class Gold(Oracle):
         self._db.executemany("INSERT INTO buckets VALUES (?, ?)", numbered)
         rows = {d.table: self._rows(d.name) for d in case.all_dimensions}
         rows |= {"Pulse": self._rows("buckets"), "Spotlight": self._rows("spotlight"), "Totals": []}
-        super().__init__(folder, push_dataset(case), {**rows, "Cut Off": cut_off_rows()})
+        super().__init__(
+            folder, push_dataset(case), {**rows, **{p.table: p.rows() for p in case.model.task.parameters}}
+        )
         self._of = {m.name: m.of for m in model_measures(case, "push")}
         self._answered: dict[Any, list[dict[str, Any]]] = {}
 
@@ -134,7 +137,7 @@ class Gold(Oracle):
         orders = {key: order for key, _, order in self.tables["Cut Off"]["rows"]}
         chosen = {o for o in orders.values() if o in at.get(CUT_OFF, (o,))}
         chosen &= {orders[v] for v in at.get(label("Cut Off"), orders)}
-        return chosen.pop() if len(chosen) == 1 else default_cut_off(self._case)
+        return chosen.pop() if len(chosen) == 1 else self._case.model.task.parameters[0].start
 
     def _filters(self, at: Mapping[Field, tuple[Any, ...]]) -> list[Filter]:
         names = {d.table: d.name for d in self._case.all_dimensions}

@@ -20,7 +20,9 @@ from livegold.reporting.schema import PULSE
 from livegold.reporting.settings.settings import Settings, load
 from livegold.reporting.sinks import PowerBISink
 from livegold.reporting.sinks.state import Chunk, SinkState, add_chunks
+from livegold.reporting.specification import SparkML
 from livegold.reporting.specification.usecase import Check, Column, Dimension, Feature, Field, Model, Spotlight, UseCase
+from livegold.reporting.tasks import Binary
 from livegold.streams.accounts.reconciliation import Reconciliation, reconcile
 
 if TYPE_CHECKING:
@@ -42,7 +44,12 @@ CASE = UseCase(
     event_id="id",
     event_time="at",
     checks=(Check("amount_above_zero", "amount > 0", "amount is not above 0"),),
-    model=Model((Feature("weight", "coalesce(weight, 0)"),), "amount > 5", "heavy", "light"),
+    model=Model(
+        Binary("heavy", "light"),
+        SparkML("DecisionTreeClassifier"),
+        (Feature("weight", "coalesce(weight, 0)"),),
+        "amount > 5",
+    ),
     dimensions=(Dimension("kind", "kind"),),
     measures=(
         Measure("Shipments", Count()),

@@ -1,63 +1,167 @@
-"""The SQL of a tree says what the model says."""
+"""A model says in SQL what it says itself, and every estimator that can be named learns and scores."""
 
 from __future__ import annotations
 
-import math
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from pyspark.ml import Pipeline
-from pyspark.ml.classification import DecisionTreeClassifier, LogisticRegression
-from pyspark.ml.feature import VectorAssembler
+from pyspark.sql import functions as F
 
-from livegold.streams.models.score import ExpressionScorer, TransformScorer, scorer
+from livegold.reporting.errors import WrongUse
+from livegold.reporting.specification import ScikitLearn, SparkML
+from livegold.reporting.specification.estimators import CLASSIFIERS, REGRESSORS, Estimator
+from livegold.reporting.tasks import Binary, Regression, Task
+from livegold.streams.models.estimators import Fitted, implementation
+from livegold.streams.models.estimators.spark_ml import TransformedModel, TreeModel
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = pytest.mark.spark
 NAMES = ["feature_a", "feature_b", "feature_c"]
+BINARY, REGRESSION = Binary("yes", "no"), Regression(tolerance=1.0, edges=(0.0, 5.0))
+GIVEN: dict[str, dict[str, Any]] = {
+    "MultilayerPerceptronClassifier": {"layers": [3, 2, 2], "maxIter": 5},
+    **{f"{name}{kind}": {"maxIter": 3} for name in ("GBT", "FM") for kind in ("Classifier", "Regressor")},
+}
+"""Parameters that a class has no default for, or that make it quick."""
 
 
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession) -> DataFrame:
     rng = random.Random(3)
     made = []
-    for _ in range(2_000):
-        a, b, c = rng.uniform(-5, 5), float(rng.randrange(4)), rng.gauss(0, 1)
-        made.append((a, b, c, float(a * b + c + rng.gauss(0, 2) > 1)))
-    return spark.createDataFrame(made, [*NAMES, "label"])
+    for _ in range(600):
+        a, b, c = rng.uniform(0, 5), float(rng.randrange(4)), rng.gauss(5, 1)
+        made.append((a, b, c, a * b + c + rng.gauss(0, 2)))
+    return spark.createDataFrame(made, [*NAMES, "amount"]).persist()
 
 
-def test_a_tree_as_sql_gives_the_probabilities_of_its_own_transform(rows: DataFrame) -> None:
-    tree = DecisionTreeClassifier(maxDepth=6, seed=1)
-    model = Pipeline(stages=[VectorAssembler(inputCols=NAMES, outputCol="features"), tree]).fit(rows)
-    as_sql = scorer(model, NAMES, "1")
-    assert isinstance(as_sql, ExpressionScorer)
-    both = as_sql.score(rows).withColumnRenamed("score", "sql").transform(TransformScorer(model, "1").score).collect()
-    assert [row.sql for row in both] == [row.score for row in both]
-    assert len({row.sql for row in both}) > 10
-    of_ones = [row.sql for row in both if row.label == 1.0]
-    of_noughts = [row.sql for row in both if row.label == 0.0]
-    assert sum(of_ones) / len(of_ones) > 0.7 > 0.3 > sum(of_noughts) / len(of_noughts), "that of the wrong class"
+def labelled(rows: DataFrame, task: Task) -> DataFrame:
+    return rows.selectExpr(*NAMES, "double(amount > 12) AS label" if task is BINARY else "amount AS label")
 
 
-def test_another_classifier_scores_through_its_own_transform(rows: DataFrame) -> None:
-    stages = [VectorAssembler(inputCols=NAMES, outputCol="features"), LogisticRegression()]
-    model = Pipeline(stages=stages).fit(rows)
-    other = scorer(model, NAMES, "2")
-    assert isinstance(other, TransformScorer)
-    scored = other.score(rows)
-    assert scored.columns == [*rows.columns, "score"]
-    # The probability that the label is 1, by the formula of the regression and not by Spark.
-    regression = model.stages[-1]
-    weights = zip(NAMES, regression.coefficients, strict=True)
-    weights = [(name, float(weight)) for name, weight in weights]
-    found, wanted = [], []
-    for row in scored.collect():
-        found.append(row.score)
-        wanted.append(1 / (1 + math.exp(-regression.intercept - sum(w * row[name] for name, w in weights))))
-    assert found == pytest.approx(wanted, abs=1e-9)
-    assert min(found) < 0.1
-    assert max(found) > 0.9
+def fitted(estimator: Estimator, task: Task, rows: DataFrame) -> Fitted:
+    return implementation(estimator.implementation)(estimator, task, NAMES).fit(labelled(rows, task))
+
+
+def answers(model: Fitted, task: Task, rows: DataFrame) -> list[float]:
+    scored = model.score(rows)
+    assert scored.columns == [*rows.columns, task.answer]
+    return [row[0] for row in scored.select(task.answer).collect()]
+
+
+@pytest.mark.parametrize(("task", "kind"), [(BINARY, "Classifier"), (REGRESSION, "Regressor")])
+def test_a_tree_as_sql_gives_the_answers_of_its_own_transform(rows: DataFrame, task: Task, kind: str) -> None:
+    model = fitted(SparkML(f"DecisionTree{kind}", maxDepth=5), task, rows)
+    assert isinstance(model, TreeModel)
+    assert model._model is not None
+    said = answers(model, task, rows)
+    assert said == answers(TransformedModel(model._model, task), task, rows)
+    assert len(set(said)) > 10
+
+
+@pytest.mark.parametrize("name", [*CLASSIFIERS, *REGRESSORS])
+def test_every_algorithm_of_spark_ml_that_can_be_named_learns_and_scores(rows: DataFrame, name: str) -> None:
+    task: Task = BINARY if name in CLASSIFIERS else REGRESSION
+    estimator = SparkML(name, **GIVEN.get(name, {}))
+    assert estimator.inside_spark
+    said = answers(fitted(estimator, task, rows), task, rows)
+    assert len(set(said)) > 1
+    if task is BINARY:
+        assert all(0 <= p <= 1 for p in said)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "task"),
+    [
+        (ScikitLearn("ensemble.RandomForestClassifier", n_estimators=10), BINARY),
+        (ScikitLearn("linear_model.LogisticRegression", max_iter=500), BINARY),
+        (ScikitLearn("ensemble.HistGradientBoostingRegressor", max_iter=10), REGRESSION),
+        (ScikitLearn("linear_model.Ridge"), REGRESSION),
+    ],
+    ids=str,
+)
+def test_scikit_learn_scores_in_spark_as_it_does_itself(rows: DataFrame, estimator: Estimator, task: Task) -> None:
+    model = fitted(estimator, task, rows)
+    inputs = rows.select(*NAMES).toPandas().to_numpy()
+    own = model.model.predict_proba(inputs)[:, 1] if task is BINARY else model.model.predict(inputs)  # type: ignore[attr-defined]
+    assert answers(model, task, rows) == pytest.approx(list(own), abs=1e-12)
+    assert len(set(own)) > 10
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SparkML("DecisionTreeClassifier"),
+        SparkML("LogisticRegression"),
+        ScikitLearn("linear_model.LogisticRegression", max_iter=500),
+        ScikitLearn("ensemble.RandomForestClassifier", n_estimators=2),
+    ],
+    ids=str,
+)
+def test_a_feature_that_is_no_number_ends_no_batch_and_fields_may_have_any_name(
+    rows: DataFrame, estimator: Estimator
+) -> None:
+    model = fitted(estimator, BINARY, rows)
+    few = rows.limit(3).selectExpr(*NAMES, "'mine' AS prediction", "1 AS features", "2 AS probability")
+    beside = few.unionByName(few.withColumns({"feature_a": F.lit(float("nan")), "feature_b": F.lit(float("inf"))}))
+    said = answers(model, BINARY, beside)
+    assert len(said) == 6
+    assert said[:3] == answers(model, BINARY, few)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "task"),
+    [
+        (SparkML("DecisionTreeClassifier"), BINARY),
+        (SparkML("DecisionTreeRegressor"), REGRESSION),
+        (ScikitLearn("tree.DecisionTreeClassifier", max_depth=4), BINARY),
+        (ScikitLearn("tree.DecisionTreeRegressor", max_depth=4), REGRESSION),
+    ],
+    ids=str,
+)
+def test_the_reasons_of_a_tree_add_up_to_its_answer(rows: DataFrame, estimator: Estimator, task: Task) -> None:
+    model = fitted(estimator, task, rows)
+    few = rows.limit(50).collect()
+    said = answers(model, task, rows.limit(50))
+    named = set()
+    for row, answer in zip(few, said, strict=True):
+        start, reasons = model.reasons({n: row[f"feature_{n}"] for n in ("a", "b", "c")})
+        assert start + sum(r.amount for r in reasons) == pytest.approx(answer, abs=1e-9)
+        assert [abs(r.amount) for r in reasons] == sorted((abs(r.amount) for r in reasons), reverse=True)
+        named |= {r.feature for r in reasons}
+    assert {"a", "b"} <= named <= {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [SparkML("LogisticRegression"), ScikitLearn("ensemble.RandomForestClassifier", n_estimators=2)],
+    ids=str,
+)
+def test_a_model_that_cannot_be_explained_says_so(rows: DataFrame, estimator: Estimator) -> None:
+    with pytest.raises(WrongUse, match="gives no reasons for one prediction: a decision tree does"):
+        fitted(estimator, BINARY, rows).reasons({"a": 1.0, "b": 1.0, "c": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("estimator", "said"),
+    [
+        (SparkML("DecisionTreeClassifier", depth=5), "parameter is 'depth': give cacheNodeIds"),
+        (SparkML("DecisionTreeClassifier", maxDepth="deep"), "maxDepth is 'deep'"),
+        (ScikitLearn("tree.DecisionTreeClassifier", depth=5), "parameter is 'depth': give ccp_alpha"),
+        (ScikitLearn("tree.DecisionTreeClassifier", max_depth="deep"), "cannot learn from this history"),
+        (ScikitLearn("tree.Oak"), "scikit-learn has no tree.Oak"),
+        (ScikitLearn("svm.LinearSVC"), "it has no predict_proba, which task Binary needs"),
+    ],
+    ids=str,
+)
+def test_what_an_estimator_does_not_know_is_refused(rows: DataFrame, estimator: Estimator, said: str) -> None:
+    with pytest.raises(WrongUse, match=said):
+        fitted(estimator, BINARY, rows)
+
+
+def test_an_estimator_that_nobody_has_installed_is_refused_with_those_that_are() -> None:
+    with pytest.raises(WrongUse, match=r"'oracle' has no implementation here \(scikit_learn or spark_ml are installed"):
+        implementation("oracle")

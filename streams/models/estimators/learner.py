@@ -1,0 +1,87 @@
+"""What the implementation of an estimator has, and how it is found. No estimator in particular.
+
+An implementation is a class that is registered as an entry point of the group `livegold.estimators` under the name that
+the estimator of the use case gives as its `implementation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+from pyspark.sql import DataFrame
+
+from livegold.reporting.errors import WrongUse, choices
+from livegold.reporting.pipeline import feature_columns
+from livegold.reporting.specification import UseCase
+from livegold.reporting.tasks import Task
+
+GROUP = "livegold.estimators"
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """How far a feature moved one answer, in the answer's unit; `feature` is its name in the use case."""
+
+    feature: str
+    amount: float
+
+
+class Fitted(Protocol):
+    """A fitted model."""
+
+    def score(self, frame: DataFrame) -> DataFrame:
+        """`frame`, which has the feature columns, and the task's answer (double) as a last column."""
+        ...
+
+    def reasons(self, features: Mapping[str, float]) -> tuple[float, tuple[Contribution, ...]]:
+        """Why one prediction is what it is: the answer before anything is known of the event, and what each feature
+        adds to it; together they are the answer. `features` are values by the features' names.
+
+        Raises WrongUse, saying so, where the model cannot be explained.
+        """
+        ...
+
+    def log(self, name: str, scratch: str | None) -> None:
+        """Stores the model in the MLflow run that is open: by a flavour of MLflow that registers it as `name`, or as
+        artifacts of the run.
+
+        `scratch` is a place for files in between, where the registry needs one.
+        """
+        ...
+
+
+class Learner(Protocol):
+    """Fits and loads the models of one kind of estimator. `features` are their columns, in the use case's order."""
+
+    def __init__(self, estimator: Any, task: Task, features: Sequence[str]) -> None: ...
+
+    def fit(self, rows: DataFrame) -> Fitted:
+        """Learns from rows with the feature columns and `label` (double), in their order. WrongUse for parameters
+        that cannot be."""
+        ...
+
+    @classmethod
+    def load(cls, task: Task, features: Sequence[str], model: str, run: str, scratch: str | None) -> Fitted:
+        """A model that `log` stored: `model` is MLflow's address of it, `run` the id of the run it was stored in."""
+        ...
+
+
+def learner_of(case: UseCase) -> Learner:
+    """What learns the models of a use case. Raises WrongUse where its estimator's implementation is not installed."""
+    estimator = case.model.estimator
+    return implementation(estimator.implementation)(estimator, case.model.task, feature_columns(case))
+
+
+def implementation(name: str) -> type[Learner]:
+    """What is registered by a name; WrongUse where nothing is."""
+    registered = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in registered:
+        raise WrongUse(
+            f"estimator {name!r} has no implementation here ({choices(sorted(registered))} are installed): "
+            "install the package that brings it"
+        )
+    found: type[Learner] = registered[name].load()
+    return found
