@@ -61,18 +61,14 @@ def body_of(table: str, rows: Sequence[Mapping[str, Any]], counts: Counter[str])
 def messages(chunk: Chunk, use_case: str, feed: str) -> Iterator[Message]:
     """The messages of a chunk, in order."""
     key = chunk.table.encode()
+    same: Headers = [
+        (USE_CASE_HEADER, use_case.encode()),
+        (FEED_HEADER, feed.encode()),
+        (BATCH_HEADER, str(chunk.batch).encode()),
+        (TABLE_HEADER, key),
+    ]
     for number, value in enumerate(chunk.body.split(b"\n"), chunk.first_row):
-        yield Message(
-            key,
-            value,
-            [
-                (USE_CASE_HEADER, use_case.encode()),
-                (FEED_HEADER, feed.encode()),
-                (BATCH_HEADER, str(chunk.batch).encode()),
-                (TABLE_HEADER, key),
-                (ROW_HEADER, str(number).encode()),
-            ],
-        )
+        yield Message(key, value, [*same, (ROW_HEADER, str(number).encode())])
 
 
 def fitted(row: dict[str, Any], limit: int, counts: Counter[str]) -> bytes:
