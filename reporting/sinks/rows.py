@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from livegold.reporting.errors import SpecificationError
 from livegold.reporting.measures import add
-from livegold.reporting.powerbi.dataset import data_type, dimension_columns, fact_columns
+from livegold.reporting.powerbi import data_type, dimension_columns, fact_columns
 from livegold.reporting.schema import (
     COMPLETE_TICK,
     CUT_OFF,

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from livegold.reporting.errors import Refused, SpecificationError
-from livegold.reporting.powerbi.caller import encoded
-from livegold.reporting.powerbi.dataset import push_dataset
+from livegold.reporting.powerbi import encoded, push_dataset
 from livegold.reporting.settings import MAX_EVENT_BYTES
 from livegold.reporting.sinks.state import Chunk
 from livegold.reporting.sinks.values import CUT, CUT_MARK
