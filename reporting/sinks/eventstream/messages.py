@@ -14,7 +14,7 @@ from typing import Any
 from livegold.reporting.errors import Refused, SpecificationError
 from livegold.reporting.powerbi import encoded, push_dataset
 from livegold.reporting.settings import MAX_EVENT_BYTES
-from livegold.reporting.sinks.state import Chunk
+from livegold.reporting.sinks.chunks import Chunk
 from livegold.reporting.sinks.values import CUT, CUT_MARK
 from livegold.reporting.specification import UseCase
 

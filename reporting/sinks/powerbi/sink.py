@@ -27,6 +27,7 @@ from livegold.reporting.powerbi import (
 from livegold.reporting.powerbi.limits import MAX_REQUEST_BYTES, MAX_ROWS_BASIC_FIFO, MAX_ROWS_PER_POST
 from livegold.reporting.schema import TOTALS
 from livegold.reporting.settings import Settings
+from livegold.reporting.sinks.chunks import Chunk
 from livegold.reporting.sinks.inspector import AT_LEAST_ONCE
 from livegold.reporting.sinks.lock import WRITERS, only_writer
 from livegold.reporting.sinks.outbox import FOUND, SENT, OutboxSink
@@ -42,7 +43,7 @@ from livegold.reporting.sinks.powerbi.destination import (
 )
 from livegold.reporting.sinks.powerbi.inspector import PowerBIInspector
 from livegold.reporting.sinks.rows import Row
-from livegold.reporting.sinks.state import Chunk, SinkState
+from livegold.reporting.sinks.state import SinkState
 from livegold.reporting.specification import UseCase
 
 # So long after a POST its number is looked for before it is sent again: a service may show a number late. Where it is
