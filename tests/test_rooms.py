@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,6 +191,16 @@ def test_reporting_imports_no_spark() -> None:
                 found = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
                 found += [a.name for a in node.names] if isinstance(node, ast.Import) else []
                 wrong += [(name, f) for f in found if f.split(".")[0] in ("pyspark", "delta")]
+    assert wrong == []
+
+
+CLASSIC = re.compile(r"_jvm|_jsc|_jsparkSession|sparkContext|getLocalProperty|\bdelta\.tables\b")
+"""What only a Spark in this very process has: none of it exists under Spark Connect."""
+
+
+def test_nothing_reaches_into_the_jvm_or_the_spark_context() -> None:
+    assert CLASSIC.search("spark._jvm.scala")
+    wrong = [(name, found[0]) for name, path in modules().items() if (found := CLASSIC.search(path.read_text("utf-8")))]
     assert wrong == []
 
 
