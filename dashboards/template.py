@@ -17,7 +17,7 @@ from livegold.dashboards.placeholders import fill
 from livegold.dashboards.report import report_files
 from livegold.reporting.errors import WrongUse, choices
 from livegold.reporting.pbir import SCHEMAS, as_bytes
-from livegold.reporting.powerbi.dataset import push_dataset
+from livegold.reporting.powerbi import push_dataset
 from livegold.reporting.semantic import SOURCES, Source, template_name
 from livegold.reporting.specification import UseCase
 

@@ -66,13 +66,18 @@ if TYPE_CHECKING:
         mean,
         sqrt,
     )
-    from livegold.reporting.powerbi.auth import GivenTokens
-    from livegold.reporting.powerbi.client import PowerBIClient
-    from livegold.reporting.powerbi.http import Session
-    from livegold.reporting.powerbi.push_url import push_url_rows
-    from livegold.reporting.powerbi.queries import count_and_sums, execute_query
-    from livegold.reporting.powerbi.refresh import Enhanced, Refreshes, RefreshObject
-    from livegold.reporting.powerbi.refresh_run import RefreshRun
+    from livegold.reporting.powerbi import (
+        Enhanced,
+        GivenTokens,
+        PowerBIClient,
+        Refreshes,
+        RefreshObject,
+        RefreshRun,
+        Session,
+        count_and_sums,
+        execute_query,
+        push_url_rows,
+    )
     from livegold.reporting.semantic import Ratio
     from livegold.reporting.settings import Settings
     from livegold.reporting.specification import (
@@ -192,13 +197,10 @@ if not TYPE_CHECKING:  # a checker that saw this would take every name for one o
         "livegold.reporting.measures": (
             "AllTime ByBucket Count CountIf CountOf Max Measure Min Rejected Sum TrailingWindow mean sqrt"
         ),
-        "livegold.reporting.powerbi.auth": "GivenTokens",
-        "livegold.reporting.powerbi.client": "PowerBIClient",
-        "livegold.reporting.powerbi.http": "Session",
-        "livegold.reporting.powerbi.push_url": "push_url_rows",
-        "livegold.reporting.powerbi.queries": "count_and_sums execute_query",
-        "livegold.reporting.powerbi.refresh": "Enhanced RefreshObject Refreshes",
-        "livegold.reporting.powerbi.refresh_run": "RefreshRun",
+        "livegold.reporting.powerbi": (
+            "Enhanced GivenTokens PowerBIClient RefreshObject RefreshRun Refreshes Session count_and_sums "
+            "execute_query push_url_rows"
+        ),
         "livegold.reporting.semantic": "Ratio",
         "livegold.reporting.settings": "Settings",
         "livegold.reporting.specification": (

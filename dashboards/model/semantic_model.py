@@ -17,7 +17,7 @@ from livegold.dashboards.model.tmdl import tmdl_files
 from livegold.dashboards.sample_rows import SAMPLE_NOTE, SampleRows, sample_rows
 from livegold.reporting.errors import SpecificationError, WrongUse, choices
 from livegold.reporting.pbir import as_bytes
-from livegold.reporting.powerbi.dataset import (
+from livegold.reporting.powerbi import (
     column_format,
     data_type,
     dimension_columns,

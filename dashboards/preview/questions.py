@@ -8,7 +8,7 @@ from livegold.reporting.drawing import Known
 from livegold.reporting.errors import SpecificationError
 from livegold.reporting.measures import Measure
 from livegold.reporting.pbir import Field
-from livegold.reporting.powerbi.dataset import push_dataset
+from livegold.reporting.powerbi import push_dataset
 from livegold.reporting.schema import CUT_OFF, CUT_OFF_TABLE, LEFT_OUT_MEASURE, PULSE, SPOTLIGHT, TIME_COLUMNS
 from livegold.reporting.semantic import DerivedMeasure, ModelMeasure, model_measures, slicing_tables
 from livegold.reporting.specification import UseCase

@@ -23,7 +23,7 @@ from livegold.dashboards.preview.tables import Tables
 from livegold.dashboards.preview.template import Template, read_files, read_folder
 from livegold.dashboards.template import template_files
 from livegold.reporting.errors import WrongUse
-from livegold.reporting.powerbi.dataset import dataset_name
+from livegold.reporting.powerbi import dataset_name
 from livegold.reporting.settings import Settings
 from livegold.reporting.specification import UseCase
 

@@ -23,7 +23,7 @@ import requests
 from livegold.dashboards.preview.tables import Tables
 from livegold.reporting.errors import LivegoldError, WrongUse
 from livegold.reporting.home import read_endpoint
-from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi import Session
 
 ASK_SECONDS = 0.05
 GONE_SECONDS = 0.5

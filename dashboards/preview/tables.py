@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from livegold.reporting.powerbi.dataset import data_type, dimension_columns, fact_columns
+from livegold.reporting.powerbi import data_type, dimension_columns, fact_columns
 from livegold.reporting.schema import COMPLETE_TICK, PULSE, SPOTLIGHT, TICK, TOTALS
 from livegold.reporting.semantic import slicing_tables
 from livegold.reporting.specification import Column, UseCase

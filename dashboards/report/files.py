@@ -39,7 +39,7 @@ from livegold.reporting.pbir import (
     measure,
     stable_name,
 )
-from livegold.reporting.powerbi.dataset import dataset_name
+from livegold.reporting.powerbi import dataset_name
 from livegold.reporting.schema import PULSE
 from livegold.reporting.semantic import Source, dimension_of, pages_of, template_name
 from livegold.reporting.specification import Page, UseCase

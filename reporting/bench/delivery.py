@@ -24,7 +24,7 @@ from livegold.reporting.bench.simulated import GoldBatch, Simulation
 from livegold.reporting.bench.stored import Stored, StoredAnswers
 from livegold.reporting.bench.wire import CountingSession
 from livegold.reporting.errors import CheckFailed
-from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi import Session
 from livegold.reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_BASIC_FIFO, MAX_ROWS_PER_HOUR
 from livegold.reporting.schema import PULSE, SPOTLIGHT
 from livegold.reporting.service.local_client import client_of

@@ -17,7 +17,7 @@ import orjson
 from livegold.reporting.bench.clock import SimulatedClock
 from livegold.reporting.bench.wire import CountingSession
 from livegold.reporting.errors import LivegoldError, Throttled
-from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.powerbi import PowerBIClient
 from livegold.reporting.powerbi.limits import MAX_ROWS_PER_POST
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)

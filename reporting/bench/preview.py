@@ -21,7 +21,7 @@ from livegold.dashboards.preview import template_of
 from livegold.dashboards.screenshots import Browser, serving
 from livegold.reporting.errors import CheckFailed, WrongUse
 from livegold.reporting.measures import AllTime, Count
-from livegold.reporting.powerbi.dataset import fact_columns, push_dataset
+from livegold.reporting.powerbi import fact_columns, push_dataset
 from livegold.reporting.powerbi.limits import MAX_ROWS_BASIC_FIFO, MAX_ROWS_PER_POST
 from livegold.reporting.schema import COMPLETE_TICK, LEFT_OUT, PULSE, TICK, TOTALS
 from livegold.reporting.semantic import slicing_tables

@@ -9,8 +9,7 @@ import pyarrow as pa
 
 from livegold.reporting.bench.gold import Answer, asked, connection
 from livegold.reporting.measures import Filter, Measure
-from livegold.reporting.powerbi.dataset import data_type, fact_columns
-from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi import Session, data_type, fact_columns
 from livegold.reporting.schema import COMPLETE_TICK, PULSE, TICK, TOTALS
 from livegold.reporting.service.stored_rows import PAGE_ROWS, StoredRows
 from livegold.reporting.specification import UseCase

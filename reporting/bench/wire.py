@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import requests
 
 from livegold.reporting.bench.clock import SimulatedClock
-from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi import Session
 from livegold.reporting.powerbi.limits import HOUR_SECONDS, MINUTE_SECONDS
 from livegold.reporting.sinks import CUT_MARK
 

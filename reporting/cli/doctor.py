@@ -41,7 +41,7 @@ def doctor(usecase: str | None, probe: bool, out: Path | None, with_ids: bool, a
     from livegold.reporting.doctor.exchanges import RecordingSession
     from livegold.reporting.doctor.machine import settings_that_matter
     from livegold.reporting.findings import FAILED, OK, VERDICTS
-    from livegold.reporting.powerbi.place import powerbi_settings
+    from livegold.reporting.powerbi import powerbi_settings
     from livegold.reporting.settings import load as load_settings
     from livegold.reporting.sinks import sink_names
     from livegold.reporting.specification import load_use_case
@@ -114,9 +114,7 @@ def _probed(settings: Settings, session: Any, with_ids: bool) -> dict[str, Any] 
     from livegold.reporting.doctor.probe import Probe
     from livegold.reporting.doctor.report import as_json
     from livegold.reporting.errors import LivegoldError
-    from livegold.reporting.powerbi.auth import claims_of
-    from livegold.reporting.powerbi.client import PowerBIClient
-    from livegold.reporting.powerbi.login import tokens_from_settings
+    from livegold.reporting.powerbi import PowerBIClient, claims_of, tokens_from_settings
 
     try:
         claims = claims_of(tokens_from_settings(settings, session).token())

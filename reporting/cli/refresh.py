@@ -16,9 +16,7 @@ import click
 from livegold.reporting.errors import LivegoldError, NotFound, WrongUse
 
 if TYPE_CHECKING:
-    from livegold.reporting.powerbi.client import Dataset
-    from livegold.reporting.powerbi.refresh import Refresh, Refreshes
-    from livegold.reporting.powerbi.schedule import Schedule
+    from livegold.reporting.powerbi import Dataset, Refresh, Refreshes, Schedule
 
 # As livegold.reporting.powerbi.refresh and .limits have them, which are too heavy to import for a line of help.
 TYPES = ("Full", "ClearValues", "Calculate", "DataOnly", "Automatic", "Defragment")
@@ -58,8 +56,7 @@ def run_refresh(dataset: str, tables: str | None, kind: str | None, wait: bool, 
     Dedicated capacity takes enhanced refreshes, shared capacity only plain ones of the whole dataset.
     """
     from livegold.reporting.cli.progress import say
-    from livegold.reporting.powerbi.refresh import Enhanced, RefreshObject
-    from livegold.reporting.powerbi.refresh_run import RefreshRun, check_outcome
+    from livegold.reporting.powerbi import Enhanced, RefreshObject, RefreshRun, check_outcome
 
     with _answering(as_json) as answer, _workspace() as refreshes:
         names = _listed("--tables", tables) if tables is not None else []
@@ -107,7 +104,7 @@ def schedule(
 ) -> None:
     """Shows when the service refreshes DATASET by itself, or changes it: at most 8 times a day on shared capacity, 48
     on dedicated."""
-    from livegold.reporting.powerbi.schedule import change_of, read_days, read_times
+    from livegold.reporting.powerbi import change_of, read_days, read_times
 
     with _answering(as_json) as answer, _workspace() as refreshes:
         change: dict[str, Any] = {"time_zone": time_zone, "enabled": enabled}
@@ -178,9 +175,7 @@ def _answering(as_json: bool) -> Iterator[Answer]:
 @contextmanager
 def _workspace() -> Iterator[Refreshes]:
     """The refreshes of the workspace that the settings name."""
-    from livegold.reporting.powerbi.client import PowerBIClient
-    from livegold.reporting.powerbi.place import powerbi_settings
-    from livegold.reporting.powerbi.refresh import Refreshes
+    from livegold.reporting.powerbi import PowerBIClient, Refreshes, powerbi_settings
     from livegold.reporting.settings import load as load_settings
 
     client = PowerBIClient.from_settings(powerbi_settings(load_settings()))
@@ -199,7 +194,7 @@ def _listed(option: str, text: str) -> list[str]:
 
 def _completed(change: dict[str, Any], now: Schedule, service_principal: bool) -> dict[str, Any]:
     """A change as the service wants it: days go with times, new times are switched on, applications get no mail."""
-    from livegold.reporting.powerbi.schedule import DAYS
+    from livegold.reporting.powerbi import DAYS
 
     change = {**change, "notify": None}
     if change["enabled"] is False:

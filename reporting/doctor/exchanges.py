@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi import Session
 from livegold.reporting.powerbi.limits import REQUEST_ID_HEADER
 
 LONGEST_BODY = 2_000

@@ -12,9 +12,8 @@ from typing import Any
 from livegold.reporting.doctor.exchanges import Exchange, RecordingSession
 from livegold.reporting.doctor.questions import NOT_COUNTED
 from livegold.reporting.errors import LivegoldError, NotFound, Throttled, Transient
-from livegold.reporting.powerbi.client import Dataset, PowerBIClient
+from livegold.reporting.powerbi import AtLeast, Dataset, PowerBIClient, Row, execute_query, sums_by
 from livegold.reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MINUTE_SECONDS
-from livegold.reporting.powerbi.queries import AtLeast, Row, execute_query, sums_by
 
 log = logging.getLogger(__name__)
 

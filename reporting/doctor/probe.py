@@ -18,8 +18,7 @@ from livegold.reporting.doctor.probe_sequences import ask_about_sequences
 from livegold.reporting.doctor.probe_tables import ask_about_tables
 from livegold.reporting.doctor.probe_values import VALUE_TYPES, ask_about_values
 from livegold.reporting.doctor.questions import NO, YES
-from livegold.reporting.powerbi.client import Dataset, PowerBIClient
-from livegold.reporting.powerbi.refresh import Refreshes
+from livegold.reporting.powerbi import Dataset, PowerBIClient, Refreshes
 
 NUMBERED, EMPTIED, VALUES, CHANGING = "Numbered", "Emptied", "Values", "Changing"
 

@@ -6,7 +6,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 from livegold.reporting.doctor.lab import Answer, Lab
-from livegold.reporting.powerbi.caller import encoded
+from livegold.reporting.powerbi import encoded
 from livegold.reporting.powerbi.limits import MAX_PENDING_POSTS
 
 

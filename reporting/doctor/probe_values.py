@@ -9,14 +9,13 @@ from typing import Any
 
 from livegold.reporting.doctor.lab import LOOK_SECONDS, SHOWS_WITHIN_SECONDS, Answer, Lab, same
 from livegold.reporting.doctor.questions import NOT_COUNTED
-from livegold.reporting.powerbi.client import rows_body
+from livegold.reporting.powerbi import Row, rows_body
 from livegold.reporting.powerbi.limits import (
     DATETIME_TICKS_PER_SECOND,
     INT64_MAX,
     MAX_ROWS_PER_POST,
     MAX_STRING_CHARACTERS,
 )
-from livegold.reporting.powerbi.queries import Row
 
 VALUE_TYPES = {"text": "String", "whole": "Int64", "exact": "Decimal", "at": "DateTime"}
 _WIDEST = Decimal("1234567890123456789012.1234")

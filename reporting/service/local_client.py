@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from livegold.reporting.powerbi.auth import TokenProvider
-from livegold.reporting.powerbi.client import PowerBIClient
-from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi import PowerBIClient, Session, TokenProvider
 from livegold.reporting.service.server import LocalService
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi import Session
 
 PAGE_ROWS = 50_000
 

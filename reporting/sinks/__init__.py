@@ -4,6 +4,7 @@
 of OutboxSink with an entry point in the group `livegold.sinks` (docs/sinks.md).
 """
 
+from livegold.reporting.sinks.chunks import Chunk
 from livegold.reporting.sinks.inspector import Accepted, Delivered, DeliveredTable, Inspector
 from livegold.reporting.sinks.outbox import FOUND, SENT, OutboxSink
 from livegold.reporting.sinks.planner import Planned
@@ -11,7 +12,7 @@ from livegold.reporting.sinks.powerbi import PowerBISink
 from livegold.reporting.sinks.registry import check_sink_names, inspector_of, make_sinks, sink_classes, sink_names
 from livegold.reporting.sinks.rows import Row
 from livegold.reporting.sinks.sink import NEEDS, PREDICTION_ROWS, PULSE_ROWS, SPOTLIGHT_ROWS, FeedBatch, Sink
-from livegold.reporting.sinks.state import Chunk, SinkState
+from livegold.reporting.sinks.state import SinkState
 from livegold.reporting.sinks.values import CUT, CUT_MARK, NULLED, Ranges
 
 __all__ = [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from livegold.reporting.errors import Refused
 from livegold.reporting.sinks.rows import Row
-from livegold.reporting.sinks.state import Chunk
 
 # Sequence numbers of a batch: its number, moved up by `base`, times this, plus the place of the chunk. So a batch may
 # have this many chunks of one table.
@@ -15,6 +15,28 @@ CHUNKS_PER_BATCH = 1_000
 
 Encode = Callable[[str, Sequence[Row], Counter[str]], bytes]
 """(table, rows, counts) -> body. `counts` gets what had to be changed, by name."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What is sent at once: some of the rows of a batch for one table.
+
+    `index` is its place among the batch's chunks of the table, `first_row` the number of its first row among all rows
+    of the batch (both from 0), `sums` those of Pulse's aggregates as JSON, `body` the rows as the sink sends them.
+    `attempts` counts how often it was begun; `doubt` is 1 where the last attempt may have been carried out.
+    """
+
+    batch: int
+    table: str
+    index: int
+    sequence: int
+    first_row: int
+    rows: int
+    sums: str
+    body: bytes
+    place: int = 0
+    attempts: int = 0
+    doubt: int = 0
 
 
 def sequence_number(base: int, batch: int, index: int) -> int:

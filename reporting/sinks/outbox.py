@@ -28,14 +28,14 @@ from typing import Any, ClassVar, Self
 from livegold.reporting.errors import LivegoldError, ServiceUnavailable, Throttled, Transient, WrongUse
 from livegold.reporting.findings import Finding
 from livegold.reporting.settings import Setting, Settings
-from livegold.reporting.sinks.chunks import Cutter
-from livegold.reporting.sinks.inspector import AT_LEAST_ONCE, Inspector
+from livegold.reporting.sinks.chunks import Chunk, Cutter
+from livegold.reporting.sinks.inspector import Inspector
 from livegold.reporting.sinks.lock import only_sink
 from livegold.reporting.sinks.planner import Planned, Planner
 from livegold.reporting.sinks.retry import backoff, drain, until_done
 from livegold.reporting.sinks.rows import Row
 from livegold.reporting.sinks.sink import FeedBatch, Sink
-from livegold.reporting.sinks.state import FEED, LAST_BATCH, NEWEST_BUCKET, STOPPED, Chunk, SinkState, state_dir
+from livegold.reporting.sinks.state import FEED, LAST_BATCH, NEWEST_BUCKET, STOPPED, SinkState, state_dir
 from livegold.reporting.sinks.values import Ranges
 from livegold.reporting.specification import UseCase
 
@@ -310,6 +310,3 @@ class OutboxSink(Sink):
 
 class _Closed(ServiceUnavailable):
     """The sink was closed while it waited: no cause of anything."""
-
-
-__all__ = ["AT_LEAST_ONCE", "FOUND", "SENT", "OutboxSink"]

@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 
 from livegold.reporting.errors import Transient
-from livegold.reporting.sinks.state import Chunk, SinkState
+from livegold.reporting.sinks.chunks import Chunk
+from livegold.reporting.sinks.state import SinkState
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 60.0

@@ -7,6 +7,7 @@ Rows are dicts by column name, with values as gold has them until `converted` ma
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import math
 from collections import Counter
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 
 from livegold.reporting.errors import SpecificationError
 from livegold.reporting.measures import add
-from livegold.reporting.powerbi.dataset import data_type, dimension_columns, fact_columns
+from livegold.reporting.powerbi import data_type, dimension_columns, fact_columns
 from livegold.reporting.schema import (
     COMPLETE_TICK,
     FACT_TABLES,
@@ -158,17 +159,17 @@ class Totals:
 
     def add(self, rows: Iterable[Row]) -> dict[str, str]:
         """Adds rows of merged pulse; gives what changed, as it is kept on disk."""
-        changed: set[str] = set()
+        groups: dict[tuple[Any, ...], list[Row]] = {}
         for row in rows:
-            key = json.dumps([row[d] for d in self._dimensions], ensure_ascii=False)
+            groups.setdefault(tuple(row[d] for d in self._dimensions), []).append(row)
+        changed: dict[str, str] = {}
+        for values_of_dimensions, group in groups.items():
+            key = json.dumps(values_of_dimensions, ensure_ascii=False)
             values = self._values.setdefault(key, [0] * len(self._sums))
             for i, column in enumerate(self._sums):
-                value = row[column.name]
-                # One NaN would blank its total for good; Pulse counts it as a value that was nulled.
-                if value is not None and (not isinstance(value, float) or math.isfinite(value)):
-                    values[i] = add(values[i], value)
-            changed.add(key)
-        return {key: self._encoded(self._values[key]) for key in changed}
+                values[i] = _plus(values[i], (row[column.name] for row in group))
+            changed[key] = self._encoded(values)
+        return changed
 
     def __len__(self) -> int:
         """Rows of a tick, before the next `add`."""
@@ -219,12 +220,17 @@ def _zeros(case: UseCase, bucket_no: int) -> Row:
 
 def sums_of(rows: Iterable[Row], columns: Sequence[str]) -> str:
     """The sums of columns over rows as JSON, decimals as text: what the ledger keeps of a chunk of Pulse."""
-    total: dict[str, Any] = dict.fromkeys(columns, 0)
-    for row in rows:
-        for name in columns:
-            if row[name] is not None:
-                total[name] = add(total[name], row[name])
+    rows = list(rows)
+    total = {name: _plus(0, (row[name] for row in rows), finite=False) for name in columns}
     return json.dumps({k: str(v) if isinstance(v, Decimal) else v for k, v in total.items()})
+
+
+def _plus(before: Any, values: Iterable[Any], *, finite: bool = True) -> Any:
+    """`before` and all values that there are. With `finite` no NaN is one: it would blank its total for good."""
+    there = [v for v in values if v is not None and not (finite and isinstance(v, float) and not math.isfinite(v))]
+    if type(before) is int and all(type(v) is int for v in there):
+        return before + sum(there)
+    return functools.reduce(add, there, before)
 
 
 def _present(table: pa.Table, columns: Sequence[str], what: str) -> pa.Table:

@@ -11,10 +11,10 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from livegold.reporting.errors import WrongUse
+from livegold.reporting.sinks.chunks import Chunk
 
 SCHEMA_VERSION = 1
 SCHEMA = f"""
@@ -45,28 +45,6 @@ LAST_BATCH = "last_batch"
 NEWEST_BUCKET = "newest_bucket_no"
 BASE = "sequence_base"
 STOPPED = "stopped"
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """What is sent at once: some of the rows of a batch for one table.
-
-    `index` is its place among the batch's chunks of the table, `first_row` the number of its first row among all rows
-    of the batch (both from 0), `sums` those of Pulse's aggregates as JSON, `body` the rows as the sink sends them.
-    `attempts` counts how often it was begun; `doubt` is 1 where the last attempt may have been carried out.
-    """
-
-    batch: int
-    table: str
-    index: int
-    sequence: int
-    first_row: int
-    rows: int
-    sums: str
-    body: bytes
-    place: int = 0
-    attempts: int = 0
-    doubt: int = 0
 
 
 def state_dir(home: Path, case: str, sink: str) -> Path:

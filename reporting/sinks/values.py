@@ -45,51 +45,75 @@ def converter(data_type: str, ranges: Ranges) -> Converter:
 
     `counts` gets NULLED for a value out of its range and CUT for a text that is too long.
     """
-    if data_type in _AS_IT_IS:
-        return _AS_IT_IS[data_type]
-    make = _RANGED[data_type]
-    return lambda value, counts: None if value is None else make(value, counts, ranges)
+    return _AS_IT_IS[data_type] if data_type in _AS_IT_IS else _RANGED[data_type](ranges)
 
 
-def _int64(value: Any, counts: Counter[str], ranges: Ranges) -> int | None:
-    number = int(value)
+def _int64(ranges: Ranges) -> Converter:
     least, most = ranges.integers
-    if least <= number <= most:
-        return number
-    counts[NULLED] += 1
-    return None
 
-
-def _double(value: Any, counts: Counter[str], ranges: Ranges) -> float | None:
-    number = float(value)
-    if abs(number) < ranges.doubles:  # no NaN is less than anything
-        return number
-    counts[NULLED] += 1
-    return None
-
-
-def _decimal(value: Any, counts: Counter[str], ranges: Ranges) -> Decimal | None:
-    """JSON gets its digits, never a float."""
-    number = value if isinstance(value, Decimal) else Decimal(str(value))
-    if number.is_finite():
-        if ranges.decimals is None:
+    def convert(value: Any, counts: Counter[str]) -> int | None:
+        if value is None:
+            return None
+        number = int(value)
+        if least <= number <= most:
             return number
-        digits, scale = ranges.decimals
-        exponent = number.as_tuple().exponent
-        longer = isinstance(exponent, int) and exponent < -scale
-        scaled = _WIDE.quantize(number, Decimal(1).scaleb(-scale)) if longer else number
-        if abs(scaled) < Decimal(10) ** (digits - scale):
-            return scaled
-    counts[NULLED] += 1
-    return None
+        counts[NULLED] += 1
+        return None
+
+    return convert
 
 
-def _text(value: Any, counts: Counter[str], ranges: Ranges) -> str:
-    text = str(value)
-    if ranges.characters is None or len(text) <= ranges.characters:
-        return text
-    counts[CUT] += 1
-    return text[: ranges.characters - len(CUT_MARK)] + CUT_MARK
+def _double(ranges: Ranges) -> Converter:
+    most = ranges.doubles
+
+    def convert(value: Any, counts: Counter[str]) -> float | None:
+        if value is None:
+            return None
+        number = float(value)
+        if abs(number) < most:  # no NaN is less than anything
+            return number
+        counts[NULLED] += 1
+        return None
+
+    return convert
+
+
+def _decimal(ranges: Ranges) -> Converter:
+    """JSON gets its digits, never a float."""
+    digits, scale = ranges.decimals or (0, 0)
+    step, most = Decimal(1).scaleb(-scale), Decimal(10) ** (digits - scale)
+
+    def convert(value: Any, counts: Counter[str]) -> Decimal | None:
+        if value is None:
+            return None
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
+        if number.is_finite():
+            if not digits:
+                return number
+            exponent = number.as_tuple().exponent
+            longer = isinstance(exponent, int) and exponent < -scale
+            scaled = _WIDE.quantize(number, step) if longer else number
+            if abs(scaled) < most:
+                return scaled
+        counts[NULLED] += 1
+        return None
+
+    return convert
+
+
+def _text(ranges: Ranges) -> Converter:
+    most = ranges.characters
+
+    def convert(value: Any, counts: Counter[str]) -> str | None:
+        if value is None:
+            return None
+        text = str(value)
+        if most is None or len(text) <= most:
+            return text
+        counts[CUT] += 1
+        return text[: most - len(CUT_MARK)] + CUT_MARK
+
+    return convert
 
 
 def _boolean(value: Any, counts: Counter[str]) -> bool | None:
@@ -106,7 +130,7 @@ def _datetime(value: Any, counts: Counter[str]) -> str | None:
 
 
 _AS_IT_IS: dict[str, Converter] = {"Boolean": _boolean, "DateTime": _datetime}
-_RANGED: dict[str, Callable[[Any, Counter[str], Ranges], Any]] = {
+_RANGED: dict[str, Callable[[Ranges], Converter]] = {
     "Int64": _int64,
     "Double": _double,
     "Decimal": _decimal,

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from livegold.reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MAX_ROWS_PER_HOUR
+from livegold.reporting.sinks.chunks import Chunk
 from livegold.reporting.sinks.powerbi.budget import Budget
-from livegold.reporting.sinks.state import Chunk, SinkState
+from livegold.reporting.sinks.state import SinkState
 from powerbi_cases import Time
 
 

@@ -35,10 +35,10 @@ from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.eventhubs import MAX_EVENT_BYTES
 from livegold.reporting.settings.settings import Settings, load
 from livegold.reporting.sinks import FeedBatch, inspector_of, make_sinks
+from livegold.reporting.sinks.chunks import Chunk
 from livegold.reporting.sinks.eventstream import EventstreamSink
 from livegold.reporting.sinks.eventstream.messages import Message, body_of, check_columns, fitted, messages
 from livegold.reporting.sinks.eventstream.messenger import Messenger, Target
-from livegold.reporting.sinks.state import Chunk
 from livegold.reporting.sinks.values import CUT_MARK
 from livegold.reporting.specification.usecase import Field, Spotlight
 from powerbi_cases import (

@@ -19,7 +19,8 @@ from livegold.reporting.measures.measure import ByBucket, Count, CountIf, Measur
 from livegold.reporting.schema import PULSE
 from livegold.reporting.settings.settings import Settings, load
 from livegold.reporting.sinks import PowerBISink
-from livegold.reporting.sinks.state import Chunk, SinkState, add_chunks
+from livegold.reporting.sinks.chunks import Chunk
+from livegold.reporting.sinks.state import SinkState, add_chunks
 from livegold.reporting.specification import SparkML
 from livegold.reporting.specification.usecase import Check, Column, Dimension, Feature, Field, Model, Spotlight, UseCase
 from livegold.reporting.tasks import Binary

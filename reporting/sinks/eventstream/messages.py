@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from livegold.reporting.errors import Refused, SpecificationError
-from livegold.reporting.powerbi.caller import encoded
-from livegold.reporting.powerbi.dataset import push_dataset
+from livegold.reporting.powerbi import encoded, push_dataset
 from livegold.reporting.settings import MAX_EVENT_BYTES
-from livegold.reporting.sinks.state import Chunk
+from livegold.reporting.sinks.chunks import Chunk
 from livegold.reporting.sinks.values import CUT, CUT_MARK
 from livegold.reporting.specification import UseCase
 
@@ -61,18 +60,14 @@ def body_of(table: str, rows: Sequence[Mapping[str, Any]], counts: Counter[str])
 def messages(chunk: Chunk, use_case: str, feed: str) -> Iterator[Message]:
     """The messages of a chunk, in order."""
     key = chunk.table.encode()
+    same: Headers = [
+        (USE_CASE_HEADER, use_case.encode()),
+        (FEED_HEADER, feed.encode()),
+        (BATCH_HEADER, str(chunk.batch).encode()),
+        (TABLE_HEADER, key),
+    ]
     for number, value in enumerate(chunk.body.split(b"\n"), chunk.first_row):
-        yield Message(
-            key,
-            value,
-            [
-                (USE_CASE_HEADER, use_case.encode()),
-                (FEED_HEADER, feed.encode()),
-                (BATCH_HEADER, str(chunk.batch).encode()),
-                (TABLE_HEADER, key),
-                (ROW_HEADER, str(number).encode()),
-            ],
-        )
+        yield Message(key, value, [*same, (ROW_HEADER, str(number).encode())])
 
 
 def fitted(row: dict[str, Any], limit: int, counts: Counter[str]) -> bytes:

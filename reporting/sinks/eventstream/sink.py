@@ -18,6 +18,7 @@ from typing import Any
 from livegold.reporting.errors import WrongUse
 from livegold.reporting.findings import Finding
 from livegold.reporting.settings import Settings
+from livegold.reporting.sinks.chunks import Chunk
 from livegold.reporting.sinks.eventstream.messages import (
     BATCH_HEADER,
     FEED_HEADER,
@@ -30,7 +31,7 @@ from livegold.reporting.sinks.eventstream.messenger import EVENTSTREAM_SETTINGS,
 from livegold.reporting.sinks.inspector import Inspector
 from livegold.reporting.sinks.outbox import SENT, OutboxSink
 from livegold.reporting.sinks.rows import Row
-from livegold.reporting.sinks.state import FEED, Chunk, SinkState
+from livegold.reporting.sinks.state import FEED, SinkState
 from livegold.reporting.specification import UseCase
 
 log = logging.getLogger(__name__)

@@ -12,12 +12,17 @@ import requests
 
 from livegold.reporting.errors import LivegoldError, NotFound, SpecificationError, Unauthorized
 from livegold.reporting.findings import FAILED, NOT_CHECKED, OK, WARNING, Finding, refused
-from livegold.reporting.powerbi.auth import Tokens, claims_of
-from livegold.reporting.powerbi.caller import values_of
-from livegold.reporting.powerbi.client import Dataset, PowerBIClient
-from livegold.reporting.powerbi.dataset import dataset_name, push_dataset
-from livegold.reporting.powerbi.http import Session
-from livegold.reporting.powerbi.login import tokens_from_settings
+from livegold.reporting.powerbi import (
+    Dataset,
+    PowerBIClient,
+    Session,
+    Tokens,
+    claims_of,
+    dataset_name,
+    push_dataset,
+    tokens_from_settings,
+    values_of,
+)
 from livegold.reporting.settings import Settings
 from livegold.reporting.specification import UseCase
 

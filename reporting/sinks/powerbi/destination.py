@@ -14,8 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from livegold.reporting.errors import NotFound, Refused, SecondWriter
-from livegold.reporting.powerbi.client import Dataset, PowerBIClient
-from livegold.reporting.powerbi.evolution import impossible_changes
+from livegold.reporting.powerbi import Dataset, PowerBIClient, impossible_changes
 from livegold.reporting.powerbi.limits import (
     DECIMAL_DIGITS,
     DECIMAL_SCALE,

@@ -8,10 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from livegold.reporting.errors import NotFound, Refused, SettingsError, Unauthorized
-from livegold.reporting.powerbi.client import PowerBIClient
+from livegold.reporting.powerbi import AtLeast, PowerBIClient, Row, count_and_sums, execute_query, powerbi_settings
 from livegold.reporting.powerbi.limits import HOUR_SECONDS, MAX_POSTS_PER_MINUTE, MAX_ROWS_BASIC_FIFO, MAX_ROWS_PER_HOUR
-from livegold.reporting.powerbi.place import powerbi_settings
-from livegold.reporting.powerbi.queries import AtLeast, Row, count_and_sums, execute_query
 from livegold.reporting.schema import COMPLETE_TICK, PULSE, TICK, TOTALS
 from livegold.reporting.settings import Settings
 from livegold.reporting.sinks.inspector import ONCE, Delivered, DeliveredTable, Inspector, inspected_settings

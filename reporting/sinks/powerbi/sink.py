@@ -15,14 +15,19 @@ from pathlib import Path
 
 from livegold.reporting.errors import Ambiguous, LivegoldError, NotFound, Refused
 from livegold.reporting.findings import Finding
-from livegold.reporting.powerbi.client import PowerBIClient, rows_body
-from livegold.reporting.powerbi.dataset import dataset_name, push_dataset
-from livegold.reporting.powerbi.http import Session
+from livegold.reporting.powerbi import (
+    POWERBI_SETTINGS,
+    PowerBIClient,
+    Session,
+    dataset_name,
+    powerbi_settings,
+    push_dataset,
+    rows_body,
+)
 from livegold.reporting.powerbi.limits import MAX_REQUEST_BYTES, MAX_ROWS_BASIC_FIFO, MAX_ROWS_PER_POST
-from livegold.reporting.powerbi.place import powerbi_settings
-from livegold.reporting.powerbi.settings import POWERBI_SETTINGS
 from livegold.reporting.schema import TOTALS
 from livegold.reporting.settings import Settings
+from livegold.reporting.sinks.chunks import Chunk
 from livegold.reporting.sinks.inspector import AT_LEAST_ONCE
 from livegold.reporting.sinks.lock import WRITERS, only_writer
 from livegold.reporting.sinks.outbox import FOUND, SENT, OutboxSink
@@ -38,7 +43,7 @@ from livegold.reporting.sinks.powerbi.destination import (
 )
 from livegold.reporting.sinks.powerbi.inspector import PowerBIInspector
 from livegold.reporting.sinks.rows import Row
-from livegold.reporting.sinks.state import Chunk, SinkState
+from livegold.reporting.sinks.state import SinkState
 from livegold.reporting.specification import UseCase
 
 # So long after a POST its number is looked for before it is sent again: a service may show a number late. Where it is
