@@ -207,6 +207,16 @@ def test_no_file_but_tasks_and_estimators_knows_what_a_task_scores_by() -> None:
         assert OF_A_TASK.search(known[name]), "the pattern finds nothing where there is something"
 
 
+CLASSIC = re.compile(r"_jvm|_jsc|_jsparkSession|sparkContext|getLocalProperty|\bdelta\.tables\b")
+"""What only a Spark in this very process has: none of it exists under Spark Connect."""
+
+
+def test_nothing_reaches_into_the_jvm_or_the_spark_context() -> None:
+    assert CLASSIC.search("spark._jvm.scala")
+    wrong = [(name, found[0]) for name, path in modules().items() if (found := CLASSIC.search(path.read_text("utf-8")))]
+    assert wrong == []
+
+
 def test_the_reading_of_imports_sees_what_it_must_and_exempts_types() -> None:
     source = (
         "from typing import TYPE_CHECKING\n"

@@ -61,9 +61,9 @@ def make_plan(case: UseCase, lake: Lake, model_version: str, batch_events: int) 
         db.register("raw", arrow_dataset(table))
         ends = db.execute(
             f"""
-            SELECT max(at), sum(n) FROM (
-                SELECT at, n, (sum(n) OVER (ORDER BY at) - 1) // {batch_events} AS batch
-                FROM (SELECT epoch_us(arrival) AS at, count(*) AS n FROM raw GROUP BY ALL))
+            SELECT max(arrived), sum(n) FROM (
+                SELECT arrived, n, (sum(n) OVER (ORDER BY arrived) - 1) // {batch_events} AS batch
+                FROM (SELECT epoch_us(arrival) AS arrived, count(*) AS n FROM raw GROUP BY ALL))
             GROUP BY batch ORDER BY 1
             """
         ).fetchall()

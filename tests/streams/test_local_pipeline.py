@@ -117,25 +117,19 @@ def by_spark(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> C
 
     def run(case: UseCase, made: Sequence[tuple[datetime, bytes]], score: str) -> Lake:
         folder = tmp_path_factory.mktemp("both")
-        write_batch(folder / "events", made)
-        lake = Lake(str(folder / "lake"), case.name)
+        lake = Lake(str(folder), case.name)
         create_tables(spark, case, lake)
-        writer = GoldWriter(case, lake, lambda: Scorer("1", Said(case.task.answer, score)), lambda: "q")
-        writer.prepare(spark)
-        stream = spark.readStream.schema(
-            "key binary, value binary, topic string, partition int, offset bigint, timestamp timestamp"
-        ).parquet(str(folder / "events"))
-        query = stream.writeStream.foreachBatch(writer).trigger(availableNow=True)
-        query.option("checkpointLocation", str(folder / "checkpoint")).start().awaitTermination()
+        write_batch(folder / "batch.parquet", made)
+        batch = spark.read.parquet(str(folder / "batch.parquet"))
+        GoldWriter(case, lake, lambda: Scorer("1", Said(case.task.answer, score)), lambda: "q")(batch, 0)
         return lake
 
     return run
 
 
-def write_batch(folder: Path, made: Sequence[tuple[datetime, bytes]]) -> None:
+def write_batch(path: Path, made: Sequence[tuple[datetime, bytes]]) -> None:
     """Events as rows of the Kafka source."""
     count = len(made)
-    folder.mkdir()
     table = pa.table(
         {
             "key": pa.nulls(count, pa.binary()),
@@ -146,7 +140,7 @@ def write_batch(folder: Path, made: Sequence[tuple[datetime, bytes]]) -> None:
             "timestamp": pa.array([at for at, _ in made], pa.timestamp("us", "UTC")),
         }
     )
-    pq.write_table(table, folder / "batch.parquet")
+    pq.write_table(table, path)
 
 
 def rows_of(table: pa.Table, columns: Sequence[str]) -> list[tuple[Any, ...]]:

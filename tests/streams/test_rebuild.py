@@ -45,6 +45,17 @@ class Killed(BaseException):
     """What a test raises where a process would be killed."""
 
 
+def killed_at(wanted: str, steps: list[str]) -> Callable[[str], None]:
+    """Notes the steps, and raises at the first that is wanted."""
+
+    def on_step(step: str) -> None:
+        steps.append(step)
+        if step == wanted:
+            raise Killed
+
+    return on_step
+
+
 def own_models(champion_uri: str, tmp_path: Path) -> str:
     """A registry of its own, so that its champion can be moved."""
     shutil.copy(champion_uri.removeprefix("sqlite:///"), tmp_path / "models.db")
@@ -137,26 +148,14 @@ def test_a_rebuild_that_is_cut_off_anywhere_goes_on_to_the_same_end(
     lake = Lake.of(settings, case.name)
     Pipeline(spark, case, settings, {}).run("batch", threading.Event())
     stricter = replace(case, checks=(*case.checks, SHORT))
-    scored: list[str] = []
-    for number, cut_at in enumerate(("predictions", "pulse", "batch", "reconciled", "decided", "")):
-        seen = threading.Event()
-
-        def on_step(step: str, cut_at: str = cut_at, seen: threading.Event = seen) -> None:
-            scored.append(step)
-            if step == cut_at and not seen.is_set():
-                seen.set()
-                raise Killed
-
-        rebuild = Rebuild(spark, stricter, settings, {}, on_step)
-        if not cut_at:
-            # Whoever starts next finishes a swap that was decided.
-            Pipeline(spark, stricter, settings, {}).run("batch", threading.Event())
-            break
+    before, steps = ids(lake), list[str]()
+    for cut_at in ("predictions", "pulse", "batch", "reconciled", "decided"):
         with pytest.raises(Killed):
-            rebuild.run(threading.Event())
-        assert seen.is_set(), number
-    assert scored.count("decided") == 1
-    assert scored.count("persisted") == len(list(folder.iterdir())), "what was scored before was scored again"
+            Rebuild(spark, stricter, settings, {}, killed_at(cut_at, steps)).run(threading.Event())
+        assert ids(lake) == before
+    # Whoever starts next finishes a swap that was decided.
+    Pipeline(spark, stricter, settings, {}).run("batch", threading.Event())
+    assert steps.count("persisted") == len(list(folder.iterdir())), "what was scored before was scored again"
     assert reconcile(stricter, settings, lambda: spark).problems == ()
     short = ids(lake)
     assert set(short) < set(valid(first))
