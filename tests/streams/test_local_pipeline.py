@@ -121,8 +121,7 @@ def by_spark(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> C
         create_tables(spark, case, lake)
         write_batch(folder / "batch.parquet", made)
         batch = spark.read.parquet(str(folder / "batch.parquet"))
-        writer = GoldWriter(case, lake, lambda: Scorer("1", Said(case.task.answer, score)), lambda: "q")
-        writer(batch, 0)
+        GoldWriter(case, lake, lambda: Scorer("1", Said(case.task.answer, score)), lambda: "q")(batch, 0)
         return lake
 
     return run
