@@ -15,7 +15,7 @@ from typing import Any
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from livegold.reporting.errors import NotFound
+from livegold.reporting.errors import LivegoldError, NotFound
 from livegold.reporting.home import StatusFile
 from livegold.reporting.lake import Lake, commit_records, open_table
 from livegold.reporting.settings import Settings
@@ -56,22 +56,22 @@ class GoldCounts:
                     self._sums[name] += record[name]
         return {"batches": self._batches, **self._sums}
 
-    def _fresh(self) -> Iterable[Mapping[str, Any]]:
+    def _fresh(self) -> list[dict[str, Any]]:
         try:
             if self._table is None:
                 self._table = open_table(self._lake.predictions)
             else:
                 self._table.update_incremental()
-        except (NotFound, DeltaError):
-            # Not made yet, or another takes its place just now: what has been counted stays.
-            return
-        new = self._table.version() - self._version
-        if new > 0:
-            self._version = self._table.version()
-            for place, record in enumerate(commit_records(self._table, new)):
-                if place == 0:
-                    self.model_version = record.get("model_version", self.model_version)
-                yield record
+            version = self._table.version()
+            new = list(commit_records(self._table, version - self._version)) if version > self._version else []
+        except (LivegoldError, DeltaError, OSError):
+            # Not made yet, out of reach, or another takes its place just now: what has been counted stays, and what
+            # has not will be. A status that cannot be told ends no run.
+            return []
+        self._version = version
+        if new:
+            self.model_version = new[0].get("model_version", self.model_version)
+        return new
 
 
 class Status:
