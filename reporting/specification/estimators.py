@@ -50,8 +50,8 @@ class Estimator:
 
     implementation: ClassVar[str]
     """Name of the entry point, in the group `livegold.estimators`."""
-    inside_spark: ClassVar[bool] = False
-    """Whether it scores inside the JVM, which the switch `realtime` needs; otherwise rows pass through Python."""
+    in_spark: ClassVar[bool] = False
+    """Whether it scores in Spark's own engine, as the switch `realtime` needs; otherwise rows pass through Python."""
 
     @property
     def answers(self) -> tuple[Answer, ...]:
@@ -70,7 +70,7 @@ class SparkML(Estimator):
     """
 
     implementation: ClassVar[str] = "spark_ml"
-    inside_spark: ClassVar[bool] = True
+    in_spark: ClassVar[bool] = True
 
     def __init__(self, algorithm: str, **parameters: Any) -> None:
         valid = (*CLASSIFIERS, *REGRESSORS)

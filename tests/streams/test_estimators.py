@@ -34,7 +34,7 @@ class Average(Estimator):
 
     algorithm: str = "average"
     implementation: ClassVar[str] = "average"
-    inside_spark: ClassVar[bool] = True
+    in_spark: ClassVar[bool] = True
     answers = ("number",)
 
 

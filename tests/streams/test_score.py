@@ -66,7 +66,7 @@ def test_a_tree_as_sql_gives_the_answers_of_its_own_transform(rows: DataFrame, t
 def test_every_algorithm_of_spark_ml_that_can_be_named_learns_and_scores(rows: DataFrame, name: str) -> None:
     task: Task = BINARY if name in CLASSIFIERS else REGRESSION
     estimator = SparkML(name, **GIVEN.get(name, {}))
-    assert estimator.inside_spark
+    assert estimator.in_spark
     said = answers(fitted(estimator, task, rows), task, rows)
     assert len(set(said)) > 1
     if task is BINARY:
