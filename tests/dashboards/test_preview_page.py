@@ -256,9 +256,11 @@ def test_a_tooltip_page_is_about_the_row_under_the_pointer(run: Run) -> None:
     ActionChains(run.browser.driver).move_to_element(row.find_element(By.TAG_NAME, "td")).perform()
     page = next(p for p in run.template.pages if p.kind == "tooltip")
     run.browser.wait("a tooltip", lambda: run.browser.driver.find_elements(By.CSS_SELECTOR, ".lg-float.lg-open"))
-    for visual in page.visuals:
-        if plan_of(visual, run.engine.vocabulary).question is not None:
-            run.wait_for(visual, Filters().among("borough", ("Queens",)))
+    valued = [v for v in page.visuals if plan_of(v, run.engine.vocabulary).question is not None]
+    assert len(valued) == 3
+    for visual in valued:
+        shown = run.wait_for(visual, Filters().among("borough", ("Queens",)))
+        assert shown != run.expected(visual, Filters()), "the same for all boroughs: nothing was told apart"
 
 
 def test_each_tab_of_the_browser_has_its_own_choice(run: Run) -> None:
@@ -268,9 +270,10 @@ def test_each_tab_of_the_browser_has_its_own_choice(run: Run) -> None:
     thumb = run.browser.driver.find_element(
         By.CSS_SELECTOR, f'[data-visual="{slider.name}"] .q-slider__track-container'
     )
-    run.wait_for(precision, Filters(cut_off=50))
+    at_50 = run.wait_for(precision, Filters(cut_off=50))
     thumb.send_keys(Keys.ARROW_LEFT)
-    run.wait_for(precision, Filters(cut_off=40))
+    at_40 = run.wait_for(precision, Filters(cut_off=40))
+    assert at_40 != at_50
     first = run.browser.driver.current_window_handle
     run.browser.driver.switch_to.new_window("tab")
     run.open("Model")
@@ -301,9 +304,10 @@ def test_a_dataset_that_is_emptied_or_deleted_is_noticed_and_a_service_that_went
         live.empty("Pulse")
         assert rows.step()
         assert tables.count("Pulse") == 0
-        live.write(gold_batch(9, predictions(random.Random(4), begun, 60, 20, 50)))
+        batch = gold_batch(9, predictions(random.Random(4), begun, 60, 20, 50))
+        live.write(batch)
         assert rows.step()
-        assert 0 < tables.count("Pulse") <= 20
+        assert tables.count("Pulse") == batch.pulse.num_rows
         live.delete()
         rows.step()
         assert tables.count("Totals") == 0

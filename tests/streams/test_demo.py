@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.spark, pytest.mark.long]
 
 PATIENCE_SECONDS = 420.0
 GONE_SECONDS = 20.0
+KAFKA, SPARK = "kafka.Kafka", "org.apache.spark.deploy.SparkSubmit"
+EVERYTHING = ("broker", KAFKA, "powerbi", "preview", "run", SPARK, "publish")
 TOKEN = re.compile(rb"eyJ[\w-]{20,}\.eyJ[\w-]{20,}\.")
 EQUATION = re.compile(
     r"published ([\d,]+) = raw ([\d,]+) = gold ([\d,]+) \+ quarantine ([\d,]+) \+ duplicates ([\d,]+)  ✓"
@@ -71,13 +73,37 @@ def left_behind(home: Path) -> list[psutil.Process]:
     return found
 
 
-def none_left_behind(home: Path) -> bool:
+def running(home: Path, *wanted: str) -> list[psutil.Process]:
+    """The processes of a demo, once each of the commands or Java programs `wanted` is among them."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        found = left_behind(home)
+        said = {process.pid: " ".join(command_of(process)) for process in found}
+        missing = [name for name in wanted if not any(name in words.split() for words in said.values())]
+        if not missing:
+            return found
+        assert time.monotonic() < deadline, f"of the demo's processes {missing} did not start: {list(said.values())}"
+        time.sleep(0.02)
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        return process.cmdline()
+    return []
+
+
+def assert_all_end(home: Path, known: list[psutil.Process]) -> None:
+    """Of what ran with this home, be it `known` or not, nothing is left within GONE_SECONDS."""
     deadline = time.monotonic() + GONE_SECONDS
-    while left := left_behind(home):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"left behind: {[' '.join(p.cmdline())[:200] for p in left]}")
+    while left := {*left_behind(home), *(p for p in known if lives(p))}:
+        assert time.monotonic() < deadline, f"left behind: {[' '.join(command_of(p))[:200] for p in left]}"
         time.sleep(0.2)
-    return True
+
+
+def lives(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def assert_no_secret_is_anywhere(home: Path, output: str) -> None:
@@ -108,18 +134,19 @@ def test_a_demo_accounts_for_every_event_and_leaves_no_process(home: Path) -> No
     assert published == raw == gold + quarantine + duplicates
     assert published > 4_000
     assert min(gold, quarantine, duplicates) > 0
-    assert re.search(r"Pulse +[\d,]+ ", output)
-    assert none_left_behind(home)
+    (pulse,) = re.findall(r"Pulse +([\d,]+) ", output)
+    assert int(pulse.replace(",", "")) > 0
+    assert left_behind(home) == []
     assert_no_secret_is_anywhere(home, output)
 
 
-def shown(browser: Browser) -> str:
-    """The number in the tile of the trips, as it is on the page; empty before there is one."""
+def shown(browser: Browser) -> int:
+    """The number in the tile of the trips, as it is on the page; 0 before there is one."""
     found = browser.run(
         "const tile = [...document.querySelectorAll('[data-visual]')].find(e => e.innerText.includes('Trips scored'));"
         "return tile?.querySelector('.lg-value')?.textContent"
     )
-    return str(found) if found not in (None, "", "0") else ""
+    return int(str(found or "0").replace(",", ""))
 
 
 def follow_one(browser: Browser, page: str) -> list[str]:
@@ -141,36 +168,38 @@ def test_the_page_moves_and_ctrl_c_ends_a_demo_cleanly_with_everything_published
     with Browser() as browser:
         browser.open(page)
         first = browser.wait("a first number", lambda: shown(browser), PATIENCE_SECONDS)
-        browser.wait("another number", lambda: shown(browser) not in ("", first), PATIENCE_SECONDS)
+        browser.wait("a greater number", lambda: shown(browser) > first, PATIENCE_SECONDS)
         steps = follow_one(browser, page)
-        assert "with probability" in steps[2]
-        assert "rows of batch" in steps[4]
+        assert re.search(r"generous with probability \d+\.\d%", steps[2]), steps
+        assert re.search(r"[1-9][\d,]* rows of batch \d+", steps[4]), steps
         browser.check()
+    started = running(home, *EVERYTHING)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, output
     published, raw, gold, quarantine, duplicates = numbers(output)
     assert published == raw == gold + quarantine + duplicates
     assert "of these, 1 were published besides the demo's own" in output
-    assert none_left_behind(home)
+    assert_all_end(home, started)
 
 
 def test_the_end_of_one_process_ends_the_demo_with_its_cause(home: Path) -> None:
     process = demo(home, "--minutes", "10")
     read_until(process, "pipeline ...")
-    broker = [p for p in left_behind(home) if p.cmdline()[3:4] == ["broker"]]
-    assert len(broker) == 1
-    broker[0].kill()
+    started = running(home, "broker", "powerbi", "preview", "run")
+    (broker,) = [p for p in started if p.cmdline()[3:5] == ["livegold", "broker"]]
+    broker.kill()
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1, output
     assert output.splitlines()[-1].startswith("livegold: broker ended")
-    assert none_left_behind(home)
+    assert_all_end(home, started)
 
 
 def test_kill_9_of_a_demo_takes_every_process_along(home: Path) -> None:
     process = demo(home, "--minutes", "10")
     read_until(process, "pipeline ...")
-    time.sleep(3.0)  # Spark's Java is starting: the moment in which it is the least in hand
+    # Spark's Java is starting: the moment in which it is the least in hand.
+    started = running(home, "broker", KAFKA, "powerbi", "preview", "run", SPARK)
     process.kill()
     process.wait()
-    assert none_left_behind(home)
+    assert_all_end(home, started)

@@ -7,10 +7,8 @@ an independent engine over the rows the service stored, and SQL over gold.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import shutil
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,9 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-pytest.importorskip("pbix_mcp.dax.engine")
-pytest.importorskip("nicegui")
-pytest.importorskip("selenium")
 sys.path.append(str(Path(__file__).parents[1] / "dashboards"))
 
 import duckdb
@@ -36,15 +31,12 @@ from livegold.reporting.semantic.derived import CompleteBuckets, Freshness, Last
 from livegold.reporting.semantic.model import model_measures
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.settings import Settings
-from livegold.reporting.sinks import make_sinks
 from livegold.reporting.specification.usecase import UseCase
 from livegold.reporting.tasks.binary import CELLS, AtCutOff
-from livegold.reporting.usecases.taxi_events import generate_labelled
 from livegold.streams.models.registry import Registry
-from livegold.streams.switch import Pipeline
 from preview_driver import window
-from stream_cases import publish_events
 from visual_oracle import BUCKET, CUT_OFF, Chosen, Field, Oracle, Page, changed_row, label
+from whole_cases import Whole, with_two_dear_trips
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -165,41 +157,6 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, int | str | dt.datetime) else float(value)
 
 
-class Whole:
-    """A home with a service, a pipeline that fills it, and a page."""
-
-    def __init__(self, spark: SparkSession, case: UseCase, settings: Settings, topic: str, browser: Browser) -> None:
-        self.spark, self.case, self.settings, self.topic, self.browser = spark, case, settings, topic, browser
-        self.now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-        self.seed = 80
-
-    def publish(self, *, ago: float, seconds: float, count: int, dirty: float = 0.05) -> None:
-        """Known events whose times begin `ago` seconds before the test did."""
-        self.seed += 1
-        start = self.now - dt.timedelta(seconds=ago)
-        made = list(generate_labelled(self.seed, start, count / seconds, dirty=dirty, late=0.0, count=count))
-        # Of two dear trips that differ in nothing but the tip, one is a miss worth seeing.
-        trip = json.loads(next(value for kind, (_, value) in made if kind == "valid"))
-        trip |= {"payment": "credit card", "fare": 900.0}
-        for tip in (0.0, 400.0):
-            key = f"{trip['trip_id']}-{tip:g}"
-            made.append(("valid", (key, json.dumps({**trip, "trip_id": key, "tip": tip}).encode())))
-        publish_events(self.settings, self.topic, made)
-
-    def run(self) -> None:
-        sinks = make_sinks(["powerbi"], self.settings, self.case)
-        Pipeline(self.spark, self.case, self.settings, sinks).run("batch", threading.Event())
-
-    def oracles(self) -> tuple[Oracle, Oracle]:
-        """DAX over what the service stored, and SQL over gold."""
-        stored = Oracle.of_service(TEMPLATE, self.settings.home, dataset_name(self.case))
-        return stored, Gold(TEMPLATE, self.case, Lake.of(self.settings, self.case.name), stored.buckets)
-
-    def gold_buckets(self) -> set[dt.datetime]:
-        pulse = DeltaTable(Lake.of(self.settings, self.case.name).pulse).to_pyarrow_table(columns=["bucket"])
-        return {b.astimezone(dt.UTC).replace(tzinfo=None) for b in pulse.column("bucket").to_pylist()}
-
-
 @pytest.fixture
 def whole(
     spark: SparkSession,
@@ -209,6 +166,7 @@ def whole(
     champion_uri: str,
     tmp_path: Path,
 ) -> Iterator[Whole]:
+    """On a copy of the models, so that another may become champion."""
     models = tmp_path / "models.db"
     shutil.copy(champion_uri.removeprefix("sqlite:///"), models)
     settings = make_settings("preview", hub__topic=topic, mlflow__uri=f"sqlite:///{models}")
@@ -218,18 +176,33 @@ def whole(
         yield Whole(spark, case, settings, topic, browser)
 
 
+def publish(whole: Whole, *, ago: float, seconds: float, count: int, dirty: float = 0.05) -> None:
+    whole.publish(with_two_dear_trips(whole.made(ago=ago, seconds=seconds, count=count, dirty=dirty)))
+
+
+def oracles(whole: Whole) -> tuple[Oracle, Oracle]:
+    """DAX over what the service stored, and SQL over gold."""
+    stored = Oracle.of_service(TEMPLATE, whole.settings.home, dataset_name(whole.case))
+    return stored, Gold(TEMPLATE, whole.case, Lake.of(whole.settings, whole.case.name), stored.buckets)
+
+
+def gold_buckets(whole: Whole) -> set[dt.datetime]:
+    pulse = DeltaTable(Lake.of(whole.settings, whole.case.name).pulse).to_pyarrow_table(columns=["bucket"])
+    return {b.astimezone(dt.UTC).replace(tzinfo=None) for b in pulse.column("bucket").to_pylist()}
+
+
 def test_the_page_says_what_dax_says_over_stored_rows_and_sql_over_gold(whole: Whole) -> None:
     home, name = whole.settings.home, dataset_name(whole.case)
-    whole.publish(ago=300, seconds=60, count=130)
+    publish(whole, ago=300, seconds=60, count=130)
     whole.run()
     Registry(whole.settings).promote(whole.case, "2")
-    whole.publish(ago=200, seconds=50, count=100, dirty=0.1)
-    whole.publish(ago=310, seconds=60, count=12)
+    publish(whole, ago=200, seconds=50, count=100, dirty=0.1)
+    publish(whole, ago=310, seconds=60, count=12)
     # So few that the pace is less than usual.
-    whole.publish(ago=50, seconds=40, count=8)
+    publish(whole, ago=50, seconds=40, count=8)
     whole.run()
-    stored, _ = both = whole.oracles()
-    assert whole.gold_buckets() <= set(stored.buckets)
+    stored, _ = both = oracles(whole)
+    assert gold_buckets(whole) <= set(stored.buckets)
     assert {row[-1] for row in stored.tables["Totals"]["rows"]} == {0}, "spotlight rows were left out"
 
     with window(whole.browser, home, whole.case.name, TEMPLATE) as driver:
@@ -263,17 +236,17 @@ def test_the_page_says_what_dax_says_over_stored_rows_and_sql_over_gold(whole: W
         same(live, Chosen())
         valued = [v for v in live.visuals if v.shows_values and not stored.tells_time(v)]
         before = driver.values(valued)
-        whole.publish(ago=20, seconds=18, count=60, dirty=0.2)
+        publish(whole, ago=20, seconds=18, count=60, dirty=0.2)
         whole.run()
-        both = whole.oracles()
+        both = oracles(whole)
         same(live, Chosen())
-        assert whole.gold_buckets() < set(both[0].buckets), "no bucket was silent"
+        assert gold_buckets(whole) < set(both[0].buckets), "no bucket was silent"
         after = driver.values(valued)
         assert [v.name for v in valued if after[v.name] == before[v.name]] == []
 
         # A stored row that is not what was shown.
         with changed_row(home, name, "Pulse"):
-            assert driver.different(whole.oracles()[0], live, Chosen())
+            assert driver.different(oracles(whole)[0], live, Chosen())
         driver.open(live)
         same(live, Chosen())
 
@@ -281,5 +254,5 @@ def test_the_page_says_what_dax_says_over_stored_rows_and_sql_over_gold(whole: W
         # A page that shows a row that gold has otherwise.
         with changed_row(home, name, table), window(whole.browser, home, whole.case.name, TEMPLATE) as driver:
             driver.open(live)
-            assert driver.settled(whole.oracles()[0], live, Chosen()) == []
+            assert driver.settled(oracles(whole)[0], live, Chosen()) == []
             assert driver.different(both[1], live, Chosen())

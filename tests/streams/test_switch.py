@@ -18,7 +18,7 @@ from livegold.reporting.settings.settings import Settings, load
 from livegold.reporting.specification.usecase import UseCase
 from livegold.streams.accounts.reconciliation import reconcile
 from livegold.streams.switch import Pipeline, check_switch
-from stream_cases import gold_rows, made_events, publish_events
+from stream_cases import Labelled, columns_of, gold_rows, made_events, publish_events
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -51,6 +51,7 @@ def test_batch_and_stream_give_the_same_gold(
         time.sleep(0.2)
     stop.set()
     pipeline.join(60)
+    assert not pipeline.is_alive(), "the stream did not end when it was stopped"
 
     one, many = Lake.of(batch, case.name), Lake.of(stream, case.name)
     cut = ("query_id", "batch_id")
@@ -107,28 +108,29 @@ def test_a_folder_of_files_is_a_hub_too(
     lake = Lake.of(settings, case.name)
     valid = sorted(key for kind, (key, _) in events if kind in ("valid", "late"))
     assert [row[0] for row in gold_rows(lake.predictions)] == valid
-    assert len(gold_rows(lake.raw)) == len(events)
-    assert len(gold_rows(lake.quarantine)) == sum(kind == "dirty" for kind, _ in events)
+    assert sorted(value for (value,) in columns_of(lake.raw, "value")) == sorted(value for _, (_, value) in events)
+    dirty = sorted(value for kind, (_, value) in events if kind == "dirty")
+    assert sorted(value for (value,) in columns_of(lake.quarantine, "value")) == dirty
 
 
-@pytest.mark.spark
-@pytest.mark.broker
-def test_a_connection_string_is_enough_for_event_hubs_and_is_shown_nowhere(
+@pytest.fixture(scope="module")
+def through_event_hubs(
     spark: SparkSession,
     case: UseCase,
     broker: Broker,
     connection_string: str,
     champion_uri: str,
-    topic: str,
-    make_settings: Callable[..., Settings],
-    tmp_path: Path,
-) -> None:
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Settings, Labelled]:
+    """Settings of a home that was filled through the mechanism of Event Hubs, and the events that were published."""
+    topic = "through-event-hubs"
+    broker.create_topic(topic, 4)
     events = made_events(41, 600)
-    publish_events(make_settings(), topic, events)
+    publish_events(load({}, Path("none"), hub__servers=broker.servers), topic, events)
     settings = load(
         {"LIVEGOLD_HUB_CONNECTION_STRING": connection_string},
         Path("none"),
-        home=str(tmp_path / "hubs"),
+        home=str(tmp_path_factory.mktemp("hubs")),
         hub__kind="eventhubs",
         # The local broker has the same mechanism as Event Hubs, but no TLS.
         hub__servers=broker.sasl_servers,
@@ -137,15 +139,33 @@ def test_a_connection_string_is_enough_for_event_hubs_and_is_shown_nowhere(
         mlflow__uri=champion_uri,
     )
     Pipeline(spark, case, settings, {}).run("batch", threading.Event())
-    lake = Lake.of(settings, case.name)
-    assert len(gold_rows(lake.raw)) == len(events)
-    assert len(gold_rows(lake.predictions)) == sum(kind in ("valid", "late") for kind, _ in events)
+    return settings, events
 
+
+@pytest.mark.spark
+@pytest.mark.broker
+def test_a_connection_string_is_enough_for_event_hubs(
+    through_event_hubs: tuple[Settings, Labelled], case: UseCase
+) -> None:
+    settings, events = through_event_hubs
+    lake = Lake.of(settings, case.name)
+    assert sorted(value for (value,) in columns_of(lake.raw, "value")) == sorted(value for _, (_, value) in events)
+    valid = sorted(key for kind, (key, _) in events if kind in ("valid", "late"))
+    assert [row[0] for row in gold_rows(lake.predictions)] == valid
+
+
+@pytest.mark.spark
+@pytest.mark.broker
+def test_a_connection_string_is_in_no_log_and_no_table(
+    spark: SparkSession, through_event_hubs: tuple[Settings, Labelled], connection_string: str
+) -> None:
+    settings, _ = through_event_hubs
     options = spark.conf.get("spark.driver.extraJavaOptions", "") or ""
     log = re.search(r"configurationFile=(\S+)/log4j2.properties", options)
     assert log is not None
     written = [*settings.home.rglob("*"), *Path(log[1]).rglob("*")]
-    assert any(path.name == "spark.log" for path in written)
+    assert {".parquet", ".json", ".log"} <= {path.suffix for path in written if path.is_file()}
+    assert any(path.name == "spark.log" and path.stat().st_size > 0 for path in written)
     secret = connection_string.split("SharedAccessKey=")[1].encode()
     assert [path for path in written if path.is_file() and secret in path.read_bytes()] == []
 
