@@ -73,6 +73,9 @@ SMALL_BATCH = 50_000
 RECORDS_LOOKED_AT = 50
 """The commit of the batch that is replayed is the newest of its query; others may have written after it."""
 
+POSITION = ("topic", "partition", "offset")
+"""Which event it is. With its topic: a batch may hold several, as every file of a folder is one."""
+
 
 @dataclass(frozen=True)
 class BatchCounts:
@@ -164,7 +167,7 @@ class GoldWriter:
             self._dimensions.admit_from(good)
             if duplicates.num_rows:
                 found = self.spark.createDataFrame(duplicates).hint("broadcast")
-                good = good.join(found, ["partition", "offset"], "left_anti")
+                good = good.join(found, list(POSITION), "left_anti")
             small = total <= SMALL_BATCH
             became = BatchCounts(total, valid - duplicates.num_rows, total - valid, duplicates.num_rows, late)
             self._write_predictions(good, champion.version, query_id, batch_id, became, small)
@@ -185,9 +188,9 @@ class GoldWriter:
         return frame.withColumns(bytes_of_bad).select(*[c for c in frame.columns if c in keep])
 
     def _duplicates(self, good: DataFrame) -> pa.Table:
-        keys = good.select(*_key_columns(), "partition", "offset").toArrow()
+        keys = good.select(*_key_columns(), *POSITION).toArrow()
         duplicate = self._keys.duplicates(keys)
-        return keys.select(["partition", "offset"]).filter(pa.array(duplicate))
+        return keys.select(list(POSITION)).filter(pa.array(duplicate))
 
     def _write_predictions(
         self, good: DataFrame, version: str, query_id: str, batch_id: int, became: BatchCounts, small: bool

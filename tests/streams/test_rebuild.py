@@ -200,11 +200,14 @@ def test_a_rebuild_is_refused_while_the_use_case_runs_and_where_events_would_be_
     spark: SparkSession, case: UseCase, champion_uri: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "hub"
-    files_of(folder, made_events(87, 600), "a")
+    events = files_of(folder, made_events(87, 600), "a")
     own = {"hub__kind": "folder", "hub__folder": str(folder), "mlflow__uri": champion_uri}
     settings = load({}, Path("none"), home=str(tmp_path / "home"), **own)
     lake = Lake.of(settings, case.name)
     Pipeline(spark, case, settings, {}).run("batch", threading.Event())
+    # Both files are one batch: a duplicate of one takes nothing of the other along.
+    assert len(list(folder.iterdir())) > 1
+    assert ids(lake) == valid(events)
     with (
         acquire_lock(settings.home / "status" / f"{case.name}.lock", WrongUse("held")),
         pytest.raises(WrongUse, match="runs already"),
