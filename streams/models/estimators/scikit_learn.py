@@ -92,7 +92,7 @@ class ScikitLearnModel:
             found = model.predict_proba(inputs)[:, 1] if probable else model.predict(inputs)
             return pa.array(found, pa.float64())
 
-        scored = F.arrow_udf(answers, "double", F.ArrowUDFType.SCALAR)(*self._features)
+        scored = F.arrow_udf(answers, "double")(*self._features)
         return frame.withColumn(self._task.answer, scored)
 
     def reasons(self, features: Mapping[str, float]) -> tuple[float, tuple[Contribution, ...]]:
