@@ -84,6 +84,7 @@ if TYPE_CHECKING:
         Check,
         Derived,
         Dimension,
+        Estimator,
         Feature,
         Field,
         Model,
@@ -116,6 +117,7 @@ __all__ = [
     "Derived",
     "Dimension",
     "Enhanced",
+    "Estimator",
     "Exceptions",
     "Feature",
     "Field",
@@ -204,7 +206,7 @@ if not TYPE_CHECKING:  # a checker that saw this would take every name for one o
         "livegold.reporting.semantic": "Ratio",
         "livegold.reporting.settings": "Settings",
         "livegold.reporting.specification": (
-            "Check Derived Dimension Feature Field Model Page Row ScikitLearn SparkML Spotlight State UseCase"
+            "Check Derived Dimension Estimator Feature Field Model Page Row ScikitLearn SparkML Spotlight State UseCase"
         ),
         "livegold.reporting.tasks": "AtCutOff Binary Regression",
     }

@@ -31,6 +31,8 @@ MODEL_VERSION = "model_version"
 """Dimension that every use case has."""
 QUERY_ID = "query_id"
 BATCH_ID = "batch_id"
+FEATURE_PREFIX = "feature_"
+"""What the name of a feature's column begins with."""
 
 RESERVED = (
     (EVENT_ID, "string", "business key of the event, or topic/partition/offset where the use case names none"),
@@ -70,7 +72,6 @@ UNKNOWN = "unknown"
 """What null and blank become in a dimension."""
 LAST_ORDER = {OTHER: 1_000_000, UNKNOWN: 1_000_001}
 """Order of the values that livegold adds itself: after every declared or admitted one."""
-SCORE_BANDS = tuple(f"{low}-{low + 10}%" for low in range(0, 100, 10))
 
 # ---- tables and columns of the model ---------------------------------------------------------------------------------
 

@@ -112,7 +112,7 @@ class _Demo:
     """One run; the numbers of the module's docstring are its methods, in order."""
 
     def __init__(self, plan: _Plan, home: DemoHome, stop: threading.Event) -> None:
-        from livegold.reporting.cli.demo_view import Picture, Screen
+        from livegold.reporting.cli.demo_view import DemoState, Screen
         from livegold.reporting.cli.stage import Stage
         from livegold.reporting.cli.view import console
 
@@ -121,8 +121,8 @@ class _Demo:
         self._plan, self._home, self._stop = plan, home, stop
         self._case = case = plan.case
         self._console = console()
-        self._picture = Picture(case.name, case.question, case.model.task, notes, plan.minutes, expected=plan.expected)
-        self._screen = Screen(self._picture, self._console)
+        self._state = DemoState(case.name, case.question, case.model.task, notes, plan.minutes, expected=plan.expected)
+        self._screen = Screen(self._state, self._console)
         self._stage = Stage(home.path / "logs", home.environment())
         self._problems: list[str] = []
         self._next_look = self._next_quality = 0.0
@@ -154,7 +154,7 @@ class _Demo:
         stage.start("broker", "--port", "0", "--topic", self._case.name)
         stage.start("powerbi", "--port", "0")
         for step in (BROKER, SERVICE, MODEL):
-            self._picture.begin(step)
+            self._state.begin(step)
         kept = home.model()
         if kept is None:
             history = ["--events", str(self._plan.file)] if self._plan.file else []
@@ -164,22 +164,22 @@ class _Demo:
             if self._open(BROKER) and (servers := running_servers(home.path)):
                 stage.environment[variable_of("hub.servers")] = servers
                 home.share_jars()
-                self._picture.end(BROKER, servers)
+                self._state.end(BROKER, servers)
             if self._open(SERVICE) and (home.path / "powerbi" / "endpoint.json").exists():
                 endpoint = read_endpoint(home.path)
                 given = endpoint.settings() | {"powerbi__client_secret": client_secret(home.path)}
                 stage.environment.update({variable_of(k.replace("__", ".")): v for k, v in given.items()})
-                self._picture.end(SERVICE, endpoint.api)
-            if PREVIEW not in self._picture.steps and not (self._open(BROKER) or self._open(SERVICE)):
+                self._state.end(SERVICE, endpoint.api)
+            if PREVIEW not in self._state.steps and not (self._open(BROKER) or self._open(SERVICE)):
                 # It follows events through the broker too, so it waits for both.
                 stage.start("preview", self._plan.usecase, "--no-open")
-                self._picture.begin(PREVIEW)
-            if PREVIEW in self._picture.steps and self._open(PREVIEW) and (page := self._page()):
-                self._picture.end(PREVIEW, page)
+                self._state.begin(PREVIEW)
+            if PREVIEW in self._state.steps and self._open(PREVIEW) and (page := self._page()):
+                self._state.end(PREVIEW, page)
             if self._open(MODEL) and (kept is not None or stage.done("train")):
                 self._model_is_ready(kept)
             steps = (BROKER, SERVICE, MODEL, PREVIEW)
-            return not any(step not in self._picture.steps or self._open(step) for step in steps)
+            return not any(step not in self._state.steps or self._open(step) for step in steps)
 
         return self._wait(ready, "broker", "powerbi")
 
@@ -192,9 +192,9 @@ class _Demo:
         if kept is None:
             self._home.keep_model()
         model = kept or json.loads(self._home.report.read_text(encoding="utf-8"))
-        self._picture.model = model
+        self._state.model = model
         source = "kept from the demo before" if kept else f"learnt from {model['history']}"
-        self._picture.end(
+        self._state.end(
             MODEL,
             f"{source}: on its newest fifth {self._case.model.task.sentence(model)}",
         )
@@ -206,16 +206,16 @@ class _Demo:
         from livegold.reporting.cli.watch import Watch
         from livegold.reporting.settings import load as load_settings
 
-        stage, picture = self._stage, self._picture
+        stage, state = self._stage, self._state
         settings = load_settings(stage.environment)
         self._settings = settings
         self._seen = Watch(settings, self._case)
         stage.start("run", self._plan.usecase, "--switch", "stream", "--sink", "powerbi", "--warm-up")
-        picture.begin(PIPELINE)
+        state.begin(PIPELINE)
         if not self._wait(lambda: self._seen.status().get("state") == "running", "broker", "powerbi", "run"):
             return False
-        picture.end(PIPELINE)
-        picture.begin(PUBLISHER)
+        state.end(PIPELINE)
+        state.begin(PUBLISHER)
         source = ["--events", str(self._plan.file)] if self._plan.file else []
         times = ["--keep-times"] if self._plan.keep_times else []
         report = str(self._home.path / "published.json")
@@ -227,16 +227,16 @@ class _Demo:
 
         # After Ctrl-C too there may be an event on its way: from here on everything is counted.
         self._wait(arrived, "broker", "powerbi", "run")
-        picture.end(PUBLISHER)
-        picture.page = picture.steps[PREVIEW].note
+        state.end(PUBLISHER)
+        state.page = state.steps[PREVIEW].note
         if self._plan.opens:
-            open_page(picture.page)
-        picture.first_event = time.monotonic()
+            open_page(state.page)
+        state.first_event = time.monotonic()
         return True
 
     def _watch_until_the_end(self) -> None:
-        assert self._picture.first_event is not None
-        until = self._picture.first_event + self._plan.minutes * 60
+        assert self._state.first_event is not None
+        until = self._state.first_event + self._plan.minutes * 60
         while time.monotonic() < until and not self._stop.wait(TICK_SECONDS):
             self._stage.check("broker", "powerbi", "run")
             self._look()
@@ -244,8 +244,8 @@ class _Demo:
     # ---- 3. to the last row ------------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        picture, stage = self._picture, self._stage
-        picture.stopping = True
+        state, stage = self._state, self._stage
+        state.stopping = True
         with self._ending("ending: the publisher"):
             stage.stop("publish")
         with self._ending(GOES_THROUGH):
@@ -275,11 +275,11 @@ class _Demo:
                 self._problems.append(f"{' and '.join(waiting)} did not catch up in {now - began:.0f} s")
                 break
             self._stage.check("broker", "powerbi", "run")
-            self._picture.steps[GOES_THROUGH].note = f"waiting for {' and '.join(waiting)}"
+            self._state.steps[GOES_THROUGH].note = f"waiting for {' and '.join(waiting)}"
             self._look()
             time.sleep(TICK_SECONDS)
         self._look(at_once=True)
-        self._picture.counting = True
+        self._state.counting = True
 
     # ---- 4. counted --------------------------------------------------------------------------------------------------
 
@@ -298,11 +298,11 @@ class _Demo:
             acknowledged = found.hub
         if acknowledged is not None and acknowledged != found.hub:
             self._problems.append(f"the publisher counted {acknowledged:,} events, the hub holds {found.hub or 0:,}")
-        self._picture.sink = self._seen.sink()
+        self._state.sink = self._seen.sink()
         quality, evaluated = self._newest()
         problems = tuple(self._problems)
         self._end = Summary(
-            self._picture,
+            self._state,
             self._plan.usecase,
             found,
             acknowledged,
@@ -324,7 +324,7 @@ class _Demo:
         from livegold.reporting.lake import newest_quality
 
         task, predictions = self._case.model.task, self._seen.lake.predictions
-        model = self._picture.model
+        model = self._state.model
         if self._plan.file is None or model is None:
             return newest_quality(task, predictions, "event_time"), "newest fifth of the run"
         since = datetime.fromtimestamp(model["newest_from"], UTC)
@@ -335,14 +335,14 @@ class _Demo:
 
     def _look(self, at_once: bool = False) -> None:
         now = time.monotonic()
-        picture, seen = self._picture, self._seen
+        state, seen = self._state, self._seen
         if at_once or now >= self._next_look:
             seen.look()
-            picture.published, picture.rate = seen.published, seen.rate
-            picture.status, picture.sink = seen.status(), seen.sink()
+            state.published, state.rate = seen.published, seen.rate
+            state.status, state.sink = seen.status(), seen.sink()
             self._next_look = now + LOOK_SECONDS
         if at_once or now >= self._next_quality:
-            picture.quality = self._quality()
+            state.quality = self._quality()
             self._next_quality = now + QUALITY_SECONDS
         self._screen.update()
 
@@ -356,10 +356,10 @@ class _Demo:
                 self._live_quality = LiveQuality(self._case.model.task, self._seen.lake.predictions)
             return self._live_quality()
         except (DeltaError, OSError):
-            return self._picture.quality  # a commit that is just being written; the next look will have it
+            return self._state.quality  # a commit that is just being written; the next look will have it
 
     def _open(self, step: str) -> bool:
-        return self._picture.steps[step].ended is None
+        return self._state.steps[step].ended is None
 
     def _wait(self, ready: Callable[[], bool], *lasting: str) -> bool:
         """Until `ready`; False at Ctrl-C. Raises LivegoldError when a process fails or nothing comes of it."""
@@ -369,7 +369,7 @@ class _Demo:
             self._tell_steps()
             self._screen.update()
             if time.monotonic() > deadline:
-                late = [name for name, step in self._picture.steps.items() if step.ended is None]
+                late = [name for name, step in self._state.steps.items() if step.ended is None]
                 raise LivegoldError(
                     f"{choices(late)} did not start in {START_SECONDS:.0f} s: see {self._home.path}/logs"
                 )
@@ -380,18 +380,18 @@ class _Demo:
 
     def _tell_steps(self) -> None:
         for step, process in ((MODEL, "train"), (PIPELINE, "run")):
-            if step in self._picture.steps and self._open(step):
-                self._picture.steps[step].note = self._stage.progress_of(process)
+            if step in self._state.steps and self._open(step):
+                self._state.steps[step].note = self._stage.progress_of(process)
 
     def _ending(self, name: str) -> Any:
         from contextlib import contextmanager
 
         @contextmanager
         def step() -> Any:
-            self._picture.begin(name)
+            self._state.begin(name)
             self._screen.update()
             yield
-            self._picture.end(name, "done")
+            self._state.end(name, "done")
             self._screen.update()
 
         return step()

@@ -1,4 +1,4 @@
-"""What a demo shows: the steps of its start, the live picture, the summary. Not for deciding or counting anything."""
+"""What a demo shows: the steps of its start, the live state, the summary. Not for deciding or counting anything."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Step:
 
 
 @dataclass
-class Picture:
+class DemoState:
     """All that a demo shows at a moment."""
 
     case: str
@@ -75,10 +75,10 @@ class Picture:
 
 
 class Screen:
-    """Shows a picture while it changes: redrawn in place on a terminal, as lines elsewhere."""
+    """Shows a state while it changes: redrawn in place on a terminal, as lines elsewhere."""
 
-    def __init__(self, picture: Picture, console: Console) -> None:
-        self._picture = picture
+    def __init__(self, state: DemoState, console: Console) -> None:
+        self._state = state
         self._console = console
         self._spinner = Spinner("dots")
         self._said: set[tuple[str, bool]] = set()
@@ -88,7 +88,7 @@ class Screen:
             self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
-        for note in self._picture.notes:
+        for note in self._state.notes:
             self._console.print(Text(note, QUIET))
         if self._live is not None:
             self._live.start()
@@ -101,39 +101,39 @@ class Screen:
             self._live.stop()
 
     def update(self) -> None:
-        """To be called whenever the picture may have changed."""
+        """To be called whenever the state may have changed."""
         if self._live is not None:
             return
-        picture = self._picture
-        for name, step in picture.steps.items():
+        state = self._state
+        for name, step in state.steps.items():
             ended = step.ended is not None
             if (name, ended) not in self._said:
                 self._said.add((name, ended))
                 self._line(f"{name}: {step.note or 'ready'} ({step.seconds:.1f} s)" if ended else f"{name} ...")
-        moving = picture.first_event is not None and not picture.counting
+        moving = state.first_event is not None and not state.counting
         if moving and time.monotonic() - self._last_line >= LINE_SECONDS:
             self._last_line = time.monotonic()
-            self._line(line(picture))
+            self._line(line(state))
 
     def _line(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
         sys.stdout.flush()
 
     def _draw(self) -> RenderableType:
-        picture = self._picture
-        parts = [_head(picture), Text("")]
-        if picture.first_event is None:
+        state = self._state
+        parts = [_head(state), Text("")]
+        if state.first_event is None:
             parts.append(self._steps())
         else:
-            parts += [_counts(picture), Text(""), view.queries(picture.status), Text(""), _delivery(picture)]
-            parts.append(_model(picture))
-            if picture.stopping:
+            parts += [_counts(state), Text(""), view.queries(state.status), Text(""), _delivery(state)]
+            parts.append(_model(state))
+            if state.stopping:
                 parts += [Text(""), self._steps("ending: ")]
         return Group(*parts)
 
     def _steps(self, of: str = "") -> RenderableType:
         table = view.grid("left", "left", "right", "left")
-        for name, step in self._picture.steps.items():
+        for name, step in self._state.steps.items():
             if not name.startswith(of) or (of and step.ended):
                 continue
             mark: RenderableType = Text(CHECK, GOOD) if step.ended else self._spinner
@@ -141,28 +141,28 @@ class Screen:
         return table
 
 
-def _head(picture: Picture) -> RenderableType:
+def _head(state: DemoState) -> RenderableType:
     table = view.grid("left", "right")
     table.expand = True
     clock = "Ctrl-C ends it"
-    if picture.first_event is not None:
-        clock = f"{_minutes(picture.elapsed)} of {_minutes(picture.minutes * 60)} · Ctrl-C ends it"
-    table.add_row(Text.assemble(("livegold demo", TITLE), f" · {picture.case}"), Text(clock, QUIET))
-    table.add_row(Text(picture.question, "italic"), Text(picture.page, "cyan"))
+    if state.first_event is not None:
+        clock = f"{_minutes(state.elapsed)} of {_minutes(state.minutes * 60)} · Ctrl-C ends it"
+    table.add_row(Text.assemble(("livegold demo", TITLE), f" · {state.case}"), Text(clock, QUIET))
+    table.add_row(Text(state.question, "italic"), Text(state.page, "cyan"))
     return table
 
 
-def _counts(picture: Picture) -> RenderableType:
-    gold = picture.status.get("gold", {})
-    raw = picture.status.get("queries", {}).get("raw", {}).get("committed") or 0
+def _counts(state: DemoState) -> RenderableType:
+    gold = state.status.get("gold", {})
+    raw = state.status.get("queries", {}).get("raw", {}).get("committed") or 0
     events = gold.get("events", 0)
     table = view.grid("left", "right", "left", "left")
     bar: RenderableType = ""
-    if picture.expected:
-        bar = ProgressBar(total=picture.expected, completed=picture.published, width=30)
-    table.add_row(Text("published", TITLE), view.count(picture.published), Text(f"{picture.rate:,.0f}/s", QUIET), bar)
-    table.add_row("raw", view.count(raw), _left(picture.published - raw))
-    table.add_row("through gold", view.count(events), _left(picture.published - events))
+    if state.expected:
+        bar = ProgressBar(total=state.expected, completed=state.published, width=30)
+    table.add_row(Text("published", TITLE), view.count(state.published), Text(f"{state.rate:,.0f}/s", QUIET), bar)
+    table.add_row("raw", view.count(raw), _left(state.published - raw))
+    table.add_row("through gold", view.count(events), _left(state.published - events))
     table.add_row("  scored", view.count(gold.get("predictions", 0)), "")
     for name in ("quarantined", "duplicates", "late"):
         n = gold.get(name, 0)
@@ -175,8 +175,8 @@ def _left(n: int) -> Text:
     return Text(f"{n:,} to come" if n > 0 else "", QUIET)
 
 
-def _delivery(picture: Picture) -> RenderableType:
-    sink = picture.sink
+def _delivery(state: DemoState) -> RenderableType:
+    sink = state.sink
     if "rows_limit" not in sink:
         return Text.assemble(("Power BI", TITLE), "  dataset is being made")
     table = view.grid("left", "left")
@@ -190,32 +190,32 @@ def _delivery(picture: Picture) -> RenderableType:
     return table
 
 
-def _model(picture: Picture) -> RenderableType:
-    version = picture.status.get("model_version") or (picture.model or {}).get("version", "")
+def _model(state: DemoState) -> RenderableType:
+    version = state.status.get("model_version") or (state.model or {}).get("version", "")
     said = [(f"Model {version}", TITLE)]
-    quality = picture.quality
+    quality = state.quality
     if quality is None or not quality.known:
         return Text.assemble(*said, "  no outcome known yet")
     return Text.assemble(
         *said,
-        f"   {picture.task.sentence(quality.figures)}, of {quality.known:,} with a known outcome",
+        f"   {state.task.sentence(quality.figures)}, of {quality.known:,} with a known outcome",
     )
 
 
-def line(picture: Picture) -> str:
-    """The picture in one line, where there is no terminal."""
-    gold, sink = picture.status.get("gold", {}), picture.sink
-    raw = picture.status.get("queries", {}).get("raw", {}).get("committed") or 0
+def line(state: DemoState) -> str:
+    """The state in one line, where there is no terminal."""
+    gold, sink = state.status.get("gold", {}), state.sink
+    raw = state.status.get("queries", {}).get("raw", {}).get("committed") or 0
     text = (
-        f"{_minutes(picture.elapsed)} published {picture.published:,} ({picture.rate:,.0f}/s), raw {raw:,}, "
+        f"{_minutes(state.elapsed)} published {state.published:,} ({state.rate:,.0f}/s), raw {raw:,}, "
         f"scored {gold.get('predictions', 0):,}, quarantined {gold.get('quarantined', 0):,}, "
         f"duplicates {gold.get('duplicates', 0):,}, late {gold.get('late', 0):,}"
     )
     if "rows_limit" in sink:
         text += f", pushed {sink['rows_delivered']:,} rows"
         text += f" ({sink['posts_last_minute']} of {sink['posts_limit']} POSTs a minute)"
-    if picture.quality is not None and picture.quality.known:
-        text += f", {picture.task.sentence(picture.quality.figures)}"
+    if state.quality is not None and state.quality.known:
+        text += f", {state.task.sentence(state.quality.figures)}"
     return text
 
 
@@ -231,7 +231,7 @@ class Summary:
     `others` of the events that were acknowledged were published by somebody else.
     """
 
-    picture: Picture
+    state: DemoState
     usecase: str
     found: Any
     acknowledged: int | None
@@ -244,9 +244,9 @@ class Summary:
 
 def summary(end: Summary) -> RenderableType:
     """The last thing a demo shows."""
-    picture = end.picture
+    state = end.state
     parts: list[RenderableType] = [
-        Text.assemble(("livegold demo", TITLE), f" · {picture.case} · {_minutes(picture.elapsed)} minutes of events"),
+        Text.assemble(("livegold demo", TITLE), f" · {state.case} · {_minutes(state.elapsed)} minutes of events"),
         Text(""),
         view.equation(end.found, end.acknowledged),
     ]
@@ -254,7 +254,7 @@ def summary(end: Summary) -> RenderableType:
         parts.append(Text(f"of these, {end.others:,} were published besides the demo's own", QUIET))
     if end.found.reasons:
         parts += [Text(""), view.reasons(end.found)]
-    parts += [Text(""), _quality(end), Text(""), _delivered(picture.sink)]
+    parts += [Text(""), _quality(end), Text(""), _delivered(state.sink)]
     parts += [Text(""), *(Text(f"{CROSS} {problem}", BAD) for problem in end.problems)] if end.problems else []
     parts += [Text(""), Text(f"Everything is in {end.home}; to look at it:", QUIET)]
     for command in (f"preview {shlex.quote(end.usecase)} --rows gold", "status"):
@@ -263,13 +263,13 @@ def summary(end: Summary) -> RenderableType:
 
 
 def _quality(end: Summary) -> RenderableType:
-    headline, *others = sorted(end.picture.task.figures, key=lambda f: f.name != end.picture.task.headline)
+    headline, *others = sorted(end.state.task.figures, key=lambda f: f.name != end.state.task.headline)
     # The baseline stands beside what it is the baseline of.
     figures = (headline, Figure("baseline", "baseline", headline.format), *others)
     columns = ("events", *(f.label for f in figures))
     table = view.listing("on", *columns, right=columns)
     rows: list[tuple[str, Mapping[str, Any]]] = []
-    model = end.picture.model
+    model = end.state.model
     if model:
         rows.append((f"version {model['version']}: newest fifth of its history", model))
     quality = end.quality
@@ -283,7 +283,7 @@ def _quality(end: Summary) -> RenderableType:
             view.count(found.get("evaluated_on")),
             *(figure.text(found.get(figure.name)) for figure in figures),
         )
-    baseline = f" (baseline: {end.picture.task.baseline})"
+    baseline = f" (baseline: {end.state.task.baseline})"
     return Group(Text.assemble(("Model quality where the outcome is known", TITLE), (baseline, QUIET)), table)
 
 

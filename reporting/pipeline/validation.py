@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from livegold.reporting.pipeline.dialect import cast, quoted, text_literal
 from livegold.reporting.pipeline.query import Steps, in_steps
-from livegold.reporting.schema import ARRIVAL, EVENT_ID, EVENT_TIME, REPLAY_TIME
+from livegold.reporting.schema import ARRIVAL, EVENT_ID, EVENT_TIME, FEATURE_PREFIX, REPLAY_TIME
 from livegold.reporting.specification import Field, UseCase, columns_of
 
 FIELD_TEXTS = "field_texts"
@@ -22,7 +22,7 @@ def event_fields(case: UseCase) -> tuple[Field, ...]:
 
 def feature_columns(case: UseCase) -> tuple[str, ...]:
     """Names of the columns of the model's inputs, in order."""
-    return tuple(f"feature_{f.name}" for f in case.model.features)
+    return tuple(f"{FEATURE_PREFIX}{f.name}" for f in case.model.features)
 
 
 def event_columns(case: UseCase) -> Steps:

@@ -32,7 +32,6 @@ from livegold.reporting.schema import (
     CUT_OFF_TABLE,
     MODEL_VERSION,
     PULSE,
-    SCORE_BANDS,
     TICK,
     TOTALS,
 )
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
 CELLS = ("tp", "fp", "tn", "fn")
 """Columns of the confusion matrix's cells."""
 BAND = "score_band"
+SCORE_BANDS = tuple(f"{low}-{low + 10}%" for low in range(0, 100, 10))
 CUT_OFFS = tuple(range(0, 101, 10))
 MIN_OF_EACH = 20
 """Events that each answer needs, in the older and in the newest part of a history."""

@@ -146,7 +146,7 @@ class Regression(Task):
                 "bias": mean_of["error"],
                 "within": mean_of["within"],
                 "r2": 1 - mean_squared / variance if variance else None,
-                # Always saying the mean of what came.
+                # The baseline answers with the mean of what came.
                 "baseline": math.sqrt(variance),
                 "mean": average,
             },
@@ -170,7 +170,7 @@ class Regression(Task):
     def measures(self) -> tuple[Measure, ...]:
         return (
             Measure("RMSE", self.RMSE, format=self.format, description="root of the mean squared error"),
-            Measure("Baseline", self.BASELINE, format=self.format, description="RMSE of always saying the mean"),
+            Measure("Baseline", self.BASELINE, format=self.format, description="RMSE of the mean as the answer"),
             Measure("MAE", self.MAE, format=self.format, description="mean error without its sign"),
             Measure("Bias", self.BIAS, format=self.format, description="mean error: above 0, too much was predicted"),
             Measure(

@@ -34,7 +34,7 @@ class ScoredColumn(Column):
 
 @dataclass(frozen=True)
 class Figure:
-    """A number by which a model is judged in the terminal: `name` in a Quality, `label` for people, and its format.
+    """A number by which a model is compared in the terminal: `name` in a Quality, `label` for people, and its format.
 
     `close` is the format where two are compared that may differ by little.
     """

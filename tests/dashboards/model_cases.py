@@ -47,7 +47,6 @@ from livegold.reporting.measures.measure import (
     mean,
     sqrt,
 )
-from livegold.reporting.schema import SCORE_BANDS
 from livegold.reporting.semantic.derived import Ratio
 from livegold.reporting.specification import SparkML
 from livegold.reporting.specification.pages import Block, Page, Row, State
@@ -61,7 +60,7 @@ from livegold.reporting.specification.usecase import (
     Spotlight,
     UseCase,
 )
-from livegold.reporting.tasks.binary import CELLS, AtCutOff, Binary
+from livegold.reporting.tasks.binary import CELLS, SCORE_BANDS, AtCutOff, Binary
 
 # ---- texts -----------------------------------------------------------------------------------------------------------
 

@@ -23,11 +23,11 @@ from livegold.dashboards.template import template_files
 from livegold.reporting.drawing import Question
 from livegold.reporting.measures.python import partial_rows
 from livegold.reporting.powerbi.dataset import dataset_name
-from livegold.reporting.schema import SCORE_BANDS
 from livegold.reporting.service.local_client import client_of
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.sinks import FeedBatch, PowerBISink
 from livegold.reporting.specification import UseCase, load_use_case
+from livegold.reporting.tasks.binary import SCORE_BANDS
 from livegold.reporting.usecases.taxi_tips import TASK
 
 CASE = load_use_case("taxi_tips")

@@ -35,9 +35,9 @@ from livegold.reporting.lake.sql import database
 from livegold.reporting.measures.measure import Count, Measure
 from livegold.reporting.pipeline import for_duckdb, prepare
 from livegold.reporting.powerbi.dataset import push_dataset
-from livegold.reporting.schema import SCORE_BANDS
 from livegold.reporting.semantic.model import Source, model_measures
 from livegold.reporting.specification.usecase import Dimension, UseCase
+from livegold.reporting.tasks.binary import SCORE_BANDS
 from livegold.reporting.usecases.taxi_tips import USECASE as TAXI
 from model_cases import made_cases, with_cut_offs
 

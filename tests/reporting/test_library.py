@@ -20,7 +20,7 @@ HEAVY = ("pyspark", "delta", "mlflow", "duckdb", "deltalake", "confluent_kafka",
 # their files and notebooks, and so needs a line in CHANGELOG.md and a version that says so.
 NAMES = """
     AllTime Ambiguous AtCutOff Binary ByBucket Chart Check CheckFailed ConfusionMatrix Count CountIf CountOf
-    CutOffSlider Derived Dimension Enhanced Exceptions Feature Field Full GivenTokens Header LivegoldError Max
+    CutOffSlider Derived Dimension Enhanced Estimator Exceptions Feature Field Full GivenTokens Header LivegoldError Max
     Measure Min Model NotFound Page PowerBIClient Ranking Ratio RefreshObject RefreshRun Refreshes Refused
     Regression Rejected Row Run ScikitLearn SecondWriter ServiceUnavailable Session Settings SettingsError
     Slicer SparkML SpecificationError Spotlight State Sum Terminal Throttled Tile TimeRange TrailingWindow

@@ -49,8 +49,8 @@ from livegold.reporting.pipeline import (
     written_columns,
 )
 from livegold.reporting.pipeline.query import in_steps
-from livegold.reporting.schema import SCORE_BANDS
 from livegold.reporting.specification import Dimension
+from livegold.reporting.tasks.binary import SCORE_BANDS
 from livegold.reporting.usecases.taxi_tips import USECASE as TAXI
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)

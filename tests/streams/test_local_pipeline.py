@@ -61,15 +61,15 @@ def events() -> list[tuple[datetime, bytes]]:
 
 @pytest.mark.parametrize("name", VALID)
 def test_a_valid_event_is_valid_to_both(name: str) -> None:
-    assert judged(VALID[name])
+    assert accepted(VALID[name])
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_event_is_bad_to_both(name: str) -> None:
-    assert not judged(BAD[name][0])
+    assert not accepted(BAD[name][0])
 
 
-def judged(value: bytes) -> bool:
+def accepted(value: bytes) -> bool:
     # `test_cleanse` has what Spark says of the same events.
     now = datetime.now(UTC)
     with duckdb.connect() as connection:
@@ -100,7 +100,7 @@ class Local:
 
 
 @dataclass(frozen=True)
-class Said:
+class FixedAnswer:
     """A model whose answer is a text of SQL."""
 
     answer: str
@@ -121,7 +121,7 @@ def by_spark(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> C
         create_tables(spark, case, lake)
         write_batch(folder / "batch.parquet", made)
         batch = spark.read.parquet(str(folder / "batch.parquet"))
-        GoldWriter(case, lake, lambda: Scorer("1", Said(case.task.answer, score)), lambda: "q")(batch, 0)
+        GoldWriter(case, lake, lambda: Scorer("1", FixedAnswer(case.task.answer, score)), lambda: "q")(batch, 0)
         return lake
 
     return run

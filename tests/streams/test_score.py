@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
@@ -52,14 +55,21 @@ def answers(model: Fitted, task: Task, rows: DataFrame) -> list[float]:
     return [row[0] for row in scored.select(task.answer).collect()]
 
 
+def assert_of_the_right_class(found: Sequence[float], task: Task, rows: DataFrame) -> None:
+    """The answers rise with what came: those of the other class would fall with it."""
+    labels = [row.label for row in labelled(rows, task).select("label").collect()]
+    assert np.corrcoef(found, labels)[0, 1] > 0.3, "that of the wrong class"
+
+
 @pytest.mark.parametrize(("task", "kind"), [(BINARY, "Classifier"), (REGRESSION, "Regressor")])
 def test_a_tree_as_sql_gives_the_answers_of_its_own_transform(rows: DataFrame, task: Task, kind: str) -> None:
     model = fitted(SparkML(f"DecisionTree{kind}", maxDepth=5), task, rows)
     assert isinstance(model, TreeModel)
     assert model._model is not None
-    said = answers(model, task, rows)
-    assert said == answers(TransformedModel(model._model, task), task, rows)
-    assert len(set(said)) > 10
+    found = answers(model, task, rows)
+    assert found == answers(TransformedModel(model._model, task), task, rows)
+    assert len(set(found)) > 10
+    assert_of_the_right_class(found, task, rows)
 
 
 @pytest.mark.parametrize("name", [*CLASSIFIERS, *REGRESSORS])
@@ -67,10 +77,25 @@ def test_every_algorithm_of_spark_ml_that_can_be_named_learns_and_scores(rows: D
     task: Task = BINARY if name in CLASSIFIERS else REGRESSION
     estimator = SparkML(name, **GIVEN.get(name, {}))
     assert estimator.in_spark
-    said = answers(fitted(estimator, task, rows), task, rows)
-    assert len(set(said)) > 1
+    found = answers(fitted(estimator, task, rows), task, rows)
+    assert len(set(found)) > 1
+    assert_of_the_right_class(found, task, rows)
     if task is BINARY:
-        assert all(0 <= p <= 1 for p in said)
+        assert all(0 <= p <= 1 for p in found)
+
+
+def test_a_logistic_regression_scores_by_its_own_formula(rows: DataFrame) -> None:
+    model = fitted(SparkML("LogisticRegression"), BINARY, rows)
+    assert isinstance(model, TransformedModel)
+    regression = model.model.stages[-1]
+    weights = [(name, float(weight)) for name, weight in zip(NAMES, regression.coefficients, strict=True)]
+    wanted = [
+        1 / (1 + math.exp(-regression.intercept - sum(w * row[name] for name, w in weights))) for row in rows.collect()
+    ]
+    found = answers(model, BINARY, rows)
+    assert found == pytest.approx(wanted, abs=1e-9)
+    assert min(found) < 0.1
+    assert max(found) > 0.9
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from pyspark.sql import DataFrame
 
 from livegold.reporting.errors import WrongUse, choices
 from livegold.reporting.pipeline import feature_columns
+from livegold.reporting.plugins import loaded, registered
 from livegold.reporting.specification import UseCase
 from livegold.reporting.tasks import Task
 
@@ -77,11 +77,11 @@ def learner_of(case: UseCase) -> Learner:
 
 def implementation(name: str) -> type[Learner]:
     """What is registered by a name; WrongUse where nothing is."""
-    registered = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name not in registered:
+    installed = registered(GROUP, "estimator")
+    if name not in installed:
         raise WrongUse(
-            f"estimator {name!r} has no implementation here ({choices(sorted(registered))} are installed): "
+            f"estimator {name!r} has no implementation here ({choices(installed)} are installed): "
             "install the package that brings it"
         )
-    found: type[Learner] = registered[name].load()
+    found: type[Learner] = loaded(installed[name], "estimator")
     return found

@@ -92,7 +92,8 @@ class ScikitLearnModel:
             found = model.predict_proba(inputs)[:, 1] if probable else model.predict(inputs)
             return pa.array(found, pa.float64())
 
-        scored = F.arrow_udf(answers, "double")(*self._features)
+        # The hints of the function say of which kind it is, which the types of `arrow_udf` leave out.
+        scored = F.arrow_udf(answers, "double")(*self._features)  # type: ignore[call-overload]
         return frame.withColumn(self._task.answer, scored)
 
     def reasons(self, features: Mapping[str, float]) -> tuple[float, tuple[Contribution, ...]]:

@@ -12,10 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from livegold.reporting.schema import FEATURE_PREFIX
 from livegold.streams.models.estimators.learner import Contribution
-
-FEATURE = "feature_"
-"""What the name of a feature's column begins with."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Tree:
         added: dict[str, float] = {}
         node = self.root
         while node.left is not None and node.right is not None:
-            name = node.column.removeprefix(FEATURE)
+            name = node.column.removeprefix(FEATURE_PREFIX)
             child = node.left if features[name] <= node.split else node.right
             added[name] = added.get(name, 0.0) + child.value - node.value
             node = child
