@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -68,7 +69,11 @@ def files_of(folder: Path, events: Labelled, names: str) -> Labelled:
     kept = [(kind, e) for kind, e in events if b"\n" not in e[1] and e[1]]
     for number in range(0, len(kept), 300):
         lines = b"".join(value + b"\n" for _, (_, value) in kept[number:][:300])
-        (folder / f"{names}{number}{FILE_SUFFIX}").write_bytes(lines)
+        file = folder / f"{names}{number}{FILE_SUFFIX}"
+        file.write_bytes(lines)
+        # Its time is when its events arrived: files of one instant would be one batch of a rebuild.
+        arrived = time.time() - 60 + number / 300
+        os.utime(file, (arrived, arrived))
     return kept
 
 
