@@ -19,6 +19,7 @@ NOT_OURS = "LIVEGOLD_SHARED is not set"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="Fail when a test is skipped for want of a tool.")
+    parser.addoption("--screenshots", type=Path, help="Where the run of incidents writes its pages.")
 
 
 @pytest.hookimpl(trylast=True)

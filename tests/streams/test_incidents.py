@@ -20,7 +20,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "dashboards"))
 
-from livegold.dashboards.screenshots import Browser
+from livegold.dashboards.screenshots import Browser, take_screenshots
 from livegold.reporting.powerbi.dataset import dataset_name
 from livegold.reporting.service.server import LocalService
 from livegold.reporting.settings.settings import load
@@ -126,6 +126,7 @@ def run(
     broker: Broker,
     champion_uri: str,
     tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Run]:
     folder = tmp_path_factory.mktemp("incidents")
     shutil.copy(champion_uri.removeprefix("sqlite:///"), folder / "models.db")
@@ -156,7 +157,10 @@ def run(
         whole.now = datetime.now(UTC)
         whole.publish(minutes(8, 6), without(SILENT, minutes(6, 2)), broken(without(SILENT, minutes(2, 0))))
         whole.run()
-        yield Run(quiet, looked(whole), contrary)
+        incidents = looked(whole)
+        if (shown := request.config.getoption("--screenshots")) is not None:
+            take_screenshots(settings, case.name, shown)
+        yield Run(quiet, incidents, contrary)
 
 
 ACCURACY, PACE, REJECTED = ("Live", "Accuracy, last 2 min"), ("Live", "Pace"), ("Live", "Rejected, last 2 min")
