@@ -1,11 +1,11 @@
-"""What measures are asked under: group-by columns, filters, the length of a bucket. For the SQL and Python renderings.
+"""The context a measure is evaluated in: group-by columns, filters, bucket length. For the SQL and Python renderings.
 
-Nothing is evaluated or rendered here. A context has two sides that no filter crosses: *dimensions* (`Among`) narrow
-every scope; *time* (`Between`, and grouping by bucket) narrows `ByBucket`, places the end of `TrailingWindow`, and
-leaves `AllTime` alone.
+Nothing is evaluated or rendered here. A context has two independent sides: *dimensions* (`Among`) narrow every scope;
+*time* (`Between`, and grouping by bucket) narrows `ByBucket`, sets the end of `TrailingWindow`, and does not affect
+`AllTime`.
 
-The groups of an answer are the combinations of dimension values that occur (under the dimension filters, at any time)
-times the buckets in the time context (if grouped by bucket): a borough in which nothing happened has a row with zeros.
+The groups of a result are the combinations of dimension values that occur (under the dimension filters, at any time)
+times the buckets in the time context (if grouped by bucket): a borough in which nothing happened has a row of zeros.
 Dimensions are never null in gold (null is mapped to "unknown").
 """
 
@@ -21,7 +21,7 @@ from livegold.reporting.schema import TIME_COLUMNS
 
 @dataclass(frozen=True)
 class Among:
-    """Rows whose dimension has one of these values; no values, no rows."""
+    """Rows whose dimension has one of these values; with no values, no rows."""
 
     column: str
     values: tuple[str, ...]
@@ -49,7 +49,7 @@ Filter = Among | Between
 
 @dataclass(frozen=True)
 class Context:
-    """Measures with what they are asked under, checked."""
+    """Measures and the context they are evaluated in, validated."""
 
     measures: tuple[Measure, ...]
     by: tuple[str, ...]
@@ -91,7 +91,7 @@ class Context:
 
     @property
     def dimensions(self) -> tuple[str, ...]:
-        """Every dimension that is grouped or filtered by."""
+        """Every dimension used for grouping or filtering."""
         return tuple(dict.fromkeys([*self.by_dimensions, *(f.column for f in self.among)]))
 
     @property
@@ -111,7 +111,7 @@ class Context:
         return self.by_time or any(isinstance(s, TrailingWindow) for s in self.scopes)
 
     def aggregates(self, scope: Scope | None = None) -> tuple[Aggregate, ...]:
-        """Of all measures, or of those with one scope."""
+        """The aggregates of all measures, or of those with one scope."""
         return distinct_aggregates(m for m in self.measures if scope is None or m.scope == scope)
 
     def in_time(self, bucket_nos: Collection[int]) -> list[int]:

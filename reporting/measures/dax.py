@@ -6,26 +6,25 @@
 | TrailingWindow | Pulse, buckets up to the newest        | the same                           |
 | ByBucket | Pulse in the time context              | the same                           |
 
-Dimensions are tables of their own (`Borough[key]`), related many-to-one and in one direction to Pulse and Totals.
-Taking all filters off the *table* Pulse or Totals takes off those that come through the relationships; the columns
-`bucket` and `bucket_no` are kept in the anchor of a window by ALLEXCEPT. No date arithmetic: `bucket_no` is a whole
-number.
+Dimensions are separate tables (`Borough[key]`), related many-to-one and in one direction to Pulse and Totals. Removing
+all filters from the *table* Pulse or Totals also removes those that arrive through relationships; ALLEXCEPT keeps the
+columns `bucket` and `bucket_no` when it finds the end of a window. No date arithmetic: `bucket_no` is an integer.
 
-**Rows of Totals**: the dimension columns, one column for each additive aggregate, one for what spotlight left out, and
-two Int64 columns:
+**Rows of Totals**: the dimension columns, one column per additive aggregate, one for what spotlight left out, and two
+Int64 columns:
 
-- `tick`: 1 or more, larger for each new tick, never used twice. A tick has a row for every combination of dimension
-  values met so far. A tick that failed or is in doubt is not repeated: the next tick replaces it, so rows that arrived
-  twice are in a tick that never becomes complete.
-- `complete_tick`: 0, but in the very last row of a tick the number of the tick. That row is sent when the service has
-  accepted all rows before it (or in one POST with them). Its maximum is thus the newest tick that was written whole,
-  and a tick cut in the middle counts for nothing. A first-in-first-out table loses the oldest ticks first.
+- `tick`: 1 or more, increasing, never reused. A tick has a row for every combination of dimension values seen so far. A
+  tick that failed or is in doubt is not repeated: the next tick replaces it, so duplicate rows belong to a tick that
+  never becomes complete.
+- `complete_tick`: the tick's number in its very last row, 0 in all others. That row is sent once the service has
+  accepted all rows before it (or in one POST with them). Its maximum is thus the newest tick that was written
+  completely, and a partially written tick is ignored. A first-in-first-out table loses the oldest ticks first.
 
-**Blank**: in DAX `5 - BLANK()` is 5, so an operator with an operand that may be blank is guarded; `+ 0` makes a sum of
-nothing 0 (and keeps the type of its column, which COALESCE would not).
+**Blank**: in DAX `5 - BLANK()` is 5, so an operator is guarded if an operand may be blank; `+ 0` makes an empty sum 0
+(and keeps the type of its column, which COALESCE would not).
 
-**Double**: fixed decimals keep 4 places through a division, so operands are converted to DOUBLE before division, roots
-and products.
+**Double**: fixed decimals keep only 4 places through a division, so operands are converted to DOUBLE before divisions,
+roots and products.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ _TIME_COLUMNS = (f"{PULSE}[{BUCKET}]", f"{PULSE}[{BUCKET_NO}]")
 
 
 def dax_for_push(measure: Measure, bucket_seconds: int) -> str:
-    """The measure in a push dataset. SpecificationError for a minimum or maximum so far: Totals only add up."""
+    """The measure in a push dataset. SpecificationError for an all-time minimum or maximum: Totals hold only sums."""
     measure.check(bucket_seconds, push=True)
     if not isinstance(measure.scope, AllTime):
         return _over_pulse(measure, bucket_seconds, None)
@@ -59,7 +58,7 @@ def dax_for_push(measure: Measure, bucket_seconds: int) -> str:
 
 
 def dax_of_tick(column: str) -> str:
-    """The sum of a column of Totals over the newest complete tick, whatever is filtered: it belongs to no dimension."""
+    """The sum of a column of Totals over the newest complete tick, ignoring filters: it belongs to no dimension."""
     newest = f"VAR __tick = CALCULATE(MAX({TOTALS}[{COMPLETE_TICK}]), REMOVEFILTERS({TOTALS}))"
     of_tick = f"REMOVEFILTERS({TOTALS}), {TOTALS}[{TICK}] = __tick"
     return f"{newest}\nRETURN\n    CALCULATE(SUM({TOTALS}[{column}]) + 0, {of_tick})"
@@ -69,8 +68,8 @@ def dax_for_delta(measure: Measure, bucket_seconds: int, buckets: str | None = N
     """The measure in a model over gold.
 
     `buckets` is the model's table of buckets, if it has one: columns bucket and bucket_no of every bucket up to the
-    newest, one-to-many in one direction to Pulse[bucket_no]. Axes and slicers of time then use its columns; those of
-    Pulse are hidden.
+    newest, related one-to-many and in one direction to Pulse[bucket_no]. Time axes and slicers then use its columns,
+    and those of Pulse are hidden.
     """
     measure.check(bucket_seconds, push=False)
     if isinstance(measure.scope, AllTime):
@@ -82,14 +81,14 @@ def _over_pulse(measure: Measure, bucket_seconds: int, buckets: str | None) -> s
     if not isinstance(measure.scope, TrailingWindow):
         return "\n".join(_arithmetic(measure.expression, PULSE))
     time = f"{buckets or PULSE}[{BUCKET_NO}]"
-    # A table of buckets is not reached by dimension filters: the relationship points the other way.
+    # Dimension filters do not reach a table of buckets: the relationship points the other way.
     newest = f"MAX({time})" if buckets else f"CALCULATE(MAX({time}), ALLEXCEPT({', '.join((PULSE, *_TIME_COLUMNS))}))"
     window = [f"{time} > __newest - {measure.scope.buckets(bucket_seconds)}", f"{time} <= __newest"]
     return f"VAR __newest = {newest}\nRETURN\n" + _calculate(measure, PULSE, [*_without_time(buckets), *window])
 
 
 def _without_time(buckets: str | None) -> list[str]:
-    # One column a call: pbix-mcp 0.9.149, with which the tests evaluate, removes nothing for two columns in one call.
+    # One column per call: pbix-mcp 0.9.149, which the tests evaluate DAX with, removes nothing when given two columns.
     return [f"REMOVEFILTERS({of})" for of in ([buckets] if buckets else _TIME_COLUMNS)]
 
 
@@ -108,7 +107,7 @@ def _aggregate(aggregate: Aggregate, table: str) -> str:
 
 
 def arithmetic_dax(expression: Expression, values: Mapping[Aggregate, str]) -> list[str]:
-    """Lines: a variable for each aggregate, one for each step that may be blank, and the result after RETURN.
+    """Lines of DAX: a variable per aggregate, one per step that may be blank, and the result after RETURN.
 
     `values` has the DAX of each aggregate.
     """
@@ -119,7 +118,7 @@ def arithmetic_dax(expression: Expression, values: Mapping[Aggregate, str]) -> l
 
 
 def _operand(expression: Expression, lines: list[str], known: dict[Expression, str]) -> str:
-    """Text that stands as an operand by itself; appends to `lines` the variables it needs."""
+    """Text that can be used as an operand on its own; appends the variables it needs to `lines`."""
     if isinstance(expression, Aggregate):
         return f"_{expression.name}"
     if isinstance(expression, Constant):
@@ -154,7 +153,7 @@ def _double(expression: Expression, text: str) -> str:
 
 
 def _constant(constant: Constant) -> str:
-    # repr gives the shortest digits that read back as the same double; DAX gets them without an exponent.
+    # repr gives the shortest digits that round-trip to the same double; DAX gets them without an exponent.
     digits = format(Decimal(repr(constant.value)), "f")
     if constant.is_double and "." not in digits:
         digits += ".0"

@@ -4,15 +4,15 @@
     Measure("Punctual", punctual, scope=TrailingWindow(30), format="0.0%")
 
 Each aggregate is one column of pulse (and of totals), so that partial rows add up to the same number however the events
-were cut into batches. `measure_sql`, `measure_dax` and `measure_python` render a measure; all four obey these rules:
+were split into batches. `sql`, `dax` and `python` render a measure; all of them obey these rules:
 
 - *Nothing*: a sum or count of nothing is 0; a minimum, maximum or ratio of nothing is blank (SQL NULL, Python None).
-  Blank goes through every operator; a division by zero and the root of a negative number are blank.
+  Blank propagates through every operator; a division by zero and the root of a negative number are blank.
 - *Exact*: counts and sums of integers and decimals are exact (decimals to the 4 places that Power BI keeps), and so are
-  their sums, differences and products with a whole constant, within 64 bits. Division, roots, products of aggregates
+  their sums, differences and products with an integer constant, within 64 bits. Division, roots, products of aggregates
   and anything with a fractional constant are computed in double, each operand converted first. A sum of doubles depends
-  on the order of its rows: renderings agree within DOUBLE_TOLERANCE of its rows' absolute sum.
-- *Scope*: what of time a measure looks at. Filters on dimensions hold in every scope.
+  on the order of its rows: renderings agree within DOUBLE_TOLERANCE of the absolute sum of its rows.
+- *Scope*: which part of time a measure covers. Filters on dimensions apply in every scope.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from livegold.reporting.errors import SpecificationError, choices
 Row = Mapping[str, Any]
 Value = int | float | Decimal | None
 
-# Relative: 2^-52 for each of the additions of a million rows, rounded up.
+# Relative: 2^-52 per addition over a million rows, rounded up.
 DOUBLE_TOLERANCE = 1e-9
-# Whole numbers beyond this are not exact in a double, nor in the JSON of the REST API.
+# Integers beyond this are not exact in a double, nor in the JSON of the REST API.
 LARGEST_WHOLE = 2**53
 
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -47,7 +47,7 @@ _EXACT = decimal.Context(prec=76)
 
 
 class Expression:
-    """Arithmetic over aggregates. Combine with + - * / and `sqrt`; whole and fractional constants mix in."""
+    """Arithmetic over aggregates. Combine with + - * / and `sqrt`; integer and float constants are allowed."""
 
     @property
     def operands(self) -> tuple[Expression, ...]:
@@ -55,7 +55,7 @@ class Expression:
 
     @property
     def aggregates(self) -> tuple[Aggregate, ...]:
-        """The distinct aggregates in here, in the order they are first met."""
+        """The distinct aggregates of the expression, in order of first appearance."""
         return tuple(dict.fromkeys(a for operand in self.operands for a in operand.aggregates))
 
     @property
@@ -64,7 +64,7 @@ class Expression:
 
     @property
     def is_double(self) -> bool:
-        """Known to be a double whatever the types of the columns; False means: as exact as the columns are."""
+        """Whether the result is a double whatever the column types; False means it is as exact as the columns."""
         return any(operand.is_double for operand in self.operands)
 
     def __add__(self, other: Any) -> Expression:
@@ -97,7 +97,7 @@ class Expression:
 
 @dataclass(frozen=True, eq=False)
 class Constant(Expression):
-    """A number. 2 and 2.0 are not the same: the one keeps a product exact, the other makes it a double."""
+    """A number. 2 and 2.0 differ: the integer keeps a product exact, the float makes it a double."""
 
     value: int | float
 
@@ -126,7 +126,7 @@ class Constant(Expression):
 
 @dataclass(frozen=True)
 class Arithmetic(Expression):
-    """`left operator right`, the operator one of + - * /."""
+    """`left operator right`, where the operator is one of + - * /."""
 
     operator: str
     left: Expression
@@ -178,16 +178,16 @@ def sqrt(operand: Any) -> Expression:
 class Aggregate(Expression):
     """One column of pulse. `name` is that column's name; `columns` are the columns of predictions it reads.
 
-    A new kind of aggregate is one class of this: whoever sums, types, checks or counts again asks it for what follows.
+    A new kind of aggregate is one subclass: all code that sums, types, checks or recounts asks it for the following.
     """
 
     name: str
     merge: ClassVar[str]
-    """How partial values become one: sum, min or max."""
+    """How partial values are merged: sum, min or max."""
     counts_events: ClassVar[bool] = False
     """Whether every event adds one or nothing."""
     counts_rejected: ClassVar[bool] = False
-    """Whether it is over the events in quarantine, not over predictions."""
+    """Whether it is computed over the events in quarantine instead of predictions."""
 
     @property
     def aggregates(self) -> tuple[Aggregate, ...]:
@@ -212,20 +212,20 @@ class Aggregate(Expression):
 
     @property
     def sql(self) -> str:
-        """Spark SQL of this aggregate over rows of predictions; what a batch writes into pulse."""
+        """Spark SQL of this aggregate over rows of predictions, which a batch writes to pulse."""
         raise NotImplementedError
 
     @property
     def sql_of_rejected(self) -> str:
-        """Spark SQL of this aggregate over rows of events that were rejected, which pulse has beside predictions."""
+        """Spark SQL of this aggregate over rejected events, which pulse covers in addition to predictions."""
         return "0" if self.additive else "NULL"
 
     def type_over(self, types: Mapping[str, str]) -> str:
-        """Its Spark SQL type over columns of `types`."""
+        """Its Spark SQL type, given the types of the columns."""
         return "bigint" if self.counts_events else types[self.columns[0]]
 
     def problem_with(self, types: Mapping[str, str]) -> str:
-        """What is wrong with a column it reads, given the Spark SQL types of predictions; empty where nothing is."""
+        """What is wrong with a column it reads, given the Spark SQL types of predictions; empty if nothing is."""
         return ""
 
     @property
@@ -335,12 +335,12 @@ class _OfNumber(_OfColumn):
 
 @dataclass(frozen=True)
 class Sum(_OfNumber):
-    """The sum of a numeric column; nulls count for nothing."""
+    """The sum of a numeric column; nulls are ignored."""
 
     suffix: ClassVar[str] = "_sum"
 
     def type_over(self, types: Mapping[str, str]) -> str:
-        """Whole numbers bigint, decimals ten digits wider, all else double."""
+        """Integers become bigint, decimals ten digits wider, everything else double."""
         source = types[self.column]
         decimal_type = _DECIMAL.fullmatch(source)
         if decimal_type:
@@ -357,7 +357,7 @@ class Sum(_OfNumber):
 
 @dataclass(frozen=True)
 class Min(_OfNumber):
-    """The smallest value of a numeric column. Not for a measure so far over a push dataset: Totals only add up."""
+    """The smallest value of a numeric column. Not usable in an all-time measure of a push dataset: Totals hold sums."""
 
     suffix: ClassVar[str] = "_min"
     merge: ClassVar[str] = "min"
@@ -372,7 +372,7 @@ class Min(_OfNumber):
 
 @dataclass(frozen=True)
 class Max(_OfNumber):
-    """The largest value of a numeric column. Not for a measure so far over a push dataset: Totals only add up."""
+    """The largest value of a numeric column. Not usable in an all-time measure of a push dataset: Totals hold sums."""
 
     suffix: ClassVar[str] = "_max"
     merge: ClassVar[str] = "max"
@@ -389,8 +389,8 @@ class Max(_OfNumber):
 class Rejected(Aggregate):
     """The number of events that went to quarantine, in the bucket in which they arrived.
 
-    They are no predictions and have no dimensions: over predictions it is 0, and in pulse their rows are "unknown" in
-    every dimension.
+    They are not predictions and have no dimensions: over predictions the count is 0, and in pulse their rows are
+    "unknown" in every dimension.
     """
 
     name: str = "rejected"
@@ -414,7 +414,7 @@ class Rejected(Aggregate):
 
 
 def _kinds(of: type[Aggregate] = Aggregate) -> list[str]:
-    """Names of the kinds of aggregate that an expression may have."""
+    """Names of the kinds of aggregate that an expression may contain."""
     own = [] if of is Aggregate or of.__name__.startswith("_") else [of.__name__]
     return own + [name for kind in of.__subclasses__() for name in _kinds(kind)]
 
@@ -426,14 +426,14 @@ def mean(column: str) -> Expression:
 
 @dataclass(frozen=True)
 class AllTime:
-    """Everything since the start: filters and axes of time do not narrow it."""
+    """Everything since the start: time filters and time axes do not narrow it."""
 
 
 @dataclass(frozen=True)
 class TrailingWindow:
     """The last minutes up to the newest bucket in the time context, found with all dimensions removed.
 
-    On a card that is the newest bucket there is, on a time axis the bucket of the point: a rolling window.
+    On a card that is the newest bucket overall, on a time axis the bucket of the point: a rolling window.
     """
 
     minutes: int
@@ -457,7 +457,7 @@ Scope = AllTime | TrailingWindow | ByBucket
 
 @dataclass(frozen=True)
 class Measure:
-    """A named number. `format` is a Power BI format string such as `0.0%` or `#,0`."""
+    """A named value. `format` is a Power BI format string such as `0.0%` or `#,0`."""
 
     name: str
     expression: Expression
@@ -493,13 +493,13 @@ class Measure:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of predictions it reads, each once."""
+        """The distinct columns of predictions it reads."""
         return tuple(dict.fromkeys(c for a in self.aggregates for c in a.columns))
 
     def check(self, bucket_seconds: int, columns: Collection[str] | None = None, *, push: bool = True) -> None:
-        """Raise a SpecificationError if a use case with such buckets and such columns of predictions cannot have it.
+        """Raises SpecificationError if a use case with these buckets and columns of predictions cannot have it.
 
-        `push=False` is for models over gold alone: they have all of Pulse and so can tell a minimum so far.
+        `push=False` is for models over gold only: they have all of Pulse and so can compute an all-time minimum.
         """
         if isinstance(self.scope, TrailingWindow) and self.scope.minutes * 60 % bucket_seconds:
             raise SpecificationError(
@@ -525,9 +525,9 @@ class Measure:
 
 
 def distinct_aggregates(measures: Iterable[Measure]) -> tuple[Aggregate, ...]:
-    """The aggregates of measures in order, each once: the columns of pulse. Two with one name are an error.
+    """The distinct aggregates of measures in order: the columns of pulse. Two with the same name are an error.
 
-    Names differ by more than case, because neither Power BI nor Spark tells `Events` from `events`.
+    Names must differ by more than case, because neither Power BI nor Spark distinguishes `Events` from `events`.
     """
     by_name: dict[str, Aggregate] = {}
     for measure in measures:
@@ -542,7 +542,7 @@ def distinct_aggregates(measures: Iterable[Measure]) -> tuple[Aggregate, ...]:
 
 
 def add(left: Value, right: Value) -> Value:
-    """left + right as every rendering has it: exact unless one is a float, blank if one is."""
+    """left + right as in every rendering: exact unless either is a float, blank if either is blank."""
     if left is None or right is None:
         return None
     if isinstance(left, float) or isinstance(right, float):
@@ -553,7 +553,7 @@ def add(left: Value, right: Value) -> Value:
 
 
 def multiply(left: Value, right: Value) -> Value:
-    """left * right, exact unless one is a float, blank if one is."""
+    """left * right: exact unless either is a float, blank if either is blank."""
     if left is None or right is None:
         return None
     if isinstance(left, float) or isinstance(right, float):

@@ -1,6 +1,6 @@
-"""Measures in plain Python over rows in memory: the meaning of a measure, which every other rendering must equal.
+"""Measures in plain Python over in-memory rows: the reference semantics that every other rendering must match.
 
-For tests, and for sinks that need a number at hand; not for large data.
+For tests, and for sinks that need a value at hand; not for large data.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ def evaluate(
     bucket_seconds: int = 60,
     buckets: Iterable[Row] | None = None,
 ) -> list[dict[str, Any]]:
-    """One dict a group, with the columns of `by` and one value for each measure's name, in order of first appearance.
+    """One dict per group, with the columns of `by` and one value per measure name, in order of first appearance.
 
-    `rows` are predictions, or with `partial=True` rows of pulse. `buckets` (rows with bucket and bucket_no) are the
-    buckets that exist; without them, those that occur in `rows`.
+    `rows` are predictions or, with `partial=True`, rows of pulse. `buckets` (rows with bucket and bucket_no) are the
+    buckets that exist; by default those that occur in `rows`.
     """
     context = Context.of(measures, by, where, bucket_seconds)
     rows = list(rows)
@@ -73,7 +73,7 @@ def evaluate(
 
 
 def partial_rows(aggregates: Sequence[Aggregate], rows: Iterable[Row], dimensions: Sequence[str]) -> list[dict]:
-    """The rows of pulse of one batch of predictions: one for each bucket and combination of dimension values."""
+    """The pulse rows of one batch of predictions: one per bucket and combination of dimension values."""
     groups: dict[tuple, list[Row]] = {}
     keys = (BUCKET, BUCKET_NO, *dimensions)
     for row in rows:
@@ -85,7 +85,7 @@ def partial_rows(aggregates: Sequence[Aggregate], rows: Iterable[Row], dimension
 
 
 def compute(expression: Expression, values: Mapping[Aggregate, Value]) -> Value:
-    """An expression over the values of its aggregates. None is blank."""
+    """Evaluates an expression over the values of its aggregates. None is blank."""
     if isinstance(expression, Aggregate):
         return values[expression]
     if isinstance(expression, Constant):

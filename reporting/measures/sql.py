@@ -1,10 +1,10 @@
-"""Measures as SQL over predictions and over pulse, in any dialect that sqlglot writes. Runs no query.
+"""Measures as SQL over predictions and over pulse, in any dialect that sqlglot can write. Runs no query.
 
-A rendering is one SELECT with a row for each group (see `measure_context`) and a column for each measure. Over
-predictions it is the rendering over pulse with the partial sums computed in a first CTE, so a scan reads the events
-once and a rolling window joins buckets, not events.
+A rendering is one SELECT with a row per group (see `context`) and a column per measure. Over predictions it is the
+rendering over pulse with the partial sums computed in a first CTE, so a scan reads the events once and a rolling window
+joins buckets, not events.
 
-In T-SQL a SUM of INT is an INT: there, columns of predictions to be summed should be BIGINT, DECIMAL or FLOAT.
+In T-SQL a SUM of INT is an INT: there, the columns of predictions that are summed should be BIGINT, DECIMAL or FLOAT.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from livegold.reporting.measures.measure import (
 )
 from livegold.reporting.schema import BUCKET, BUCKET_NO, COMPLETE_TICK, TICK
 
-# CTE names that no table of a user has.
+# CTE names that cannot clash with a user's tables.
 _PARTIALS, _TIMES, _ENDS, _GROUPS = "livegold_partials", "livegold_times", "livegold_ends", "livegold_groups"
 _TICK = "livegold_tick"
 
@@ -43,9 +43,9 @@ def sql_over_predictions(
     buckets: str | exp.Expression | None = None,
     pretty: bool = False,
 ) -> str:
-    """A SELECT over predictions. `table` (and `buckets`) is a table's name or a table function, in `dialect`.
+    """A SELECT over predictions. `table` (and `buckets`) is a table name or a table function, in `dialect`.
 
-    `buckets` is a table with the columns bucket and bucket_no of the buckets that exist; without it, those that occur.
+    `buckets` is a table with the columns bucket and bucket_no of the buckets that exist; by default those that occur.
     """
     context = Context.of(measures, by, where, bucket_seconds)
     keys = [*context.dimensions, *_time_keys(context)]
@@ -86,9 +86,9 @@ def sql_over_push(
     bucket_seconds: int = 60,
     pretty: bool = False,
 ) -> str:
-    """A SELECT over the rows of a push dataset: so far over Totals at the newest complete tick, the rest over Pulse.
+    """A SELECT over the rows of a push dataset: AllTime over Totals at the newest complete tick, the rest over Pulse.
 
-    What `measure_dax.dax_for_push` says, in SQL. A group is there when Totals or Pulse has a row of it.
+    The SQL equivalent of `dax.dax_for_push`. A group exists if Totals or Pulse has a row for it.
     """
     context = Context.of(measures, by, where, bucket_seconds)
     source = _table(totals, dialect)
@@ -174,7 +174,7 @@ def _scope_select(context: Context, scope: Scope, pulse: exp.Expression) -> exp.
 
 
 def _over_rows(aggregate: Aggregate) -> exp.Expression:
-    """The aggregate's own text, over the columns of `p`."""
+    """The aggregate's own SQL, over the columns of `p`."""
     tree: exp.Expression = exp.maybe_parse(aggregate.sql, dialect="spark")
     for column in list(tree.find_all(exp.Column)):
         column.replace(_column(column.name, "p"))
@@ -195,7 +195,7 @@ def _merge(aggregate: Aggregate, column: exp.Expression) -> exp.Expression:
 def _render(expression: Expression, relation: str) -> exp.Expression:
     if isinstance(expression, Aggregate):
         column = _column(expression.name, relation)
-        # A group without a row in this scope met nothing: the outer join made it NULL.
+        # A group without a row in this scope is empty: the outer join made it NULL.
         return _or_zero(column) if expression.additive else column
     if isinstance(expression, Constant):
         return _constant(expression)

@@ -1,4 +1,4 @@
-"""The semantic model as data: the use case's measures, and what is derived of them. Writes no files."""
+"""The semantic model as data: the use case's measures and those derived from them. Writes no files."""
 
 from livegold.reporting.semantic.derived import (
     CompleteBuckets,

@@ -12,7 +12,7 @@ MAX_LINES = 3
 
 
 def default_pages(case: UseCase) -> tuple[Page, ...]:
-    """A page to watch and a page for the model."""
+    """A live page and a model page."""
     names = [m.name for m in case.measures]
     of_time = [m.name for m in case.measures if isinstance(m.scope, ByBucket | TrailingWindow)]
     trend = [m.name for m in case.measures if isinstance(m.scope, ByBucket)] or of_time

@@ -1,18 +1,18 @@
-"""Measures of the semantic model that are made of a use case's measures: ratios of two, trends, states. As data.
+"""Measures of the semantic model derived from a use case's measures, as data: ratios, trends, states. No tables, files.
 
-`dax` renders one, `value` says in plain Python what it means, a test proves that both agree; `answer` works that out
-at a place. A task may bring others (`TaskMeasure`), which are asked in the same way. Not for tables or files.
+`dax` renders a measure and `value` defines it in plain Python; a test proves that both agree. `answer` computes that
+value at a place. A task may add others (`TaskMeasure`), which are used in the same way.
 
-| kind          | is                                                                             |
-|---------------|--------------------------------------------------------------------------------|
-| `Ratio`       | one measure by another, which may look at other buckets                        |
-| `CompleteBuckets`      | a measure by bucket, blank for the newest bucket there is, which is still open |
-| `StateText`   | how a measure stands, as a shape and a word                                    |
-| `StateColour` | the same as a colour                                                           |
-| `LastUpdate`  | start of the newest bucket there is                                            |
-| `Freshness`   | whether that is long ago, as a shape and a word                                |
+| kind              | is                                                                             |
+|-------------------|--------------------------------------------------------------------------------|
+| `Ratio`           | one measure divided by another, which may cover other buckets                  |
+| `CompleteBuckets` | a measure by bucket, blank for the newest bucket overall, which is still open  |
+| `StateText`       | the state of a measure, as a shape and a word                                  |
+| `StateColour`     | the same as a colour                                                           |
+| `LastUpdate`      | start of the newest bucket overall                                             |
+| `Freshness`       | whether that was long ago, as a shape and a word                               |
 
-Blank goes through every one of them; of a text it makes `NO_DATA`.
+Blank propagates through all of them; text measures turn it into `NO_DATA`.
 """
 
 from __future__ import annotations
@@ -33,32 +33,32 @@ NO_DATA = "○ no data"
 
 
 class Place(Surroundings, Protocol):
-    """What the measures in here ask besides of where they are worked out: a group of a visual, under filters."""
+    """What these measures also need to know about where they are evaluated: a group of a visual, under filters."""
 
     def values(self, names: Sequence[str]) -> Mapping[str, Any]:
         """Values of other measures at the same place."""
         ...
 
     def behind(self) -> int:
-        """How many buckets the newest of the place is before the newest there is."""
+        """How many buckets the place's newest bucket lies before the newest bucket overall."""
         ...
 
     def newest(self) -> datetime | None:
-        """Start (UTC, without a zone) of the newest bucket there is."""
+        """Start of the newest bucket overall (UTC, naive)."""
         ...
 
     @property
     def now(self) -> datetime:
-        """UTC, without a zone."""
+        """The current time (UTC, naive)."""
         ...
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """`of` / (`to` * `factor`): with TrailingWindow(3) by TrailingWindow(15) and 0.2, how the last minutes compare with
+    """`of` / (`to` * `factor`): with TrailingWindow(3), TrailingWindow(15) and 0.2, how the last minutes compare with
     those before.
 
-    It is `most` at the most, where that is given: a window that has just begun to fill says nothing of more than usual.
+    It is capped at `most`, if given: while a window has only just begun to fill, a high ratio means nothing.
     """
 
     folder: ClassVar[str] = "Compared"
@@ -77,13 +77,13 @@ class Ratio:
 
     def dax(self, push: bool) -> str:
         divided = f"DIVIDE(CONVERT(__of, DOUBLE), CONVERT(__to, DOUBLE) * {_number(self.factor)})"
-        # In variables, because pbix-mcp 0.9.149 takes a comma in the name of a measure for the end of an argument.
+        # In variables, because pbix-mcp 0.9.149 treats a comma in a measure's name as the end of an argument.
         named = f"VAR __of = [{self.of}]\nVAR __to = [{self.to}]\n"
         ratio = f"IF(ISBLANK(__of) || ISBLANK(__to), BLANK(), {divided})"
         if self.most is None:
             return f"{named}RETURN\n    {ratio}"
         most = _number(self.most)
-        # Blank is 0 where it is compared.
+        # A comparison treats blank as 0.
         return (
             f"{named}VAR __ratio = {ratio}\nRETURN\n    IF(__ratio > {most} && NOT ISBLANK(__ratio), {most}, __ratio)"
         )
@@ -101,9 +101,9 @@ class Ratio:
 
 @dataclass(frozen=True)
 class CompleteBuckets:
-    """`of`, a measure by bucket, but for the newest bucket of all, which is blank: it still fills.
+    """`of`, a measure by bucket, with the newest bucket overall blank because it is still filling.
 
-    With `buckets`, the buckets before the last so many closed ones are blank too: a trend that reaches so far back.
+    With `buckets`, everything before the last `buckets` closed buckets is blank too: how far back a trend reaches.
     """
 
     folder: ClassVar[str] = "By bucket"
@@ -128,7 +128,7 @@ class CompleteBuckets:
     def dax(self, push: bool) -> str:
         highest = f"MAX({PULSE}[{BUCKET_NO}])"
         newest = f"VAR __newest = CALCULATE({highest}, REMOVEFILTERS({PULSE}))"
-        # Of the time context alone: a point at which a dimension's value has no row is as open as the others of it.
+        # From the time context alone: a bucket is open or closed for all dimension values, with or without a row in it.
         here = f"VAR __here = CALCULATE({highest}, ALLEXCEPT({PULSE}, {PULSE}[{BUCKET}], {PULSE}[{BUCKET_NO}]))"
         value = f"VAR __value = [{self.of}]"
         shown = "__here < __newest && NOT ISBLANK(__here)"
@@ -140,13 +140,13 @@ class CompleteBuckets:
         return self.value(at.values(self.parts), at.behind())
 
     def value(self, values: Mapping[str, Any], behind: int) -> Value:
-        """`behind`: how many buckets the newest of the context is before the newest there is."""
+        """`behind`: how many buckets the context's newest bucket lies before the newest bucket overall."""
         return values[self.of] if 0 < behind <= (self.buckets or behind) else None
 
 
 @dataclass(frozen=True)
 class StateText:
-    """How a measure stands, as a shape and a word."""
+    """The state of a measure, as a shape and a word."""
 
     folder: ClassVar[str] = "State"
 
@@ -184,7 +184,7 @@ class StateText:
 
 @dataclass(frozen=True)
 class StateColour:
-    """How a measure stands, as a colour: never the only sign of it."""
+    """The state of a measure as a colour, which is never the only indication of it."""
 
     folder: ClassVar[str] = "State"
 
@@ -216,7 +216,7 @@ class StateColour:
 
 @dataclass(frozen=True)
 class LastUpdate:
-    """Start (UTC) of the newest bucket there is, whatever is filtered."""
+    """Start (UTC) of the newest bucket overall, ignoring filters."""
 
     folder: ClassVar[str] = "State"
 
@@ -240,7 +240,7 @@ class LastUpdate:
 
 @dataclass(frozen=True)
 class Freshness:
-    """Whether the newest bucket is long ago. With `sample`, what it says of rows that never change."""
+    """Whether the newest bucket is stale. With `sample`, a fixed text for rows that never change."""
 
     folder: ClassVar[str] = "State"
 
@@ -281,7 +281,7 @@ DerivedMeasure = Ratio | CompleteBuckets | StateText | StateColour | LastUpdate 
 
 
 def place_of(state: State, value: Any) -> int | None:
-    """0 good, 1 to be watched, 2 bad; None for blank."""
+    """0 for good, 1 for watch, 2 for bad; None for blank."""
     if value is None:
         return None
     more = state.good > state.bad
@@ -293,7 +293,7 @@ def place_of(state: State, value: Any) -> int | None:
 
 
 def _number(value: float) -> str:
-    """Digits without an exponent, which read back as the same double."""
+    """Digits without an exponent that round-trip to the same double."""
     digits = format(Decimal(repr(float(value))), "f")
     return f"({digits})" if value < 0 else digits
 

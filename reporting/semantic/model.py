@@ -1,6 +1,7 @@
 """The measures of a use case's semantic model, each with its DAX: for the push dataset and for templates over gold.
 
-Derives only. The tables' columns are `powerbi.dataset.fact_columns` and `dimension_columns`; all measures are in Pulse.
+Writes nothing. The tables' columns come from `powerbi.dataset.fact_columns` and `dimension_columns`; all measures are
+in Pulse.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ SOURCES: tuple[Source, ...] = ("push", "databricks", "directlake", "delta", "sam
 
 STALE_BUCKETS = 3
 STALE_SECONDS = 120
-"""The newest bucket is stale when it began this long ago, and this many buckets."""
+"""The newest bucket is stale if it began more than both of these ago."""
 
 
 @dataclass(frozen=True)
 class ModelMeasure:
-    """A measure as the model has it. `of` is what it was made of; `folder` its display folder; text has no format."""
+    """A measure of the model. `of` is its source, `folder` its display folder; text measures have no format."""
 
     of: Measure | DerivedMeasure
     name: str
@@ -43,7 +44,7 @@ class ModelMeasure:
 
 
 def template_name(case: UseCase) -> str:
-    """What people call the model and the report: `taxi_tips` is `Taxi Tips`."""
+    """The display name of the model and the report: `taxi_tips` becomes `Taxi Tips`."""
     return case.name.replace("_", " ").title()
 
 
@@ -69,7 +70,7 @@ def model_measures(case: UseCase, source: Source) -> tuple[ModelMeasure, ...]:
 
 
 def derived_measures(case: UseCase, *, sample: bool = False) -> tuple[DerivedMeasure, ...]:
-    """What the model has besides the use case's own measures."""
+    """The measures of the model besides the use case's own."""
     made: list[DerivedMeasure] = [*case.ratios, *case.model.task.derived_measures]
     formats = formats_of(case)
     over_buckets = dict.fromkeys(m for page in pages_of(case) for block in page.blocks for m in block.over_buckets)
@@ -82,7 +83,7 @@ def derived_measures(case: UseCase, *, sample: bool = False) -> tuple[DerivedMea
 
 
 def formats_of(case: UseCase) -> Mapping[str, str]:
-    """Format strings by name of measures, ratios and the task's own derived measures."""
+    """Format strings of measures, ratios and the task's derived measures, by name."""
     named: tuple[Measure | Ratio | TaskMeasure, ...] = (
         *case.measures,
         *case.ratios,
@@ -92,22 +93,22 @@ def formats_of(case: UseCase) -> Mapping[str, str]:
 
 
 def parameter_of(case: UseCase, name: str) -> Parameter:
-    """The task's parameter of a name."""
+    """The task's parameter with this name."""
     return next(p for p in case.model.task.parameters if p.name == name)
 
 
 def slicing_tables(case: UseCase) -> dict[str, str]:
-    """Tables with key, label and order, by the name of what they hold: dimensions, then the task's parameters."""
+    """Names of the tables with key, label and order, by the dimension they hold, then by the task's parameter."""
     return {d.name: d.table for d in case.all_dimensions} | {p.name: p.table for p in case.model.task.parameters}
 
 
 def dimension_of(case: UseCase, name: str) -> Dimension:
-    """The dimension of a name."""
+    """The dimension with this name."""
     return next(d for d in case.all_dimensions if d.name == name)
 
 
 def pages_of(case: UseCase) -> tuple[Page, ...]:
-    """The pages the use case declares, or those that any use case can have."""
+    """The pages the use case declares, or else the default pages."""
     if case.pages:
         return case.pages
     from livegold.reporting.semantic.default_pages import default_pages

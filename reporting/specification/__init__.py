@@ -1,4 +1,4 @@
-"""What a use case is, as frozen data: fields, checks, model, dimensions, measures, pages. Runs nothing."""
+"""The definition of a use case as frozen data: fields, checks, model, dimensions, measures, pages. Runs nothing."""
 
 from livegold.reporting.specification.estimators import Answer, Estimator, ScikitLearn, SparkML
 from livegold.reporting.specification.loading import load_use_case, registered_use_cases

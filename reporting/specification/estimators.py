@@ -1,10 +1,10 @@
-"""What learns and scores, as a use case names it: frozen data, validated when it is built. Learns nothing itself.
+"""The estimators a use case can name, as frozen data validated on construction. Trains nothing itself.
 
-The implementation of an estimator is found by `implementation`, an entry point of the group `livegold.estimators`; it
-is loaded when a model is trained or applied, so that a use case needs neither Spark nor scikit-learn to be read.
+`implementation` names an estimator's implementation: an entry point in the group `livegold.estimators`. It is loaded
+only when a model is trained or applied, so a use case can be read without Spark or scikit-learn installed.
 
-To add one from a package of your own: a subclass of `Estimator` here described, a class that has what `Learner` of
-`livegold.streams.models` asks for, and an entry point that leads from the name to that class.
+To add one from your own package, write a subclass of `Estimator`, a class that satisfies the `Learner` protocol of
+`livegold.streams.models`, and an entry point that maps the name to that class.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 from livegold.reporting.errors import SpecificationError, choices
 
 Answer = Literal["probability", "number"]
-"""What a model answers for an event: the probability of the positive outcome, or a number."""
+"""What a model outputs for an event: the probability of the positive outcome, or a number."""
 
 CLASSIFIERS = (
     "DecisionTreeClassifier",
@@ -28,7 +28,7 @@ CLASSIFIERS = (
     "NaiveBayes",
     "RandomForestClassifier",
 )
-"""Classifiers of Spark ML that give a probability (LinearSVC gives none)."""
+"""Spark ML classifiers that output a probability (LinearSVC does not)."""
 REGRESSORS = (
     "DecisionTreeRegressor",
     "FMRegressor",
@@ -37,25 +37,25 @@ REGRESSORS = (
     "LinearRegression",
     "RandomForestRegressor",
 )
-"""Regressors of Spark ML."""
+"""Spark ML regressors."""
 _SCIKIT_LEARN_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\.[A-Z][A-Za-z0-9]*")
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """Base of what a use case can name. `parameters` are those of the algorithm, by its own names for them."""
+    """Base class of estimators. `parameters` are passed to the algorithm under its own parameter names."""
 
     algorithm: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     implementation: ClassVar[str]
-    """Name of the entry point, in the group `livegold.estimators`."""
+    """Name of the entry point in the group `livegold.estimators`."""
     in_spark: ClassVar[bool] = False
-    """Whether it scores in Spark's own engine, as the switch `realtime` needs; otherwise rows pass through Python."""
+    """Whether it scores in Spark's own engine, which `realtime` mode requires; otherwise rows pass through Python."""
 
     @property
     def answers(self) -> tuple[Answer, ...]:
-        """What it can answer, as far as can be told from its name."""
+        """The kinds of output it can produce, as far as its name tells."""
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -64,9 +64,9 @@ class Estimator:
 
 @dataclass(frozen=True, init=False)
 class SparkML(Estimator):
-    """A classifier or regressor of Spark ML by the name of its class: `SparkML("DecisionTreeClassifier", maxDepth=5)`.
+    """A Spark ML classifier or regressor by class name: `SparkML("DecisionTreeClassifier", maxDepth=5)`.
 
-    Parameters are checked when it is fitted. Where it draws at random its seed is 1 unless another is given.
+    Parameters are checked when it is fitted. If the algorithm is randomised, its seed defaults to 1.
     """
 
     implementation: ClassVar[str] = "spark_ml"
@@ -86,10 +86,10 @@ class SparkML(Estimator):
 
 @dataclass(frozen=True, init=False)
 class ScikitLearn(Estimator):
-    """A class of scikit-learn by its place in it: `ScikitLearn("ensemble.RandomForestClassifier", n_estimators=50)`.
+    """A scikit-learn class by its path: `ScikitLearn("ensemble.RandomForestClassifier", n_estimators=50)`.
 
-    Features pass through Python as Arrow, so it is for the switches `batch` and `stream`. Its random state is 1 unless
-    another is given.
+    Features pass through Python as Arrow, so it works in `batch` and `stream` mode only. Its random state defaults
+    to 1.
     """
 
     implementation: ClassVar[str] = "scikit_learn"

@@ -1,7 +1,7 @@
-"""Finds use cases: by the name a package registers, or in a Python file, which is loaded as an ordinary module.
+"""Finds use cases by the name a package registers, or in a Python file, which is loaded as an ordinary module.
 
-A package registers its use cases as entry points of the group `livegold.usecases`, as livegold does its own. A file may
-hold dataclasses and import files beside it; its folder is on the import path from then on.
+A package registers its use cases as entry points in the group `livegold.usecases`, as livegold does its own. A file may
+define dataclasses and import files next to it; its folder stays on the import path from then on.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from livegold.reporting.specification.usecase import UseCase
 GROUP = "livegold.usecases"
 
 _beside: dict[Path, dict[str, ModuleType]] = {}
-"""By folder, the modules that use cases of that folder have imported from it."""
+"""Per folder, the modules that use cases in that folder have imported from it."""
 
 
 def load_use_case(name: str) -> UseCase:
-    """The use case of a registered name, or the `USECASE` of a Python file.
+    """Returns the use case registered under a name, or the `USECASE` of a Python file.
 
-    Raises SpecificationError when there is none, naming the registered ones, or when it cannot be loaded.
+    Raises SpecificationError when there is none (listing the registered ones) or when it cannot be loaded.
     """
     known = _registered()
     if name in known:
@@ -43,7 +43,7 @@ def load_use_case(name: str) -> UseCase:
 
 
 def registered_use_cases() -> tuple[str, ...]:
-    """Names of the use cases that come with livegold and with the packages installed beside it, in order."""
+    """Sorted names of the use cases that come with livegold and with other installed packages."""
     return tuple(_registered())
 
 
@@ -52,13 +52,13 @@ def _registered() -> dict[str, EntryPoint]:
 
 
 def _module_of(file: Path) -> ModuleType:
-    # Of its own for each file: two may have the same name in different folders.
+    # Unique per file: two files in different folders may have the same name.
     name = f"livegold_use_case_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up to read annotations.
+    # Dataclasses look up their module to read annotations.
     sys.modules[name] = module
     try:
         with explained(str(file), SpecificationError), _imports_beside(file.parent):
@@ -71,7 +71,7 @@ def _module_of(file: Path) -> ModuleType:
 
 @contextmanager
 def _imports_beside(folder: Path) -> Iterator[None]:
-    """Files of `folder` can be imported by their names, whatever files of the same names other use cases imported."""
+    """Makes files in `folder` importable by name, even if other use cases imported files with the same names."""
     for other, modules in _beside.items():
         for name, module in modules.items():
             if other != folder and sys.modules.get(name) is module:
@@ -82,7 +82,8 @@ def _imports_beside(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # Last from now on: a function may import later, but no file of the folder may hide what others import.
+        # Moved to the end of the path: a function may still import later, but no file in the folder may shadow other
+        # modules.
         sys.path.remove(str(folder))
         if str(folder) not in sys.path:
             sys.path.append(str(folder))

@@ -1,4 +1,4 @@
-"""Whether what a use case says of its report can be: names that are there, blocks that fit. Called when it is built."""
+"""Validates the report a use case declares: names must exist, blocks must fit. Called when the use case is built."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Named(Protocol):
 
 
 class Compared(Named, Protocol):
-    """A ratio: the names of the measures it is of."""
+    """A ratio: the names of the two measures it compares."""
 
     @property
     def of(self) -> str: ...
@@ -31,7 +31,7 @@ class Compared(Named, Protocol):
 
 
 class Reported(Named, Protocol):
-    """What a report says, and what it may speak of: what a use case gives to be checked."""
+    """The parts of a use case that are checked: its report, and everything the report may refer to."""
 
     @property
     def measures(self) -> Sequence[Measure]: ...
@@ -52,15 +52,15 @@ class Reported(Named, Protocol):
 
 
 def check_report(case: Reported) -> None:
-    """Raises SpecificationError with the place, the value and the valid choices."""
+    """Raises SpecificationError naming the place, the value and the valid choices."""
     ReportChecks(case).run()
 
 
 class ReportChecks(Refusals):
-    """Goes through the pages of a use case; what a block itself must be, it says by the methods of this.
+    """Checks the pages of a use case; each block checks itself with the methods of this class.
 
-    `dimensions` are the names of all dimensions, `parameters` of what can be chosen besides (the cut-off); `numbers`
-    those of measures, ratios and the measures that the task derives.
+    `dimensions` has the names of all dimensions, `parameters` those of the other selectable values (the cut-off), and
+    `numbers` those of measures, ratios and the task's derived measures.
     """
 
     def __init__(self, case: Reported) -> None:
@@ -119,19 +119,19 @@ class ReportChecks(Refusals):
             block.check(self, f"{place} {type(block).__name__}")
 
     def of_task(self, block: Block, place: str) -> None:
-        """Refuses a block that the task of the use case cannot fill."""
+        """Rejects a block that the use case's task cannot fill."""
         task = self.case.task
         if type(block) not in task.blocks:
             filled = choices([b.__name__ for b in task.blocks]) if task.blocks else "another block"
             self.fail(place, f"is no block that this {task.name} task can fill: give {filled}")
 
     def tooltip(self, page: str, place: str) -> None:
-        """Refuses the name of a page that is no tooltip; empty is none."""
+        """Rejects the name of a page that is not a tooltip page; an empty name means no tooltip."""
         if page:
             self.one_of(page, [p.name for p in self.case.pages if p.kind == "tooltip"], f"{place} tooltip")
 
     def all_of(self, values: Iterable[str], valid: list[str], place: str) -> None:
-        """Refuses no values at all, one that is not valid, and one that is there twice."""
+        """Rejects an empty list of values, an invalid value and a duplicate."""
         values = list(values)
         if not values:
             self.fail(place, f"shows nothing: give {choices(valid)}")

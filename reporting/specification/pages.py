@@ -1,8 +1,8 @@
-"""What a report shows: pages of rows of blocks on a grid of twelve columns. No block of any kind, and no drawing.
+"""What a report shows: pages of rows of blocks on a twelve-column grid. Defines no concrete block and draws nothing.
 
-A use case says *what* to show; `dashboards` makes visuals of it and the preview shows those. The blocks that come with
-livegold are in `livegold.reporting.blocks`. Names in here are those of measures and dimensions of the use case;
-`UseCase` refuses any other.
+A use case says *what* to show; `dashboards` turns it into visuals, which the preview shows. The blocks that come with
+livegold are in `livegold.reporting.blocks`. Names refer to measures and dimensions of the use case; `UseCase` rejects
+any others.
 """
 
 from __future__ import annotations
@@ -19,49 +19,49 @@ if TYPE_CHECKING:
     from livegold.reporting.specification.page_checks import ReportChecks
 
 COLUMNS = 12
-"""Columns of the grid; the blocks of a row fill them."""
+"""Columns of the grid, filled by the blocks of a row."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block(ABC):
-    """One thing on a page: all that livegold knows of a kind of block is in its class, so that a new one is one file.
+    """One element of a page. Everything livegold knows about a kind of block is in its class: a new kind is one file.
 
-    `width` is columns of the grid; `title` takes the place of the usual one. What else a block says of itself are
-    fields of its dataclass: texts, numbers, tuples and mappings of them.
+    `width` is in grid columns; `title` replaces the default one. A block's other options are fields of its dataclass:
+    texts, numbers, and tuples and mappings of them.
     """
 
     width: int = COLUMNS
     title: str = ""
 
     drawings: ClassVar[tuple[Drawing, ...]] = ()
-    """How the preview draws the types of visuals that it makes."""
+    """How the preview draws the types of visuals it produces."""
     leads_back: ClassVar[bool] = False
-    """Whether there is, on a page to drill through to, the way back in it."""
+    """Whether it contains the back button on a drillthrough page."""
 
     @property
     def least_height(self) -> int:
-        """Pixels that it needs on an ordinary page."""
+        """Minimum height in pixels on an ordinary page."""
         return 120
 
     @property
     def over_buckets(self) -> tuple[str, ...]:
-        """Measures that it shows by bucket: the model gets each of them without the bucket that is still open."""
+        """Measures it shows by bucket: the model gets a version of each without the bucket that is still open."""
         return ()
 
     def check(self, report: ReportChecks, place: str) -> None:  # noqa: B027
-        """Raises SpecificationError, by the methods of `report`, for what its use case has not; `place` says where.
+        """Raises SpecificationError, via the methods of `report`, for names the use case lacks; `place` says where.
 
-        A block that names nothing of its use case has nothing to check.
+        A block that refers to nothing in its use case has nothing to check.
         """
 
     @abstractmethod
     def parts(self, subject: Subject, page: Page, box: Box) -> Sequence[Part]:
-        """Its visuals, in reading order: one for most blocks, all of them within `box`."""
+        """Its visuals in reading order: one for most blocks, all within `box`."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """Blocks beside each other; `height` is a share of what the rows of the page have together."""
+    """Blocks side by side; `height` is a share of the combined height of the page's rows."""
 
     blocks: tuple[Block, ...]
     height: float = 1.0
@@ -72,8 +72,8 @@ class Page:
     """A page of the report.
 
     `kind` is `page`, `drillthrough` (for one value of `dimension`, reached from every visual that shows it) or
-    `tooltip` (small, shown by the blocks that name the page as their `tooltip`). The first `page` has a layout for
-    phones too.
+    `tooltip` (small, shown by the blocks that name the page as their `tooltip`). The first `page` also has a phone
+    layout.
     """
 
     name: str
@@ -89,9 +89,9 @@ class Page:
 
 @dataclass(frozen=True)
 class State:
-    """What a measure says about how things are: good from `good` on, bad from `bad` on, to be watched in between.
+    """How the value of a measure is rated: good from `good` on, bad from `bad` on, to be watched in between.
 
-    `good` above `bad` means that more is better, below it that less is. `words` are said for the three.
+    If `good` is above `bad`, more is better; otherwise less is. `words` are the labels of the three states.
     """
 
     measure: str

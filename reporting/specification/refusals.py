@@ -1,4 +1,4 @@
-"""How a use case is refused: in one line with the place, the value and the valid choices. Not for what is checked."""
+"""Rejects a use case in one line with the place, the value and the valid choices. Contains no checks itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from livegold.reporting.errors import SpecificationError, choices
 
 
 class Refusals:
-    """What checks of the use case of a name have in common."""
+    """What all checks of a use case have in common; `name` is the use case's name."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -1,8 +1,8 @@
-"""What a use case is: one business question as frozen data, from which everything else is derived.
+"""Defines a use case: one business question as frozen data, from which everything else is derived.
 
-Not for running anything: no Spark, no I/O but `load_use_case`. Expressions are texts in Spark SQL. A `UseCase` is
-validated when it is built: an unknown column, a name used twice or a value that cannot be is a SpecificationError that
-names the place, the value and the valid choices.
+Runs nothing: no Spark, and no I/O except in `load_use_case`. Expressions are Spark SQL text. A `UseCase` is validated
+on construction: an unknown column, a duplicate name or an invalid value raises a SpecificationError that names the
+place, the value and the valid choices.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a gold table: name, Spark SQL type, meaning. `format` is for a report; that of its type if empty."""
+    """A column of a gold table: name, Spark SQL type, meaning. `format` is used in reports; empty is the type's own."""
 
     name: str
     type: str
@@ -66,7 +66,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Field:
-    """A field of an event's JSON. `aliases` are names it has in files (case ignored), `codes` values it has there."""
+    """A field of an event's JSON. `aliases` are its names in files (case-insensitive), `codes` its values there."""
 
     name: str
     type: str
@@ -88,7 +88,7 @@ class Derived:
 
 @dataclass(frozen=True)
 class Check:
-    """A condition in Spark SQL that every valid event meets; null passes. `reason` is what quarantine shows."""
+    """A Spark SQL condition that every valid event meets; null passes. `reason` is shown in quarantine."""
 
     name: str
     sql: str
@@ -105,9 +105,9 @@ class Feature:
 
 @dataclass(frozen=True)
 class Model:
-    """What is asked (`task`), what learns to answer it (`estimator`), from which inputs.
+    """What to predict (`task`), what learns to predict it (`estimator`), and from which inputs.
 
-    `outcome` is Spark SQL for what came in the end, null while unknown, and of the type that the task wants.
+    `outcome` is Spark SQL for the actual outcome: null while unknown, and of the type the task requires.
     """
 
     task: Task
@@ -118,10 +118,11 @@ class Model:
 
 @dataclass(frozen=True)
 class Dimension:
-    """What the report can be sliced by. `column` is a column of predictions, `name` that of its mapped value.
+    """What the report can be sliced by. `column` is a column of predictions; `name` is the column of its mapped value.
 
-    With `values` the values are declared, in order; without, they are admitted first come up to `limit`. Identity
-    ignores case and outer blanks; later ones become "other", null and blank "unknown".
+    `values` declares the values in order; without it, values are admitted first come, first served, up to `limit`.
+    Comparison ignores case and surrounding whitespace. Any other value becomes "other"; null and blank become
+    "unknown".
     """
 
     name: str
@@ -132,15 +133,15 @@ class Dimension:
 
     @property
     def table(self) -> str:
-        """Name of the dimension's table in the model: `score_band` is `Score Band`."""
+        """Name of the dimension's table in the model: `score_band` becomes `Score Band`."""
         return self.name.replace("_", " ").title()
 
 
 @dataclass(frozen=True)
 class Spotlight:
-    """Which predictions are worth seeing by themselves: `severity` (a number) and `where`, in Spark SQL.
+    """Which predictions are worth seeing individually: `severity` (a number) and `where`, in Spark SQL.
 
-    At most `limit` a batch, the most severe and newest first; `columns` are shown besides the standard ones.
+    At most `limit` per batch, the most severe and newest first; `columns` are shown in addition to the standard ones.
     """
 
     severity: str
@@ -151,9 +152,9 @@ class Spotlight:
 
 @dataclass(frozen=True, kw_only=True)
 class UseCase:
-    """One business question. See the module's docstring; times are seconds unless the name says otherwise.
+    """One business question. See the module docstring; times are in seconds unless the name says otherwise.
 
-    `trend_minutes` is how far back the trends of a report reach from the newest bucket; None is all there is.
+    `trend_minutes` is how far back from the newest bucket the trends of a report reach; None means everything.
     """
 
     name: str
@@ -189,12 +190,12 @@ class UseCase:
 
     @property
     def task(self) -> Task:
-        """What is asked: the model's task."""
+        """The model's task."""
         return self.model.task
 
     @cached_property
     def all_dimensions(self) -> tuple[Dimension, ...]:
-        """The declared dimensions, then those of the task and the one that every use case has."""
+        """The declared dimensions, then those of the task, then the one every use case has (the model version)."""
         return (
             *self.dimensions,
             *self.model.task.dimensions,
@@ -203,13 +204,13 @@ class UseCase:
 
     @cached_property
     def event_columns(self) -> tuple[Column, ...]:
-        """What an event has once cleansed: fields, then derived columns."""
+        """The columns of a cleansed event: fields, then derived columns."""
         fields = tuple(Column(f.name, f.type, f.description) for f in self.fields)
         return fields + tuple(Column(d.name, d.type, d.description) for d in self.derived)
 
     @cached_property
     def prediction_columns(self) -> tuple[Column, ...]:
-        """Columns of gold `predictions`, in order. The mapped value of a dimension takes the place of its field."""
+        """Columns of gold `predictions`, in order. The mapped value of a dimension replaces its field."""
         mapped = {d.name for d in self.all_dimensions}
         own = [c for c in self.event_columns if c.name not in mapped and c.name != self.event_id]
         dimensions = [Column(d.name, "string", d.description) for d in self.all_dimensions]
@@ -218,7 +219,7 @@ class UseCase:
 
     @cached_property
     def aggregates(self) -> tuple[Aggregate, ...]:
-        """The distinct aggregates of all measures, in order of appearance: each is a column of Pulse and of Totals."""
+        """The distinct aggregates of all measures in order of appearance; each is a column of Pulse and of Totals."""
         found: dict[str, Aggregate] = {}
         for measure in self.measures:
             for aggregate in measure.aggregates:
@@ -227,7 +228,7 @@ class UseCase:
 
     @cached_property
     def events_column(self) -> str | None:
-        """The column of Pulse that counts every event; None where no measure does."""
+        """The column of Pulse that counts every event; None if no measure does."""
         return next((a.name for a in self.aggregates if isinstance(a, Count)), None)
 
     @cached_property
@@ -248,7 +249,7 @@ class UseCase:
 
     @cached_property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that change when anything declared changes (functions count by their name)."""
+        """Sixteen hexadecimal digits that change when any declaration changes (functions are identified by name)."""
 
         def plain(value: object) -> object:
             if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -269,7 +270,7 @@ def _columns(rows: Iterable[tuple[str, ...]]) -> tuple[Column, ...]:
 
 
 def columns_of(sql: str, place: str) -> tuple[str, ...]:
-    """Names of the columns a Spark SQL expression uses; SpecificationError when it cannot be parsed."""
+    """Names of the columns a Spark SQL expression uses; raises SpecificationError if it cannot be parsed."""
     try:
         tree = sqlglot.parse_one(sql, read="spark")
     except sqlglot.errors.SqlglotError as error:
@@ -279,7 +280,7 @@ def columns_of(sql: str, place: str) -> tuple[str, ...]:
 
 
 class _Validation(Refusals):
-    """Goes through a use case once, in the order its parts may refer to each other."""
+    """Validates a use case in one pass, in the order in which its parts may refer to each other."""
 
     def __init__(self, case: UseCase) -> None:
         super().__init__(case.name)
@@ -344,7 +345,7 @@ class _Validation(Refusals):
 
     @property
     def taken(self) -> set[str]:
-        """Columns of predictions that livegold makes."""
+        """Columns of predictions that livegold adds itself."""
         return {row[0] for row in (*RESERVED, *WORTH, *WRITTEN)} | {c.name for c in self.case.model.task.columns}
 
     def new(self, name: str, type_: str, known: dict[str, str], what: str) -> None:
@@ -390,7 +391,7 @@ class _Validation(Refusals):
         self.no_leak(outcome)
 
     def no_leak(self, outcome: set[str]) -> None:
-        """A feature may use what the outcome is measured against (the fare), never what only the outcome knows."""
+        """A feature may use what the outcome is measured against (the fare), never anything only the outcome knows."""
         sources = {d.name: set(columns_of(d.sql, d.name)) for d in self.case.derived}
         for feature in self.case.model.features:
             used = columns_of(feature.sql, feature.name)

@@ -1,4 +1,4 @@
-"""Tasks: what kind of question a model answers, and everything that follows from it. One file for each."""
+"""Tasks: the kind of question a model answers, and everything that follows from it. One file per task."""
 
 from livegold.reporting.tasks.binary import AtCutOff, Binary
 from livegold.reporting.tasks.regression import Regression

@@ -1,6 +1,6 @@
-"""The binary task: will it be so or not? A probability, a threshold from which on the model says yes, four counts.
+"""The binary classification task: a probability, a threshold from which on the model says yes, a confusion matrix.
 
-All that follows from it is here: scored columns, evaluation, measures (cut-off measures among them), blocks, words.
+Everything specific to it is here: scored columns, evaluation, measures (including those at a cut-off), blocks, wording.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 CELLS = ("tp", "fp", "tn", "fn")
-"""Columns of the confusion matrix's cells."""
+"""Columns for the cells of the confusion matrix."""
 BAND = "score_band"
 SCORE_BANDS = tuple(f"{low}-{low + 10}%" for low in range(0, 100, 10))
 CUT_OFFS = tuple(range(0, 101, 10))
 MIN_OF_EACH = 20
-"""Events that each answer needs, in the older and in the newest part of a history."""
+"""Events required for each outcome, in both the older and the newest part of a history."""
 _SHARE = "{:.1%}"
 _TP, _FP, _TN, _FN = (CountIf(cell) for cell in CELLS)
 _KNOWN = _TP + _FP + _TN + _FN
@@ -55,10 +55,11 @@ _KNOWN = _TP + _FP + _TN + _FN
 
 @dataclass(frozen=True)
 class AtCutOff:
-    """An expression over the counts of the confusion matrix, as it would be if the model said yes from the cut-off on.
+    """An expression over the counts of the confusion matrix, as if the model said yes for scores from the cut-off on.
 
-    Exact for cut-offs at the edges of score bands; at 100 percent it never says yes. Only known outcomes count. `start`
-    (percent) is the cut-off while none is chosen; the task sets it to the edge of a band at or below its threshold.
+    Exact for cut-offs at the edges of score bands; at 100 percent the model never says yes. Only known outcomes count.
+    `start` (percent) is the cut-off while none is selected; the task sets it to the band edge at or below its
+    threshold.
     """
 
     folder: ClassVar[str] = "At the cut-off"
@@ -96,7 +97,7 @@ class AtCutOff:
             left, right, side = sides[aggregate.column]
             band = f"KEEPFILTERS('{BAND_TABLE}'[order] * 10 {side} __cut)"
             total = f"SUM({table}[{left}]) + SUM({table}[{right}])"
-            # 0 is added outside: for pbix-mcp 0.9.149 CALCULATE is blank where no band is left, whatever is in it.
+            # 0 is added outside: in pbix-mcp 0.9.149, CALCULATE is blank if no band is left, whatever it computes.
             named[aggregate] = f"CALCULATE({total}, {', '.join([*of_all, band])}) + 0"
         return "\n".join([*lines, *arithmetic_dax(self.expression, named)])
 
@@ -104,7 +105,7 @@ class AtCutOff:
         return self.value(at.counts_by(*self.split), at.chosen(CUT_OFF))
 
     def value(self, bands: Mapping[int, Mapping[str, Any]], cut_off: int) -> Value:
-        """`bands` has the four counts so far (names of CELLS) by the order of the score band; `cut_off` is percent."""
+        """`bands` has the four all-time counts (names in CELLS) by order of the score band; `cut_off` is in percent."""
 
         def total(names: tuple[str, str], above: bool) -> int:
             chosen = [counts for order, counts in bands.items() if (order * 10 >= cut_off) is above]
@@ -117,9 +118,9 @@ class AtCutOff:
 
 @dataclass(frozen=True)
 class Binary(Task):
-    """Will it be `positive`? The model says so from a probability of `threshold` on; the outcome is a boolean.
+    """Will it be `positive`? The model says yes for a probability of `threshold` or more; the outcome is a boolean.
 
-    `cut_offs` are measures as they would be at another threshold, which a slider of the report moves.
+    `cut_offs` are measures as they would be at another threshold, set with a slider in the report.
     """
 
     answers: ClassVar[Answer] = "probability"
@@ -136,7 +137,7 @@ class Binary(Task):
     )
     sums: ClassVar[Mapping[str, str]] = {cell: f"count_if({cell})" for cell in CELLS}
 
-    # Expressions for measures of a use case's own.
+    # Expressions for a use case's own measures.
     TP: ClassVar[Expression] = _TP
     FP: ClassVar[Expression] = _FP
     TN: ClassVar[Expression] = _TN
@@ -214,7 +215,7 @@ class Binary(Task):
     # ---- how good it is ----------------------------------------------------------------------------------------------
 
     def evaluation_sql(self, scored: str) -> str:
-        # The area under the curve is the chance that a positive has a higher score than a negative, a tie being half.
+        # AUC is the probability that a positive scores higher than a negative; a tie counts as half.
         by_score = f"SELECT score, count_if(outcome) AS p, count_if(NOT outcome) AS n FROM {scored} GROUP BY score"
         ranked = (
             "SELECT CAST(p AS DOUBLE) AS p, CAST(n AS DOUBLE) AS n, CAST(sum(n) OVER (ORDER BY score "
@@ -307,7 +308,7 @@ class Binary(Task):
         return found
 
     def confusion_matrix(self, width: int = 3, title: str = "") -> ConfusionMatrix:
-        """The block, of the task's own measures."""
+        """The block, built from the task's own measures."""
         right_and_wrong = ("True positives", "False positives", "False negatives", "True negatives")
         return ConfusionMatrix(measures=right_and_wrong, width=width, title=title)
 
@@ -347,7 +348,7 @@ class Binary(Task):
 
     @property
     def _start(self) -> int:
-        """The cut-off, in percent, while none is chosen."""
+        """The cut-off in percent while none is selected."""
         return int(round(self.threshold * 1000) // 100) * 10
 
     # ---- how it reads ------------------------------------------------------------------------------------------------

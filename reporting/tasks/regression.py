@@ -1,6 +1,6 @@
-"""The regression task: how much will it be? A number beside the number that came.
+"""The regression task: how much will it be? A predicted number next to the actual one.
 
-All that follows from it is here: scored columns, evaluation, measures, charts, words.
+Everything specific to it is here: scored columns, evaluation, measures, charts, wording.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 BAND = "predicted_band"
 MAX_BANDS = 20
 MIN_DIFFERENT = 10
-"""Different outcomes that a part of a history needs: of fewer there is hardly a number to learn."""
+"""Distinct outcomes required in each part of a history: with fewer there is hardly a number to learn."""
 _KNOWN = CountOf("outcome")
 _MEAN = Sum("outcome") / _KNOWN
 
 
 @dataclass(frozen=True)
 class Regression(Task):
-    """How much will it be? The outcome is a number; `format` is how such a number is shown.
+    """How much will it be? The outcome is a number; `format` is its display format.
 
-    A prediction is right within `tolerance` of the outcome. `edges` cut what is predicted into bands, by which a report
-    shows what was predicted beside what came, and the error. There is no dimension for bands of the error as well:
-    rows of pulse would be as many times more as it has values.
+    A prediction is right if it is within `tolerance` of the outcome. `edges` split the predicted values into bands, by
+    which a report compares predicted and actual values and shows the error. There is no dimension for bands of the
+    error, because it would multiply the rows of pulse by its number of values.
     """
 
     answers: ClassVar[Answer] = "number"
@@ -61,7 +61,7 @@ class Regression(Task):
         "within": "count_if(within)",
     }
 
-    # Expressions for measures of a use case's own.
+    # Expressions for a use case's own measures.
     KNOWN: ClassVar[Expression] = _KNOWN
     MAE: ClassVar[Expression] = Sum("absolute_error") / _KNOWN
     RMSE: ClassVar[Expression] = sqrt(Sum("squared_error") / _KNOWN)
@@ -134,7 +134,7 @@ class Regression(Task):
         if not n:
             names = ("rmse", "mae", "bias", "within", "r2", "baseline", "mean")
             return Quality(0, dict.fromkeys(names))
-        # Of what reads tables, some give whole numbers as Decimal.
+        # Some table readers return integers as Decimal.
         mean_of = {name: float(value) / n for name, value in sums.items()}
         mean_squared, average = mean_of["squared_error"], mean_of["outcome"]
         variance = max(mean_of["outcome_squared"] - average**2, 0.0)
@@ -146,7 +146,7 @@ class Regression(Task):
                 "bias": mean_of["error"],
                 "within": mean_of["within"],
                 "r2": 1 - mean_squared / variance if variance else None,
-                # The baseline answers with the mean of what came.
+                # The baseline always predicts the mean outcome.
                 "baseline": math.sqrt(variance),
                 "mean": average,
             },

@@ -1,10 +1,10 @@
-"""What a task is: the kind of question a model answers, and all that follows from it. No task in particular.
+"""The interface of a task: the kind of question a model answers, and everything that follows from it. No concrete task.
 
-A task is frozen data that a use case's `Model` holds. Whoever needs something that differs from task to task asks it
-for that: the pipeline for the scored columns, training for its evaluation, the report for its blocks, the terminal for
-its numbers. One file for each task says all of it. To add one: a subclass of `Task` here described, in any package.
+A task is frozen data held by a use case's `Model`. Everything that differs from task to task is asked of the task: the
+pipeline asks for the scored columns, training for its evaluation, the report for its blocks, the terminal for its
+numbers. Each task is one file. To add one, write a subclass of `Task`, in any package.
 
-All SQL in here is Spark SQL that DuckDB runs too, once translated by sqlglot.
+All SQL in tasks is Spark SQL that DuckDB can also run once sqlglot has translated it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     import numpy as np
 
 MIN_ROWS = 200
-"""Fewer labelled events than this say nothing about a model."""
+"""With fewer labelled events than this, an evaluation says nothing about a model."""
 
 
 @dataclass(frozen=True)
 class ScoredColumn(Column):
-    """A column that a task adds to a scored event; without `sql` it is the estimator's answer itself or the outcome."""
+    """A column a task adds to a scored event; without `sql` it is the estimator's prediction itself or the outcome."""
 
     sql: str = ""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A number by which a model is compared in the terminal: `name` in a Quality, `label` for people, and its format.
+    """A metric by which models are compared in the terminal: its `name` in a Quality, its display `label`, its format.
 
-    `close` is the format where two are compared that may differ by little.
+    `close` is the format for comparing two values that may differ only slightly.
     """
 
     name: str
@@ -45,13 +45,13 @@ class Figure:
     close: str = "{:,.4f}"
 
     def text(self, value: float | None) -> str:
-        """Empty for None."""
+        """The formatted value; empty for None."""
         return "" if value is None else self.format.format(value)
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How good a model was over `known` events whose outcome is known. A figure of nothing is None."""
+    """How good a model was over `known` events with a known outcome. A figure without data is None."""
 
     known: int
     figures: Mapping[str, float | None]
@@ -60,15 +60,15 @@ class Quality:
         return self.figures[name]
 
     def metrics(self) -> dict[str, float]:
-        """Those that have a value: for the registry."""
+        """The figures that have a value, for the registry."""
         return {name: float(value) for name, value in self.figures.items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """What somebody who looks at a report can choose, and measures follow: a table that is related to no other.
+    """A value a report reader can select and measures depend on: a table without relationships.
 
-    `choices` are whole percents, `start` the one that holds while none is chosen.
+    `choices` are whole percentages; `start` applies while none is selected.
     """
 
     name: str
@@ -83,19 +83,19 @@ class Parameter:
 
 
 class Surroundings(Protocol):
-    """What a derived measure may ask of the place it is worked out in: a group of a visual, under filters."""
+    """What a derived measure may ask about where it is evaluated: a group of a visual, under filters."""
 
     def counts_by(self, dimension: str, measures: tuple[Measure, ...]) -> Mapping[int, Mapping[str, Value]]:
-        """Values of measures so far by their name, by the order of a dimension's value."""
+        """All-time values of measures by name, keyed by the order of a dimension's value."""
         ...
 
     def chosen(self, parameter: str) -> int:
-        """What is chosen of a parameter, or its start."""
+        """The selected value of a parameter, or its start."""
         ...
 
 
 class TaskMeasure(Protocol):
-    """A derived measure that a task brings. See `livegold.reporting.semantic` for those that any use case can have."""
+    """A derived measure that a task adds. See `livegold.reporting.semantic` for those available to any use case."""
 
     folder: ClassVar[str]
     parts: ClassVar[tuple[str, ...]]
@@ -108,7 +108,7 @@ class TaskMeasure(Protocol):
     def description(self) -> str: ...
     @property
     def split(self) -> tuple[str, tuple[Measure, ...]]:
-        """A dimension and the measures whose values by it this one is made of."""
+        """A dimension, and the measures whose values by that dimension this one is computed from."""
         ...
 
     def dax(self, push: bool) -> str: ...
@@ -120,7 +120,7 @@ class Task:
     """Base of all tasks."""
 
     answers: ClassVar[Answer]
-    """What the task wants of an estimator: the probability of the positive outcome, or a number."""
+    """What the task requires of an estimator: the probability of the positive outcome, or a number."""
     answer: ClassVar[str]
     """The scored column that an estimator's scorer adds, a double."""
     headline: ClassVar[str]
@@ -129,22 +129,22 @@ class Task:
     """What the baseline is, in words."""
     less_is_better: ClassVar[bool] = False
     figures: ClassVar[tuple[Figure, ...]]
-    """In the order in which people read them."""
+    """In reading order."""
     sums: ClassVar[Mapping[str, str]]
-    """Sums over scored rows, as SQL, that `quality` is made of. Additive: those of two tables may be added."""
+    """Sums over scored rows, as SQL, from which `quality` is computed. Additive: those of two tables may be added."""
     shown: ClassVar[tuple[str, ...]]
-    """The scored columns that are worth seeing of a single prediction."""
+    """The scored columns worth showing for a single prediction."""
 
     @property
     def name(self) -> str:
-        """What people call the task."""
+        """Display name of the task."""
         return type(self).__name__
 
     # ---- what is scored ----------------------------------------------------------------------------------------------
 
     @property
     def columns(self) -> tuple[ScoredColumn, ...]:
-        """The scored columns in gold's order; each may use the answer, the outcome, and those before it."""
+        """The scored columns in gold's order; each may use the prediction, the outcome and the columns before it."""
         raise NotImplementedError
 
     @property
@@ -154,7 +154,7 @@ class Task:
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
-        """Dimensions that every use case of the task has."""
+        """Dimensions that every use case with this task has."""
         return ()
 
     @property
@@ -164,17 +164,17 @@ class Task:
 
     @property
     def comparisons(self) -> Mapping[str, str]:
-        """The SQL of what is added to rows that have the answer and the outcome; each may use those before it."""
+        """The SQL of the columns added to rows with prediction and outcome; each may use those before it."""
         return {**{c.name: c.sql for c in self.columns if c.sql}, **self.dimension_sql}
 
     # ---- how good it is ----------------------------------------------------------------------------------------------
 
     def evaluation_sql(self, scored: str) -> str:
-        """One row over a relation of scored rows with a known outcome: the columns that `quality` wants."""
+        """SQL for one row over a relation of scored rows with a known outcome: the columns `quality` requires."""
         return f"SELECT {_listed(self.sums)} FROM {scored}"
 
     def quality(self, sums: Mapping[str, Any]) -> Quality:
-        """Of what `evaluation_sql` gives, or of `sums` alone."""
+        """The quality computed from the result of `evaluation_sql`, or from `sums` alone."""
         raise NotImplementedError
 
     def better(self, new: Quality, old: Quality) -> bool:
@@ -184,17 +184,17 @@ class Task:
         return mine < theirs if self.less_is_better else mine > theirs
 
     def compared(self, quality: Quality) -> str:
-        """The headline, to stand beside that of another model: `accuracy 71.23%`."""
+        """The headline, for comparison with that of another model: `accuracy 71.23%`."""
         figure = next(f for f in self.figures if f.name == self.headline)
         value = quality[self.headline]
         return f"{figure.label} {'unknown' if value is None else figure.close.format(value)}"
 
     def history_sql(self, rows: str) -> str:
-        """One row over a relation with `label`, the outcome as a double: what `too_little` is decided by."""
+        """SQL for one row over a relation with `label` (the outcome as a double): what `too_little` decides on."""
         raise NotImplementedError
 
     def too_little(self, part: str, found: Mapping[str, Any], whole: bool) -> str | None:
-        """Why a part of history, or the `whole`, is too little or too one-sided to learn from; None if it is not."""
+        """Why a part of a history, or the `whole`, is too small or too one-sided to train on; None if it is not."""
         raise NotImplementedError
 
     # ---- what is measured and shown ----------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ class Task:
         raise NotImplementedError
 
     def measure(self, name: str, minutes: int | None = None, description: str | None = None) -> Measure:
-        """A standard measure by its name; over the last `minutes`, if given, and named so."""
+        """A standard measure by name; over the last `minutes` if given, which then appear in its name."""
         valid = {m.name: m for m in self.measures}
         if name not in valid:
             raise SpecificationError(f"task {type(self).__name__}: measure is {name!r}: give {choices(valid)}")
@@ -224,31 +224,31 @@ class Task:
 
     @property
     def needs(self) -> tuple[Aggregate, ...]:
-        """Aggregates that `derived_measures` read, which some measure of the use case must bring."""
+        """Aggregates read by `derived_measures`, each of which must occur in some measure of the use case."""
         return ()
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """What can be chosen in a report besides values of dimensions."""
+        """What can be selected in a report besides dimension values."""
         return ()
 
     @property
     def blocks(self) -> Mapping[type[Block], str]:
-        """The blocks that only this task can fill, and what each says to somebody who cannot see it."""
+        """The blocks that only this task can fill, each with its alternative text."""
         return {}
 
     def model_rows(self, case: UseCase) -> tuple[Row, ...]:
-        """Rows of the page on the model, for a use case that declares no pages; of measures that it has."""
+        """Rows of the default model page, for a use case that declares no pages; uses only measures it has."""
         raise NotImplementedError
 
     def simulated(self, counts: np.ndarray, draw: np.random.Generator) -> dict[str, np.ndarray]:
-        """Of so many made-up events each, how many have each of the boolean columns, as they must fit together."""
+        """For these counts of simulated events, consistent counts of how many have each boolean column true."""
         raise NotImplementedError
 
     # ---- how it reads ------------------------------------------------------------------------------------------------
 
     def said(self, prediction: Mapping[str, Any]) -> str:
-        """One prediction in words; it has the columns `shown`."""
+        """One prediction in words; the prediction has the columns `shown`."""
         raise NotImplementedError
 
     def sentence(self, quality: Mapping[str, float | None]) -> str:
@@ -256,7 +256,7 @@ class Task:
         raise NotImplementedError
 
     def breakdown(self, quality: Mapping[str, float | None]) -> list[list[str]]:
-        """A small table below the figures, its first row and column being headings; empty for none."""
+        """A small table below the figures, with headings in its first row and column; empty for none."""
         return []
 
 
