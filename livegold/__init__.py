@@ -1,7 +1,7 @@
 """livegold: a model's live output, exact, in Power BI.
 
-The front door: every public name, and nothing else. What is not in `__all__` is private and may change. A name is
-imported when it is first used, so that `import livegold` costs nothing and needs neither Spark nor Kafka.
+The public API: every public name, and nothing else. Anything not in `__all__` is private and may change. A name is
+imported on first use, so that `import livegold` costs nothing and needs neither Spark nor Kafka.
 """
 
 import importlib
@@ -183,8 +183,8 @@ __all__ = [
     "train",
 ]
 
-if not TYPE_CHECKING:  # a checker that saw this would take every name for one of ours
-    # Where the names are, in the order they are looked up.
+if not TYPE_CHECKING:  # a type checker that saw this would accept any name as one of ours
+    # The modules that define the names.
     _DOORS = {
         "livegold.reporting.blocks": (
             "Chart ConfusionMatrix CutOffSlider Exceptions Full Header Ranking Slicer Tile TimeRange Trend"

@@ -1,1 +1,1 @@
-"""What a use case is, and everything that speaks Power BI. No Spark anywhere in here."""
+"""The definition of a use case, and everything that talks to Power BI. No Spark anywhere in this package."""

@@ -1,19 +1,19 @@
-"""Every error livegold raises, drawn once. Not for catching errors: who catches what is said where it is caught.
+"""The hierarchy of all errors livegold raises. Not for catching them: that is documented where they are caught.
 
     LivegoldError
-    ├── Transient            try again: nothing is wrong with what was asked
+    ├── Transient            retry: nothing is wrong with the request
     │   ├── Throttled            the service asked for a pause (HTTP 429)
-    │   ├── ServiceUnavailable   5xx, time-outs, refused connections
+    │   ├── ServiceUnavailable   5xx, timeouts, refused connections
     │   └── Ambiguous            the request may or may not have been carried out
-    └── Terminal             a person must act: trying again gives the same answer
-        ├── WrongUse             refused before anything starts (exit code 2)
-        │   ├── SpecificationError   a use case that cannot be
-        │   └── SettingsError        a setting that is missing, unknown or wrong
-        ├── CheckFailed          the check ran and the answer is no (exit code 1)
-        ├── Refused              the Power BI service refused the request for good
-        ├── NotFound             ... because a workspace, dataset or table is not there
-        ├── Unauthorized         ... because of who asks
-        └── SecondWriter         somebody else writes to the same table
+    └── Terminal             a person must act: a retry gives the same answer
+        ├── WrongUse             rejected before anything starts (exit code 2)
+        │   ├── SpecificationError   an invalid use case
+        │   └── SettingsError        a setting that is missing, unknown or invalid
+        ├── CheckFailed          the check ran and failed (exit code 1)
+        ├── Refused              the service permanently rejected the request
+        ├── NotFound             ... because a workspace, dataset or table does not exist
+        ├── Unauthorized         ... because of the caller
+        └── SecondWriter         somebody else is writing to the same table
 
 A message is one line: what was being done, with what value, what would be valid, what to do.
 """
@@ -24,9 +24,9 @@ from collections.abc import Iterable
 
 
 class LivegoldError(Exception):
-    """Root of all errors that livegold raises on purpose; its text is fit to be shown to a user as it is.
+    """Base of all errors that livegold raises deliberately; its text can be shown to a user as it is.
 
-    `status`, `code` and `request_id` are those of the HTTP answer that caused it, where there was one.
+    `status`, `code` and `request_id` are those of the HTTP response that caused it, if there was one.
     """
 
     exit_code = 1
@@ -46,7 +46,7 @@ class LivegoldError(Exception):
 
 
 class Transient(LivegoldError):
-    """May go away by itself. `retry_after` is the number of seconds the other side asked for, if it did."""
+    """May resolve itself. `retry_after` is the number of seconds the other side asked to wait, if any."""
 
     def __init__(self, message: str, *, retry_after: float | None = None, **http: object) -> None:
         super().__init__(message, **http)  # type: ignore[arg-type]
@@ -54,11 +54,11 @@ class Transient(LivegoldError):
 
 
 class Throttled(Transient):
-    """The service wants a pause (HTTP 429)."""
+    """The service asks for a pause (HTTP 429)."""
 
 
 class ServiceUnavailable(Transient):
-    """No usable answer: 5xx, a time-out before anything was sent, a refused connection."""
+    """No usable answer: 5xx, a timeout before anything was sent, a refused connection."""
 
 
 class Ambiguous(Transient):
@@ -66,41 +66,41 @@ class Ambiguous(Transient):
 
 
 class Terminal(LivegoldError):
-    """The same request will be answered the same way: a person must act."""
+    """The same request would fail in the same way: a person must act."""
 
 
 class WrongUse(Terminal):
-    """Refused before anything was started."""
+    """Rejected before anything was started."""
 
     exit_code = 2
 
 
 class SpecificationError(WrongUse):
-    """A use case that cannot be: names the place in it, the value and the valid choices."""
+    """An invalid use case: names the place in it, the value and the valid choices."""
 
 
 class SettingsError(WrongUse):
-    """A setting that is missing, unknown or has a value that cannot be."""
+    """A setting that is missing, unknown or has an invalid value."""
 
 
 class CheckFailed(Terminal):
-    """A check ran to its end and the answer is no."""
+    """A check ran to completion and failed."""
 
 
 class Refused(Terminal):
-    """The service refused the request for good (400, 413 and the like)."""
+    """The service permanently rejected the request (400, 413 and the like)."""
 
 
 class NotFound(Terminal):
-    """A workspace, dataset or table is not there (404)."""
+    """A workspace, dataset or table does not exist (404)."""
 
 
 class Unauthorized(Terminal):
-    """The service or Entra ID does not accept who asks (401, 403, AADSTS...)."""
+    """The service or Entra ID does not accept the caller (401, 403, AADSTS...)."""
 
 
 class SecondWriter(Terminal):
-    """A sequence number that is not ours: somebody else writes to the same table."""
+    """A sequence number is not ours: somebody else is writing to the same table."""
 
 
 def choices(valid: Iterable[object]) -> str:

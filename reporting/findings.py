@@ -1,4 +1,4 @@
-"""What a check found, in one line, and what to do about it. No check in here."""
+"""The finding of a check in one line, and what to do about it. Contains no checks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERDICTS = (OK, WARNING, FAILED, NOT_CHECKED)
 
 @dataclass(frozen=True)
 class Finding:
-    """`area` and `check` say what was looked at, `found` what is there, `advice` what to do (empty for ok)."""
+    """`area` and `check` say what was checked, `found` the result, `advice` what to do (empty for ok)."""
 
     area: str
     check: str

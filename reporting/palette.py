@@ -1,8 +1,8 @@
-"""The report's colours, shapes and fonts. Not the theme file that is made of them, and nothing of a single visual.
+"""The report's colours, shapes and fonts. Not the theme file built from them, and nothing specific to one visual.
 
 A light page with white cards under a dark band, one accent, restrained grid lines: calm from across the room, so that
-a state is what stands out. Every pair of colours that is used for text is in `TEXT_PAIRS`, every colour of a line or
-bar in `MARK_PAIRS`; a test computes their contrast (WCAG AA) and how far apart the lines are for the colour-blind.
+states stand out. Every pair of colours used for text is in `TEXT_PAIRS`, every colour of a line or bar in `MARK_PAIRS`;
+a test computes their contrast (WCAG AA) and how distinguishable the lines are for colour-blind people.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ STALE_ON_BAND = "#FFB4A8"
 ACCENT = "#0B5FD0"
 STRIPE = "#F5F8FB"
 DATA_COLOURS = ("#0B5FD0", "#D1660A", "#00786B", "#9C2F86", "#5C6B7E", "#7A5C00", "#4B3FA8", "#A3262A")
-"""Of lines and bars, in order: the accent first, then what is beside it (a baseline)."""
+"""Colours of lines and bars, in order: the accent first, then what is next to it (a baseline)."""
 EXPECTED = "#76869B"
-"""Of the lines between which a trend is expected."""
+"""Colour of the lines between which a trend is expected."""
 
 SHAPES = ("●", "◆", "▼")
-"""Of states: good, to be watched, bad."""
+"""Shapes of states: good, to be watched, bad."""
 STATE_COLOURS = ("#0B6A0B", "#8A5A00", "#B10E1C")
-"""Good, to be watched, bad: each 4.5:1 or more on white and on the page's background."""
+"""Colours of states: good, to be watched, bad. Contrast is at least 4.5:1 on white and on the page background."""
 NO_COLOUR = "#5C5C5C"
-"""Of a state where there is no data."""
+"""Colour of a state without data."""
 
 TEXT_PAIRS = (
     *((text, ground) for text in (INK, MUTED) for ground in (CARD, PAGE, STRIPE)),

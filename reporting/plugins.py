@@ -1,4 +1,4 @@
-"""What packages installed beside livegold bring, through entry points. Not for checking it: callers do."""
+"""Extensions from other installed packages, found through entry points. Callers validate them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from livegold.reporting.errors import WrongUse
 
 
 def registered(group: str, what: str, refusal: type[WrongUse] = WrongUse) -> dict[str, EntryPoint]:
-    """The entry points of a group by their names, in order, livegold's own among them; nothing is imported.
+    """The entry points of a group by name, sorted, including livegold's own; nothing is imported.
 
-    Raises `refusal` for a name that two packages give to different things; `what` is what an error calls one.
+    Raises `refusal` for a name that two packages register for different things; `what` names the kind in errors.
     """
     found: dict[str, EntryPoint] = {}
     for entry in sorted(entry_points(group=group), key=lambda e: e.name):
@@ -26,14 +26,14 @@ def registered(group: str, what: str, refusal: type[WrongUse] = WrongUse) -> dic
 
 
 def loaded(entry: EntryPoint, what: str, refusal: type[WrongUse] = WrongUse) -> Any:
-    """What an entry point names. Raises `refusal` where it cannot be imported."""
+    """The object an entry point refers to. Raises `refusal` if it cannot be imported."""
     with explained(f"{what} {entry.name} ({entry.value})", refusal):
         return entry.load()
 
 
 @contextmanager
 def explained(what: str, refusal: type[WrongUse]) -> Iterator[None]:
-    """A fault of somebody's module becomes one line; what livegold itself says of it stays as it is."""
+    """Turns any exception from a third-party module into a one-line `refusal`; an existing `refusal` passes through."""
     try:
         yield
     except refusal:

@@ -1,4 +1,4 @@
-"""Names of tables and columns, in gold and in the model, each said here and nowhere else. Imports nothing."""
+"""Names of tables and columns, in gold and in the model, each defined only here. Imports nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ QUARANTINE_TABLE = "quarantine"
 PREDICTIONS_TABLE = "predictions"
 PULSE_TABLE = "pulse"
 SPOTLIGHT_TABLE = "spotlight"
-"""Folders of the lake, of gold and names in SQL; the model's names for the same stand below."""
+"""Folders of the lake and of gold, and names in SQL; the model's names for the same tables are below."""
 
 # ---- columns of gold -------------------------------------------------------------------------------------------------
 
@@ -24,7 +24,7 @@ TIME_COLUMNS = (BUCKET, BUCKET_NO)
 SOURCE = ("topic", "partition", "offset", ARRIVAL)
 """Where an event came from."""
 REPLAY_TIME = "replay_time"
-"""Field an event may carry in any use case: when a replayed event is shown. Where present it is the event's time."""
+"""Field that events of any use case may have: when a replayed event is shown. If present, it is the event's time."""
 LATE = "late"
 SEVERITY = "severity"
 MODEL_VERSION = "model_version"
@@ -32,7 +32,7 @@ MODEL_VERSION = "model_version"
 QUERY_ID = "query_id"
 BATCH_ID = "batch_id"
 FEATURE_PREFIX = "feature_"
-"""What the name of a feature's column begins with."""
+"""Prefix of the names of feature columns."""
 
 RESERVED = (
     (EVENT_ID, "string", "business key of the event, or topic/partition/offset where the use case names none"),
@@ -44,18 +44,18 @@ RESERVED = (
     ("partition", "int", "partition of the topic"),
     ("offset", "bigint", "offset in the partition"),
 )
-"""Columns of predictions that say which event it is: name, Spark SQL type, meaning."""
+"""Columns of predictions that identify the event: name, Spark SQL type, meaning."""
 WRITTEN = (
     (QUERY_ID, "string", "id of the streaming query that wrote the row"),
     (BATCH_ID, "bigint", "number of its batch"),
 )
-"""Columns of gold's own accounts: name, Spark SQL type, meaning."""
+"""Gold's bookkeeping columns: name, Spark SQL type, meaning."""
 WRITTEN_BY_GOLD = (QUERY_ID, BATCH_ID)
 WORTH = (
     (LATE, "boolean", "arrived later after event_time than the use case calls punctual"),
     (SEVERITY, "double", "how much the prediction is worth seeing by itself; higher is more", "#,0.0"),
 )
-"""Columns of predictions beside those of the task: name, Spark SQL type, meaning, format."""
+"""Columns of predictions in addition to those of the task: name, Spark SQL type, meaning, format."""
 KEY, LABEL, ORDER = "key", "label", "order"
 DIMENSION = (
     (KEY, "string", "the value as predictions and pulse hold it"),
@@ -67,11 +67,11 @@ DIMENSION = (
 # ---- values of dimensions --------------------------------------------------------------------------------------------
 
 OTHER = "other"
-"""What a value becomes that a dimension has no more room for, or that is not among its declared ones."""
+"""Replaces a value that a dimension has no more room for, or that is not among its declared ones."""
 UNKNOWN = "unknown"
-"""What null and blank become in a dimension."""
+"""Replaces null and blank in a dimension."""
 LAST_ORDER = {OTHER: 1_000_000, UNKNOWN: 1_000_001}
-"""Order of the values that livegold adds itself: after every declared or admitted one."""
+"""Sort order of the values that livegold adds itself: after every declared or admitted one."""
 
 # ---- tables and columns of the model ---------------------------------------------------------------------------------
 
@@ -83,15 +83,15 @@ NOW = "Now"
 BUCKETS = "Buckets"
 FACT_TABLES = (PULSE, TOTALS, SPOTLIGHT)
 CUT_OFF_TABLE = "Cut Off"
-"""A table related to none: the cut-offs that can be chosen, in percent (`order`), with key and label."""
+"""A table without relationships: the cut-offs that can be selected, in percent (`order`), with key and label."""
 BAND_TABLE = "Score Band"
 TAKEN_NAMES = (*FACT_TABLES, CUT_OFF_TABLE, NOW, PREDICTIONS, BUCKETS)
-"""Names of tables that no dimension's table may have."""
+"""Table names that no dimension may use."""
 
 TICK = "tick"
 COMPLETE_TICK = "complete_tick"
 LEFT_OUT = "spotlight_left_out"
-"""Rows of Spotlight the budget had no room for, since the start: in the last row of a tick, 0 in the others."""
+"""Rows of Spotlight since the start that the budget had no room for: in the last row of a tick, 0 in the others."""
 LEFT_OUT_MEASURE = "Spotlight left out"
 CUT_OFF = "cut_off"
-"""What a chart is by that shows every cut-off: no dimension of predictions."""
+"""The axis of a chart that shows every cut-off; not a dimension of predictions."""

@@ -1,9 +1,9 @@
-"""What a page of a report is made of: a file for each kind of block, with all that livegold knows of it.
+"""The building blocks of report pages: one file per kind of block, with everything livegold knows about it.
 
-A block is a frozen dataclass and a `Block`: what of its use case it may name, the height it needs, its visuals in PBIR
-with their places on a page and on a phone, and how the preview draws them. A new one is a class in one file, in here or
-beside a use case. `part` says what a visual is, `subject` what it can be about; `container`, `cards`, `charts` and
-`slicers` are what several blocks have in common.
+A block is a frozen dataclass derived from `Block`: which names of its use case it may use, the height it needs, its
+visuals in PBIR with their positions on a page and on a phone, and how the preview draws them. A new one is a class in
+one file, here or next to a use case. `part` defines a visual and `subject` what it can refer to; `container`, `cards`,
+`charts` and `slicers` are shared by several blocks.
 """
 
 from livegold.reporting.blocks.chart import Chart
@@ -35,7 +35,7 @@ BLOCKS: tuple[type[Block], ...] = (
     TimeRange,
     Trend,
 )
-"""Those that come with livegold."""
+"""The blocks that come with livegold."""
 
 __all__ = [
     "BACK_HEIGHT",

@@ -1,4 +1,4 @@
-"""What blocks that are cards have in common: `cardVisual` without a box in its box, and measures below its number."""
+"""Shared by blocks that are cards: `cardVisual` without its inner box, and measures below its number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from livegold.reporting.pbir import DEFAULT, Json, entry, in_card, query_ref, st
 
 
 def bare() -> Json:
-    """A card without a box inside its box."""
+    """A card without its inner box."""
     return {
         "layout": [entry(DEFAULT, paddingUniform=0)],
         "outline": [entry(DEFAULT, show=False)],
@@ -21,7 +21,7 @@ def bare() -> Json:
 def reference_labels(
     main: Json, labels: Iterable[tuple[str, Json, Json | None]], size: float = 14.0, style: str = "tabular"
 ) -> Json:
-    """Further measures of a card, below its callout: (title, measure, colour)."""
+    """Additional measures of a card, below its callout: (title, measure, colour)."""
     made: dict[str, list[Json]] = {
         "referenceLabel": [entry(DEFAULT, backgroundShow=False, paddingUniform=0)],
         "referenceLabelTitle": [],

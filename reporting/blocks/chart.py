@@ -44,7 +44,7 @@ class Chart(Block):
         several = len(fields) > 1
         kinds = {
             "columns": "clusteredColumnChart",
-            # Bars of several measures side by side: upon one another they would add up to nothing that means anything.
+            # Bars of several measures side by side: stacked, they would add up to something meaningless.
             "bars": "clusteredBarChart" if several else "barChart",
             "line": "lineChart",
         }
@@ -63,6 +63,6 @@ class Chart(Block):
         )
         phone = Phone(220, rank=50)
         if self.dimension == CUT_OFF:
-            # All of them, whichever one the slider is at.
+            # Shows all cut-offs, whichever one the slider is at.
             return [Part(visual=visual, box=box, phone=phone, ignores=CUT_OFF)]
         return [Part(visual=visual, box=box, phone=phone, above_zero=subject.met(self.measures))]

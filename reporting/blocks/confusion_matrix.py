@@ -17,7 +17,7 @@ from livegold.reporting.specification import Block, Page, ReportChecks
 
 @dataclass(frozen=True, kw_only=True)
 class ConfusionMatrix(Block):
-    """Four measures that count predicted against actual outcomes, as a binary task's `confusion_matrix` has them."""
+    """Four measures that count predicted against actual outcomes, as given by a binary task's `confusion_matrix`."""
 
     measures: tuple[str, str, str, str]
 
@@ -37,7 +37,7 @@ class ConfusionMatrix(Block):
         alt = subject.case.task.blocks[ConfusionMatrix]
         right, wrong = STATE_COLOURS[0], STATE_COLOURS[2]
         size = 22.0 if box.width >= 280 and box.height >= 200 else 16.0
-        # How the callouts stand: the arrangement has no selector, what is around them the usual one.
+        # Layout of the callouts: the arrangement has no selector, the padding around them has the default one.
         grid = entry(orientation=0.0, style="Cards", rowCount=2, columnCount=2, maxTiles=4, cellPadding=4)
         objects = {
             **bare(),

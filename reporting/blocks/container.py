@@ -1,4 +1,4 @@
-"""What is around a visual: title, alt text, card or band. Not for what it shows."""
+"""The container of a visual: title, alt text, card or band. Not for its content."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ _CARD_PADDING = (8.0, 8.0, 12.0, 12.0)
 
 
 def on_card(title: str, alt: str) -> Json:
-    """On a white card under its title; `alt` is the alt text.
+    """Container for a visual on a white card under its title; `alt` is the alt text.
 
-    Power BI forgets the theme's padding, border and background where a visual has any object of its container.
+    Power BI ignores the theme's padding, border and background if a visual sets any container object of its own.
     """
     return _around(title, alt, shown=True, ground=palette.CARD)
 
 
 def on_band(title: str, alt: str, padding: tuple[float, float, float, float] = _CARD_PADDING) -> Json:
-    """On the dark band of the header, where the title is there to be found, not shown."""
+    """Container for a visual on the dark band of the header, where the title is set but not shown."""
     return _around(title, alt, shown=False, ground=palette.BAND, padding=padding)
 
 
 def of_data(
     kind: str, projections: Mapping[str, Sequence[Json]], objects: Json, around: Json, order: Json | None = None
 ) -> Json:
-    """The `visual` object of what shows data; `order` is its sortDefinition."""
+    """The `visual` object of a visual that shows data; `order` is its sortDefinition."""
     query: Json = {"queryState": roles(**projections)}
     if order:
         query["sortDefinition"] = order

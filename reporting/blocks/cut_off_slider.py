@@ -1,4 +1,4 @@
-"""The slider of the cut-off. `slicer` over `Cut Off`.`order`, `data.mode` Single; `general.filter` is how it starts."""
+"""The cut-off slider. `slicer` over `Cut Off`.`order`, `data.mode` Single; `general.filter` is its initial value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from livegold.reporting.specification import Block, Page, ReportChecks
 
 @dataclass(frozen=True, kw_only=True)
 class CutOffSlider(Block):
-    """Drag the cut-off: what follows from it are the `cut_offs` of a binary task."""
+    """A slider for the cut-off, on which the `cut_offs` measures of a binary task depend."""
 
     drawings = (SLICER,)
 

@@ -1,4 +1,4 @@
-"""Exceptions: single predictions that are worth seeing. `tableEx` of columns of Spotlight, sorted by severity."""
+"""Exceptions: individual predictions worth seeing. `tableEx` of columns of Spotlight, sorted by severity."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ SEVERITY = "severity"
 
 @dataclass(frozen=True)
 class Exceptions(Block):
-    """Single predictions of Spotlight, the most severe first. `columns` are columns of Spotlight or dimensions."""
+    """Individual predictions from Spotlight, most severe first. `columns` are columns of Spotlight or dimensions."""
 
     columns: tuple[str, ...]
 
     drawings = (TABLE,)
 
     def check(self, report: ReportChecks, place: str) -> None:
-        # What gold notes for itself is in no model.
+        # Gold's bookkeeping columns are not in any model.
         own = {name for name, *_ in WRITTEN}
         valid = [c.name for c in report.case.spotlight_columns if c.name not in own]
         report.all_of(self.columns, valid, f"{place} column")
 
     def parts(self, subject: Subject, page: Page, box: Box) -> Sequence[Part]:
-        """The severity is shown always: a table is sorted by what it shows."""
+        """Severity is always shown, because a table can only be sorted by a column it shows."""
         dimensions = {d.name for d in subject.case.all_dimensions}
         names = list(dict.fromkeys((*self.columns, SEVERITY)))
         projections = [

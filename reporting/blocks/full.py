@@ -1,4 +1,4 @@
-"""A visual given in full: what no other block makes, as PBIR has it."""
+"""A visual given in full as PBIR, for what no other block provides."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from livegold.reporting.specification import Block, Page
 
 @dataclass(frozen=True)
 class Full(Block):
-    """A visual given in full: the `visual` object of a PBIR file, put where the grid has it."""
+    """A visual given in full: the `visual` object of a PBIR file, positioned by the grid."""
 
     visual: Mapping[str, Any]
 
     drawings = (SHAPE, TEXT_BOX)
 
     def parts(self, subject: Subject, page: Page, box: Box) -> Sequence[Part]:
-        """As given; with a title and an alt text where it has none."""
+        """The visual as given, with a title and an alt text added if it has none."""
         visual: Json = _copied(self.visual)
         around = visual.setdefault("visualContainerObjects", {})
         kind = str(visual.get("visualType", "visual"))

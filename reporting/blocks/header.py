@@ -2,7 +2,7 @@
 
 Side by side: `textbox` (paragraphs: title, question), `pageNavigator` on ordinary pages if there are several,
 `cardVisual` with the freshness, coloured by a `Conditional` that compares its text, and the time of the last update as
-its reference label. On a drill-through page also `actionButton` (visualLink Back) and a `cardVisual` with the value:
+its reference label. On a drillthrough page also `actionButton` (visualLink Back) and a `cardVisual` with the value:
 `Aggregation` function 3 (Min) of the dimension's label.
 """
 
@@ -35,15 +35,15 @@ from livegold.reporting.specification import Block, Page
 FRESHNESS_WIDTH = 280
 CHOSEN_WIDTH = 200
 NAVIGATOR_WIDTH = 88
-"""Of one page in the navigator."""
+"""Width of one page in the navigator."""
 BACK_WIDTH = 104
 BACK_HEIGHT = 40
 MIN_TITLE = 232
 
 WIDE = 5
-"""Columns from which on a header is one line; below, its parts stand one upon the other."""
+"""Grid columns from which on a header is a single line; below that, its parts are stacked."""
 _HEIGHT = 72
-# The two parts of it that a phone shows stay one band; the phone's app has a navigator of its own.
+# The two parts that a phone shows stay one band; the phone app has its own navigator.
 _PHONE, _PHONE_FRESHNESS = Phone(84, rank=0, gap=0), Phone(72, rank=10)
 
 
@@ -59,7 +59,7 @@ class Header(Block):
         return _HEIGHT if self.width >= WIDE else 2 * _HEIGHT
 
     def parts(self, subject: Subject, page: Page, box: Box) -> Sequence[Part]:
-        """From left to right with no gap: one band. What there is no room for is left out, freshness never."""
+        """Parts from left to right without gaps, as one band. Those without room are left out, but never freshness."""
         title = self.title or page.name
         if page.kind == "tooltip":
             return [_part("Header", box, _title(subject, title, page, small=True), _PHONE)]
@@ -94,7 +94,7 @@ class Header(Block):
 
 
 def back_button(x: float, y: float) -> Part:
-    """The way back for a page that has no header, with its upper left corner."""
+    """The back button for a page without a header, at the given upper left corner."""
     return _part("Back", Box(x, y, BACK_WIDTH, BACK_HEIGHT), _back(), None)
 
 
@@ -154,7 +154,7 @@ def _freshness(subject: Subject) -> Json:
 
 
 def _chosen(subject: Subject, page: Page) -> Json:
-    """The value that was drilled through to."""
+    """Shows the value that was drilled through to."""
     table = subject.tables[page.dimension]
     objects = {
         **bare(),

@@ -1,4 +1,4 @@
-"""A visual that a block puts on a page: its PBIR, its place, and how it stands to the other visuals. Makes none."""
+"""A visual that a block puts on a page: its PBIR, its position, and its relation to other visuals. Creates none."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from livegold.reporting.pbir import Box, Json
 
 @dataclass(frozen=True)
 class Phone:
-    """A visual's place in the one column of the phone layout: `height` and the `gap` below it, in the phone's pixels.
+    """A visual's place in the single column of the phone layout: `height` and the `gap` below it, in phone pixels.
 
-    Lower ranks come first, what there is most to see at a glance in; within a rank the page's order holds. Those that
-    come with livegold are tens from 0 (header) over 20 (tiles) to 110 (slicers).
+    Lower ranks come first and should say most at a glance; within a rank the page's order applies. livegold's own
+    blocks use multiples of ten from 0 (header) through 20 (tiles) to 110 (slicers).
     """
 
     height: int
@@ -24,10 +24,10 @@ class Phone:
 class Part:
     """One visual.
 
-    `visual` is the `visual` object of its PBIR file; `name` tells it from the others of its block and is part of its
-    stable name. Without a `phone` it is left out of the layout for phones. `above_zero` is a measure: groups of the
-    visual for which it is 0 or blank are left out. `selects` is what a reader of the page chooses by it (a dimension,
-    "bucket", "cut_off"); what `ignores` the same is not narrowed by that choice.
+    `visual` is the `visual` object of its PBIR file; `name` distinguishes it from the others of its block and is part
+    of its stable name. Without a `phone` it is left out of the phone layout. `above_zero` is a measure: groups of the
+    visual for which it is 0 or blank are left out. `selects` is what a reader selects with it (a dimension, "bucket",
+    "cut_off"); a visual that `ignores` the same is not filtered by that selection.
     """
 
     visual: Json

@@ -1,8 +1,8 @@
-"""A ranking: a row for each value of a dimension.
+"""A ranking: a row per dimension value.
 
-`tableEx`: label, the measures, after each that has a state its text, coloured by `values.fontColor` with the column's
-`selector.metadata`; sorted by that measure, the worst first, or by the first measure, the largest first. Values of the
-dimension that never occurred are left out.
+`tableEx`: label, then the measures, each followed by the text of its state if it has one, coloured by
+`values.fontColor` with the column's `selector.metadata`; sorted by the first measure with a state, worst first, or else
+by the first measure, largest first. Values of the dimension that never occurred are left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from livegold.reporting.specification import Block, Page, ReportChecks
 
 @dataclass(frozen=True)
 class Ranking(Block):
-    """A table with a row for each value of a dimension, with the state of those measures that have one."""
+    """A table with a row per dimension value, with the state of the measures that have one."""
 
     dimension: str
     measures: tuple[str, ...]
@@ -34,7 +34,7 @@ class Ranking(Block):
         report.tooltip(self.tooltip, place)
 
     def parts(self, subject: Subject, page: Page, box: Box) -> Sequence[Part]:
-        """With states the worst comes first, so that it is seen without scrolling; without, the largest."""
+        """With states, the worst comes first, so that it is visible without scrolling; without, the largest."""
         shown = subject.dimension(self.dimension)
         projections = [projection(subject.label(self.dimension), shown)]
         stated = [m for m in self.measures if m in subject.standings]

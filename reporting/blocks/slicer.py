@@ -1,4 +1,4 @@
-"""A list of a dimension's values to choose from. `slicer` over the label, `data.mode` Dropdown."""
+"""A list of a dimension's values to select from. `slicer` over the label, `data.mode` Dropdown."""
 
 from __future__ import annotations
 

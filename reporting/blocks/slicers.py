@@ -1,4 +1,4 @@
-"""What blocks that filter the page have in common: `slicer` with one field, under the title of its card."""
+"""Shared by blocks that filter the page: `slicer` with one field, under the title of its card."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from livegold.reporting.schema import BUCKET, PULSE
 
 
 def slicer(field: Json, title: str, objects: Json, alt: str, order: Json | None = None) -> Json:
-    """Its own header is off: the title of the card says what it is."""
+    """A slicer without its own header: the title of the card says what it is."""
     values = {"Values": [{**projection(field, title), "active": True}]}
     return of_data("slicer", values, {**objects, "header": [entry(show=False)]}, on_card(title, alt), order)
 

@@ -1,4 +1,4 @@
-"""What the visuals of one use case are about: its measures, states, dimensions and pages, and the words for them."""
+"""What the visuals of one use case refer to: its measures, states, dimensions and pages, and their display names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from livegold.reporting.specification import Page, State, UseCase
 
 @dataclass(frozen=True)
 class Standing:
-    """The measures that say how a measure stands: `text` a shape and a word, `colour` its colour."""
+    """The measures that show a measure's state: `text` as a shape and a word, `colour` as a colour."""
 
     state: State
     text: Json
@@ -23,11 +23,11 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A use case as its visuals need it. Who knows the semantic model fills it; measures are PBIR's fields of them.
+    """A use case as its visuals need it. Filled by code that knows the semantic model; measures are PBIR fields.
 
-    `formats` and `descriptions` are by name of the measure. `tables` are those with key, label and order, by the name
-    of the dimension, or of what else can be chosen (the cut-off), of which `starts` has what holds while nothing is.
-    `standings` are the states by their measure; `complete` gives a measure of `over_buckets` without the bucket that is
+    `formats` and `descriptions` are by measure name. `tables` are those with key, label and order, by the name of the
+    dimension or other selectable value (the cut-off); `starts` has the latter's value while none is selected.
+    `standings` are the states by measure; `complete` returns a measure of `over_buckets` without the bucket that is
     still open.
     """
 
@@ -46,13 +46,13 @@ class Subject:
         return measure(PULSE, name)
 
     def label(self, dimension: str) -> Json:
-        """The column with the values of a dimension, or with the cut-offs."""
+        """The column with a dimension's values, or with the cut-offs."""
         return column(self.tables[dimension], "label")
 
     def met(self, measures: Sequence[str]) -> str:
-        """The measure that is above 0 for the values of a dimension that occurred at all: others are left out.
+        """The measure that is above 0 for dimension values that occurred at all; other values are left out.
 
-        Empty where none counts all events, and where one of `measures` counts what has no dimension.
+        Empty if no measure counts all events, or if one of `measures` counts rejected events, which have no dimensions.
         """
         own = {m.name: m for m in self.case.measures}
         for ratio in self.case.ratios:
@@ -66,7 +66,7 @@ class Subject:
         return self.formats[measure].endswith("%")
 
     def dimension(self, name: str) -> str:
-        """A dimension's name as it is shown."""
+        """A dimension's display name."""
         return "Cut-off" if name == CUT_OFF else words(name)
 
     def described(self, measure: str, title: str) -> str:
@@ -74,7 +74,7 @@ class Subject:
         return f"{title}: {description}" if description else title
 
     def tooltip(self, page: str) -> Json:
-        """What shows a tooltip page on a visual; nothing where none is named."""
+        """The container object that shows a tooltip page on a visual; empty if none is named."""
         if not page:
             return {}
         target = next(p for p in self.pages if p.name == page)
@@ -82,16 +82,16 @@ class Subject:
 
 
 def page_name(case: UseCase, page: Page) -> str:
-    """The name of a page's folder, the same for the same page."""
+    """The stable name of a page's folder."""
     return stable_name(case.name, "page", page.name)
 
 
 def words(name: str) -> str:
-    """`event_time` is `Event time`."""
+    """`event_time` becomes `Event time`."""
     return name.replace("_", " ").capitalize()
 
 
 def listed(names: Sequence[str]) -> str:
-    """`a, b and c`; names that have commas themselves are parted by semicolons."""
+    """`a, b and c`; separated by semicolons if the names themselves contain commas."""
     between = "; " if any("," in name for name in names) else ", "
     return " and ".join(filter(None, (between.join(names[:-1]), names[-1])))

@@ -1,7 +1,7 @@
-"""A tile: one measure, large, with its state and what it is compared with.
+"""A tile: one large measure with its state and what it is compared with.
 
 `cardVisual`: Data is the measure; `referenceLabel` entries (selector id `field-...`, in `order`) have the state's text,
-its `referenceLabelValue.valueFontColor` the measure of the state's colour; then `against`, with its name in
+with the measure of the state's colour as `referenceLabelValue.valueFontColor`; then `against`, with its name in
 `referenceLabelTitle.titleText`. `accentBar.color` is the state's colour, or the accent.
 """
 
@@ -22,7 +22,7 @@ from livegold.reporting.specification import Block, Page, ReportChecks
 
 @dataclass(frozen=True)
 class Tile(Block):
-    """One measure, large; with its state where the use case has a `State` for it, and beside `against` if given."""
+    """One large measure, with its state if the use case has a `State` for it, and compared with `against` if given."""
 
     measure: str
     against: str = ""
@@ -45,7 +45,7 @@ class Tile(Block):
         bars = [entry(DEFAULT, show=True, position="Left", width=5.0, color=colour(palette.ACCENT))]
         if standing:
             by_state = colour_by(standing.colour)
-            # Before the plain one, which is what is left where it has no effect.
+            # Before the plain one, which remains where this has no effect.
             bars.insert(0, entry(EVERY_VALUE, color=by_state))
             labels.append(("", standing.text, by_state))
             alt.append(f"its state: {standing.description}")
@@ -65,7 +65,7 @@ class Tile(Block):
 
 
 def _points(box: Box) -> float:
-    """Points that a tile's number has room for."""
+    """Font size in points that fits a tile's number."""
     if box.width >= 280 and box.height >= 120:
         return 36.0 if box.height >= 136 else 30.0
     return 24.0 if box.width >= 180 and box.height >= 96 else 18.0

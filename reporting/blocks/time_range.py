@@ -1,4 +1,4 @@
-"""From when to when the page looks. `slicer` over `Pulse`.`bucket`, `data.mode` Between."""
+"""A slicer for the page's time range. `slicer` over `Pulse`.`bucket`, `data.mode` Between."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from livegold.reporting.specification import Block, Page
 
 @dataclass(frozen=True, kw_only=True)
 class TimeRange(Block):
-    """From when to when the page looks; measures so far are not narrowed by it."""
+    """Selects the time range of the page; all-time measures are not affected."""
 
     drawings = (SLICER,)
 

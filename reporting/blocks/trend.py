@@ -1,8 +1,8 @@
 """A trend: measures by time, with what is expected.
 
 `lineChart`: Category `Pulse`.`bucket`, Y the measures over the complete buckets, then expected low and high, dashed
-(`lineStyles` and `dataPoint.fill` by `selector.metadata`); `y1AxisReferenceLine` where one measure has a state;
-`valueAxis.start` and `end` (0 and 1) where shares have an expected band.
+(`lineStyles` and `dataPoint.fill` by `selector.metadata`); `y1AxisReferenceLine` if exactly one measure has a state;
+`valueAxis.start` and `end` (0 and 1) if shares have an expected band.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from livegold.reporting.specification import Block, Page, ReportChecks, State
 
 @dataclass(frozen=True)
 class Trend(Block):
-    """Measures by bucket, as lines over the closed buckets; `expected` are the measures of the band's low and high."""
+    """Measures by bucket, as lines over the closed buckets; `expected` has the measures for the band's low and high."""
 
     measures: tuple[str, ...]
     expected: tuple[str, str] | None = None
@@ -62,7 +62,7 @@ class Trend(Block):
             **axes("Scalar", legend=len(lines) + len(band) > 1),
         }
         if band and all(subject.is_share(m) for m, _ in (*lines, *band)):
-            # Of few rows, as at the start, nearly anything is expected, below 0% and above 100% too.
+            # With few rows, as at the start, the expected band may extend below 0% and above 100%.
             objects["valueAxis"] = [entry(show=True, showAxisTitle=False, start=0.0, end=1.0)]
         stated = [subject.standings[m].state for m in self.measures if m in subject.standings]
         if len(stated) == 1:

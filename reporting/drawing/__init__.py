@@ -1,6 +1,6 @@
-"""How visuals are drawn in the live preview, by their type: HTML or chart options of a visual's file and an answer.
+"""Draws visuals in the live preview, by type: HTML or chart options from a visual's file and an answer.
 
-Knows nothing of blocks, of use cases, or of the page that a visual stands on; `kinds` says what a drawing is.
+Knows nothing of blocks, use cases or the page a visual is on; `kinds` defines what a drawing is.
 """
 
 from livegold.reporting.drawing.answer import Answer, Filters, Known, Question

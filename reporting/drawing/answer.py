@@ -1,4 +1,4 @@
-"""What a visual asks of the rows and what it is answered: fields, filters, values. Computes and draws nothing."""
+"""The question a visual asks about the rows, and the answer: fields, filters, values. Computes and draws nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Kind = Literal["measure", "label", "first", "time", "spotlight"]
 
 @dataclass(frozen=True)
 class Known:
-    """A field that the model has: what it is, and the name of the dimension, column or measure behind it."""
+    """A field of the model: its kind, and the name of the dimension, column or measure behind it."""
 
     field: Field
     kind: Kind
@@ -24,9 +24,9 @@ class Known:
 
 @dataclass(frozen=True)
 class Filters:
-    """What a page or a point narrows: keys by dimension, buckets by time (UTC without a zone), one cut-off.
+    """The filters of a page or a point: keys by dimension, buckets by time (naive UTC, ends included), one cut-off.
 
-    `values` and `range` are kept as tuples so that filters can be keys of a cache; the range's ends belong to it.
+    Everything is hashable, so that filters can be cache keys.
     """
 
     values: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -35,13 +35,13 @@ class Filters:
     cut_off: int | None = None
 
     def among(self, dimension: str, keys: tuple[str, ...]) -> Filters:
-        """With a dimension narrowed to some keys, within those it had."""
+        """These filters with a dimension further restricted to some keys."""
         had = dict(self.values)
         kept = tuple(k for k in keys if k in had[dimension]) if dimension in had else tuple(keys)
         return replace(self, values=tuple(sorted({**had, dimension: kept}.items())))
 
     def between(self, first: datetime | None, last: datetime | None) -> Filters:
-        """With time narrowed, within what it had."""
+        """These filters with time further restricted."""
         begins = [t for t in (self.first, first) if t is not None]
         ends = [t for t in (self.last, last) if t is not None]
         return replace(self, first=max(begins, default=None), last=min(ends, default=None))
@@ -50,7 +50,7 @@ class Filters:
         return self if cut_off is None else replace(self, cut_off=cut_off)
 
     def merged(self, other: Filters) -> Filters:
-        """Both hold."""
+        """Both filters combined."""
         made = self.between(other.first, other.last).at(other.cut_off)
         for dimension, keys in other.values:
             made = made.among(dimension, keys)
@@ -59,10 +59,10 @@ class Filters:
 
 @dataclass(frozen=True)
 class Question:
-    """The fields of one visual in the order it has them, how rows are ordered, how many are wanted at most.
+    """The fields of one visual in its order, the sort order of rows, and the maximum number of rows.
 
-    `beside` are measures that colour it or stand beside its values: they come last, and show no group by themselves.
-    `above` are measures among all these, and the number that each must be above for a group to be shown.
+    `beside` has measures that colour it or accompany its values: they come last, and alone do not make a group appear.
+    `above` has measures among all these, with the number each must exceed for a group to be shown.
     """
 
     fields: tuple[Field, ...]
@@ -74,9 +74,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """Rows with a value for each field of the question, not formatted. None is blank.
+    """Rows with an unformatted value for each field of the question. None is blank.
 
-    `points` has, for each row, the filters that the row stands for: what its tooltip and drill-through are about.
+    `points` has, for each row, the filters the row stands for: those of its tooltip and drillthrough.
     """
 
     fields: tuple[Known, ...]
@@ -84,6 +84,6 @@ class Answer:
     points: Sequence[Filters] = field(default=(), compare=False)
 
     def single(self, name: Field) -> Any:
-        """The value of a field where there is at most one row."""
+        """The value of a field in an answer of at most one row."""
         place = [k.field for k in self.fields].index(name)
         return self.rows[0][place] if self.rows else None

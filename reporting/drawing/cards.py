@@ -1,4 +1,4 @@
-"""`cardVisual`: one measure large with what stands beside it, or several in a grid."""
+"""`cardVisual`: one large measure with its reference labels, or several in a grid."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _references(visual: Visual, projection: Projection, values: Values) -> str:
 
 
 class _Own:
-    """Formatting of one reference label, which goes by its id."""
+    """Formatting of one reference label, looked up by its id."""
 
     def __init__(self, visual: Visual, identity: object) -> None:
         self._visual, self._identity = visual, identity
@@ -88,5 +88,5 @@ def _problem(visual: Visual, known: Mapping[Field, Known]) -> str:
     return f"{visual.kind} of {wrong[0]}" if wrong else ""
 
 
-# Tiles are what people watch: they go out before charts and tables are made.
+# Tiles are what people watch: they are sent before charts and tables are drawn.
 CARD = HtmlDrawing(types=("cardVisual",), roles=("Data",), problem=_problem, draw=_card, turn=0)

@@ -1,6 +1,6 @@
-"""Values by category: `lineChart`, `areaChart`, `clusteredColumnChart`, `barChart`, as options of ECharts.
+"""Values by category: `lineChart`, `areaChart`, `clusteredColumnChart`, `barChart`, as ECharts options.
 
-The rows are the chart's dataset, not formatted: what is read back from the chart is what it shows.
+The unformatted rows are the chart's dataset, so that what is read back from the chart is what it shows.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ EPOCH = dt.datetime(1970, 1, 1)
 _LINES = ("lineChart", "areaChart")
 _BARS = ("barChart", "clusteredBarChart")
 _COLUMNS = ("clusteredColumnChart", "columnChart")
-# Beyond this many bars their values would overlap.
+# With more bars than this their labels would overlap.
 MAX_LABELS = 12
 
 
 def _chart(visual: Visual, answer: Answer) -> Options:
-    """A chart of values by category; without rows its axes."""
+    """A chart of values by category; without rows only its axes."""
     (category, *_), series = visual.of("Category"), visual.of("Y")
     formats = {k.field: k.format for k in answer.fields}
     places = {k.field: i for i, k in enumerate(answer.fields)}
@@ -82,7 +82,7 @@ def _chart(visual: Visual, answer: Answer) -> Options:
             "left": 0,
             "itemWidth": 20,
             "itemHeight": 9,
-            # A line's sample is the line itself, dashed where it is; its marker would hide that.
+            # A line's legend sample is the line itself, dashed if it is dashed; a marker would hide that.
             **({"itemStyle": {"opacity": 0}} if visual.kind in _LINES else {"icon": "roundRect"}),
             "textStyle": {"color": muted, "fontSize": size},
         },
@@ -101,7 +101,7 @@ def _chart(visual: Visual, answer: Answer) -> Options:
             "textStyle": {"color": "#FFFFFF", "fontSize": size, "fontFamily": FACE},
             ":formatter": f"p => livegold.tip(p, {json.dumps(patterns)}, {json.dumps(scalar)})",
         },
-        # A legend that takes a second line pushes the chart down.
+        # A legend that wraps to a second line pushes the chart down.
         "media": [
             {"option": {"grid": {"top": 30 if legend else 12}}},
             {"query": {"maxWidth": _legend_width(visual, size)}, "option": {"grid": {"top": 50 if legend else 12}}},
@@ -111,7 +111,7 @@ def _chart(visual: Visual, answer: Answer) -> Options:
 
 
 def _legend_width(visual: Visual, size: int) -> int:
-    """About what a legend of one line takes, in pixels."""
+    """Approximate width in pixels of a single-line legend."""
     return round(sum(len(p.shown) * size * 0.46 + 36 for p in visual.of("Y")))
 
 
@@ -167,7 +167,7 @@ def _series(visual: Visual, number: int, answer: Answer, rows: int) -> Options:
 
 
 def _reference_lines(visual: Visual) -> Options:
-    """Thresholds: a dashed line across, with its name."""
+    """Thresholds: a dashed line across the chart, with its name."""
     lines = []
     for properties, _ in visual.entries("y1AxisReferenceLine"):
         read = {name: value_of(written) for name, written in properties.items()}
@@ -194,7 +194,7 @@ def _reference_lines(visual: Visual) -> Options:
 
 
 def point_of(answer: Answer, category: Field, key: Any) -> Filters | None:
-    """What the point at a category (as the chart has it) stands for; None when it is there no more."""
+    """The filters of the point at a category (as in the chart); None if it no longer exists."""
     place = next(i for i, k in enumerate(answer.fields) if k.field == category)
     for row, point in zip(answer.rows, answer.points, strict=True):
         if key in (_number(row[place]), _text(row[place])):
@@ -207,7 +207,7 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> Any:
-    """As a chart takes it: times in milliseconds since 1970, decimals as numbers."""
+    """A value in the chart's form: times in milliseconds since 1970, decimals as numbers."""
     if isinstance(value, dt.datetime):
         return round((value - EPOCH).total_seconds() * 1000)
     return value if value is None or isinstance(value, int | float | str) else float(value)

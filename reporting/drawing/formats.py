@@ -1,4 +1,4 @@
-"""Values as Power BI shows them, by the format strings of measures and columns: numbers and times."""
+"""Formats numbers and times as Power BI does, by the format strings of measures and columns."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _number(value: float | Decimal, pattern: str) -> str:
     sections = _SECTION.split(pattern)
     sign = "-" if exact < 0 else ""
     if len(sections) > 1 and exact < 0:
-        # What a section of its own says of a negative number is all there is: it brings its own minus.
+        # A separate section for negative numbers is used as it is: it includes its own minus sign.
         return _section(abs(exact), sections[1], "")
     if len(sections) > 2 and exact == 0:
         return _section(exact, sections[2], "")
@@ -47,7 +47,7 @@ def _number(value: float | Decimal, pattern: str) -> str:
 
 
 def _section(number: Decimal, pattern: str, sign: str) -> str:
-    """A number that is not negative by one section: its first run of #, 0 and the like, and the texts around it."""
+    """Formats a non-negative number by one section: its first run of #, 0 and the like, and the texts around it."""
     pieces = [m.groups() for m in _PIECE.finditer(pattern)]
     digits = "".join(core or "" for _, _, core, _ in pieces)
     percent = "%" in digits

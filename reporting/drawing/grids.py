@@ -1,4 +1,4 @@
-"""`tableEx`: rows in the order the file asks for, numbers to the right, states in their colour."""
+"""`tableEx`: rows in the order given in the file, numbers right-aligned, states in their colour."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _table(visual: Visual, answer: Answer) -> str:
 
 
 def point_key(point: Filters) -> str:
-    """A short name of what a row or a point stands for."""
+    """A short key for the filters a row or a point stands for."""
     return hashlib.sha256(repr(point).encode()).hexdigest()[:16]
 
 

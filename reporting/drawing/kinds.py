@@ -1,7 +1,7 @@
-"""The ways in which the preview draws a type of visual: as HTML, as a chart, as what shows no rows. No drawing itself.
+"""The ways the preview draws a type of visual: as HTML, as a chart, or without rows. Contains no drawing itself.
 
-A block names the drawings of the types of visuals that it makes; the preview finds them by the type in the template's
-files. A type that has none says in its place that it cannot be drawn.
+A block names the drawings for the types of visuals it creates; the preview finds them by the type in the template's
+files. For a type without a drawing, the preview shows a note that it cannot be drawn.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from livegold.reporting.drawing.answer import Answer, Known
 from livegold.reporting.pbir import Field, Visual
 
 Options = dict[str, Any]
-"""Options of ECharts; a function in JavaScript has a key that begins with a colon."""
+"""ECharts options; the key of a JavaScript function begins with a colon."""
 
 
 def _no_problem(visual: Visual, known: Mapping[Field, Known]) -> str:
@@ -25,10 +25,10 @@ def _no_problem(visual: Visual, known: Mapping[Field, Known]) -> str:
 class Drawing:
     """How visuals of some `types` (Power BI's `visualType`) are shown.
 
-    `roles` are those that are drawn and must have a field, `optional` those that may have one: a field in any other
-    would be left out without a word. `problem` says why one visual cannot be drawn ("lineChart of Pulse[Trips]"), given
-    what its fields are; empty if it can. `height` is that of the visual in pixels where a page is shown in one column
-    without a layout for phones; None is as high as it turns out.
+    `roles` are drawn and must have a field, `optional` ones may have one; a field in any other role would be silently
+    left out. `problem` says why a visual cannot be drawn ("lineChart of Pulse[Trips]"), given its fields; empty if it
+    can. `height` is the visual's height in pixels when a page is shown in one column without a phone layout; None fits
+    the content.
     """
 
     types: tuple[str, ...]
@@ -40,9 +40,9 @@ class Drawing:
 
 @dataclass(frozen=True, kw_only=True)
 class HtmlDrawing(Drawing):
-    """HTML of an answer; a row that can be pointed at has `data-point`, its `point_key`.
+    """HTML for an answer; a row that can be pointed at has its `point_key` as `data-point`.
 
-    `turn`: those of 0 are filled first when rows come, those of 2 last. `scrolls`: it may be higher than its box.
+    When rows arrive, drawings with `turn` 0 are filled first, those with 2 last. `scrolls`: it may exceed its box.
     """
 
     draw: Callable[[Visual, Answer], str]
@@ -52,7 +52,7 @@ class HtmlDrawing(Drawing):
 
 @dataclass(frozen=True, kw_only=True)
 class ChartDrawing(Drawing):
-    """Options of ECharts for an answer, which may have no rows. `points` is the role whose values are its points."""
+    """ECharts options for an answer, which may have no rows. `points` is the role whose values are its points."""
 
     draw: Callable[[Visual, Answer], Options]
     points: str = "Category"
@@ -61,7 +61,7 @@ class ChartDrawing(Drawing):
 
 @dataclass(frozen=True)
 class PageTab:
-    """A page that has a tab: its name in the files, the name that is shown, whether it is the one that is open."""
+    """A page with a tab: its name in the files, its display name, whether it is the open one."""
 
     name: str
     shown: str
@@ -70,11 +70,11 @@ class PageTab:
 
 @dataclass(frozen=True, kw_only=True)
 class StillDrawing(Drawing):
-    """HTML of what shows no rows; it is given the pages that there are."""
+    """HTML for a visual without rows; it is given the existing pages."""
 
     draw: Callable[[Visual, Sequence[PageTab]], str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SlicerDrawing(Drawing):
-    """What a person chooses by: the preview has its widgets, found by the field that is chosen."""
+    """A visual to select values with: the preview provides the widget, by the field that is selected."""

@@ -1,4 +1,4 @@
-"""What shows no rows: `textbox`, `actionButton`, `pageNavigator` and shapes."""
+"""Visuals without rows: `textbox`, `actionButton`, `pageNavigator` and shapes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _textbox(visual: Visual, pages: Sequence[PageTab]) -> str:
 
 
 def _button(visual: Visual, pages: Sequence[PageTab]) -> str:
-    """The Back button; its words are those of the file."""
+    """The Back button, with the text from the file."""
     text = str(visual.look("text", "text", "Back") or "Back")
     ground = colour(visual.look("fill", "fillColor"), visual, None, "transparent")
     back = visual.look("icon", "shapeType") == "back"

@@ -1,4 +1,4 @@
-"""Formatting of a visual as CSS, and values as the text of its HTML. Draws nothing itself."""
+"""A visual's formatting as CSS, and values as text for its HTML. Draws nothing itself."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from livegold.reporting.pbir import Choice, Field, Visual
 
 PX_PER_POINT = 4 / 3
 FACE = "'Segoe UI', Inter, Roboto, 'Helvetica Neue', Arial, sans-serif"
-"""Stands behind every font of a theme: Roboto comes with the page."""
+"""Fallback for every font of a theme: Roboto comes with the page."""
 
 
 class Values:
-    """The values of a row of an answer by field; of none where there is no row."""
+    """The values in a row of an answer, by field; all None if there is no row."""
 
     def __init__(self, answer: Answer, row: tuple[Any, ...] | None) -> None:
         self._known = {k.field: k for k in answer.fields}
@@ -27,7 +27,7 @@ class Values:
         return self._row.get(field)
 
     def text(self, field: Field, blank: str = BLANK) -> str:
-        """Formatted, fit for HTML."""
+        """The formatted value, escaped for HTML."""
         known = self._known.get(field)
         return escape(formatted(self[field], known.format if known else "", blank))
 
@@ -37,7 +37,7 @@ def px(points: Any) -> str:
 
 
 def colour(written: Any, visual: Visual, values: Values | None = None, default: str = "") -> str:
-    """A colour: as written, as a measure says, or by the case of a text; `default` where none of these gives one."""
+    """A colour: as written, from a measure, or by the case of a text; `default` if none of these gives one."""
     found = written
     if isinstance(written, Field):
         found = values[written] if values else None
@@ -51,7 +51,7 @@ def colour(written: Any, visual: Visual, values: Values | None = None, default: 
 
 
 def faded(hexadecimal: str, transparency: Any) -> str:
-    """A colour with a transparency in percent."""
+    """A colour with transparency in percent."""
     if not transparency or not hexadecimal.startswith("#"):
         return hexadecimal
     return f"color-mix(in srgb, {hexadecimal} {100 - float(transparency):g}%, transparent)"
@@ -73,7 +73,7 @@ def font(
     if family:
         css += _family(str(family))
     if keep_colour:
-        # A text that no case of a Choice is equal to has the colour of the others.
+        # A text that matches no case of a Choice has the usual colour.
         usual = colour(visual.look(thing, names[2]), visual, values, default[1])
         css += f"color:{colour(tint, visual, values, usual)};"
     if visual.look(thing, "bold", of=of) is True:
@@ -84,7 +84,7 @@ def font(
 
 
 def _family(family: str) -> str:
-    """A theme's family as CSS; its semibold is a weight of the family that stands in for it."""
+    """A theme's font family as CSS; a semibold family becomes a weight of the fallback family."""
     weight = 600 if "semibold" in family.lower() else 700 if "bold" in family.lower() else 400
     return f"font-family:{escape(family.split(',')[0].strip(), quote=True)},{FACE};font-weight:{weight};".replace(
         "&#x27;", "'"

@@ -1,4 +1,4 @@
-"""What livegold keeps on this machine: caches, locks, where the local service is, what pipelines say of themselves."""
+"""What livegold keeps on this machine: caches, locks, the local service's endpoint, the status of pipelines."""
 
 from livegold.reporting.home.cache import cache_folder
 from livegold.reporting.home.endpoint import (

@@ -1,4 +1,4 @@
-"""Where the running local service is, for other processes: `endpoint.json` and the client secret. No server in here."""
+"""Tells other processes how to reach the running local service: `endpoint.json` and the client secret. No server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from livegold.reporting.errors import WrongUse
 
-# Ids are RFC 4122 GUIDs because public clients parse them as such.
+# The ids are RFC 4122 GUIDs because public clients parse them as such.
 LOCAL_TENANT = "10ca1000-0000-4000-8000-000000000001"
 LOCAL_CLIENT = "10ca1000-0000-4000-8000-000000000002"
 LOCAL_WORKSPACE = "10ca1000-0000-4000-8000-000000000003"
@@ -21,9 +21,9 @@ LOCAL_CAPACITY = "10ca1000-0000-4000-8000-000000000005"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What a client needs to reach the local service; the secret is not in it (see `client_secret`).
+    """What a client needs to reach the local service, except the secret (see `client_secret`).
 
-    `ca` is the PEM file to trust, empty when the service speaks plain HTTP.
+    `ca` is the PEM file to trust, empty if the service uses plain HTTP.
     """
 
     api: str
@@ -45,7 +45,7 @@ def service_folder(home: Path) -> Path:
 
 
 def write_endpoint(home: Path, endpoint: Endpoint) -> Path:
-    """Writes `<home>/powerbi/endpoint.json` in one step: a reader sees the old file or the new one, whole."""
+    """Writes `<home>/powerbi/endpoint.json` atomically: a reader sees either the complete old file or the new one."""
     file = service_folder(home) / "endpoint.json"
     new = file.with_name("endpoint.json.new")
     new.write_text(json.dumps(asdict(endpoint), indent=2) + "\n", encoding="utf-8")
@@ -54,7 +54,7 @@ def write_endpoint(home: Path, endpoint: Endpoint) -> Path:
 
 
 def read_endpoint(home: Path) -> Endpoint:
-    """The endpoint a running local service wrote; WrongUse when there is none."""
+    """The endpoint written by a running local service; raises WrongUse if there is none."""
     file = service_folder(home) / "endpoint.json"
     try:
         return Endpoint(**json.loads(file.read_text(encoding="utf-8")))
@@ -63,19 +63,19 @@ def read_endpoint(home: Path) -> Endpoint:
 
 
 def remove_endpoint(home: Path) -> None:
-    """Takes the file away if this process wrote it."""
+    """Removes the file if this process wrote it."""
     file = service_folder(home) / "endpoint.json"
     if file.exists() and json.loads(file.read_text(encoding="utf-8")).get("pid") == os.getpid():
         file.unlink()
 
 
 def client_secret(home: Path) -> str:
-    """The local service's client secret: random, made on first use, in a file only its owner can read."""
+    """The local service's client secret: random, created on first use, in a file only its owner can read."""
     return _kept_secret(service_folder(home) / "client_secret")
 
 
 def signing_key(home: Path) -> str:
-    """What the local service signs its access tokens with."""
+    """The key with which the local service signs its access tokens."""
     return _kept_secret(service_folder(home) / "token_key")
 
 

@@ -1,4 +1,4 @@
-"""A lock file that one process holds. Not for saying who may hold which: that is the callers'."""
+"""A lock file held by one process. Who may hold which lock is up to the callers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from livegold.reporting.errors import LivegoldError
 
 
 def acquire_lock(path: Path, refusal: LivegoldError) -> IO[str]:
-    """Takes the lock until the file is closed or the process ends; raises `refusal` at once when another holds it."""
+    """Holds the lock until the file is closed or the process ends; raises `refusal` at once if it is already held."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("w")
     try:

@@ -1,6 +1,6 @@
-"""What a running pipeline says of itself, in a file others read. Not a source of truth: reconcile never reads it.
+"""The status a running pipeline writes to a file for others to read. Not a source of truth: reconcile never reads it.
 
-`<home>/status/<use case>.json`, written whole once a second. Times are seconds since 1970.
+`<home>/status/<use case>.json`, rewritten once a second. Times are seconds since 1970.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class StatusFile:
         new.replace(self.path)
 
     def read(self) -> dict[str, Any] | None:
-        """The last status, or None; `running` says whether its writer is alive and has written lately."""
+        """The last status, or None; `running` says whether its writer is alive and has written recently."""
         try:
             status: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -49,5 +49,5 @@ def _alive(pid: int) -> bool:
 
 
 def known_cases(home: Path) -> list[str]:
-    """Use cases that have a status."""
+    """The use cases that have a status."""
     return sorted(p.stem for p in (home / "status").glob("*.json"))

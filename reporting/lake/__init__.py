@@ -1,4 +1,4 @@
-"""Where the tables of a use case are, what their logs say, SQL on them without Spark, and how good its model is."""
+"""The tables of a use case: their paths, their logs, SQL on them without Spark, and the live quality of the model."""
 
 from livegold.reporting.lake.files import delete_file, delete_folder, is_remote, names_in, read_text, write_text
 from livegold.reporting.lake.log import commit_records, transaction_version

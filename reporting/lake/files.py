@@ -1,6 +1,6 @@
-"""Small files and folders of a lake that are no tables: on this machine, or at a URL through delta-rs. Not for tables.
+"""Small files and folders in a lake, on this machine or at a URL through delta-rs. Not for tables.
 
-A URL is reached as its tables are (`storage_options`), so what can read gold can read what lies beside it.
+A URL is accessed in the same way as its tables (`storage_options`), so whatever can read gold can read these files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FILE = "file://"
 
 
 def is_remote(path: str) -> bool:
-    """Whether a path is a URL of somewhere else than this machine's files."""
+    """Whether a path is a URL outside this machine's file system."""
     return "://" in path and not path.startswith(_FILE)
 
 
@@ -29,7 +29,7 @@ def _local(path: str) -> Path:
 
 
 def read_text(path: str) -> str | None:
-    """What a file says, None where there is none."""
+    """The contents of a file, None if it does not exist."""
     try:
         if not is_remote(path):
             return _local(path).read_text(encoding="utf-8")
@@ -41,7 +41,7 @@ def read_text(path: str) -> str | None:
 
 
 def write_text(path: str, text: str) -> None:
-    """Writes a file, and its folder: it is there whole or not at all, after a power cut too."""
+    """Writes a file atomically, creating its folder: it exists completely or not at all, even after a power failure."""
     if is_remote(path):
         folder, _, name = path.rpartition("/")
         with _store(folder).open_output_stream(name) as out:
@@ -58,7 +58,7 @@ def write_text(path: str, text: str) -> None:
 
 
 def names_in(path: str) -> list[str]:
-    """The names of what is in a folder, in order; none where it is not there."""
+    """The sorted names in a folder; empty if it does not exist."""
     if not is_remote(path):
         return sorted(p.name for p in _local(path).glob("*"))
     found = _store(path).get_file_info(fs.FileSelector("", allow_not_found=True))
@@ -66,7 +66,7 @@ def names_in(path: str) -> list[str]:
 
 
 def delete_file(path: str) -> None:
-    """Deletes a file; nothing where it is not there."""
+    """Deletes a file, if it exists."""
     if not is_remote(path):
         _local(path).unlink(missing_ok=True)
         return
@@ -76,7 +76,7 @@ def delete_file(path: str) -> None:
 
 
 def delete_folder(path: str) -> None:
-    """Deletes a folder and all that is in it; nothing where it is not there."""
+    """Deletes a folder and its contents, if it exists."""
     if not is_remote(path):
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(_local(path))

@@ -1,4 +1,4 @@
-"""Where the tables of a use case are. Not for reading or writing them."""
+"""The paths of a use case's tables. Not for reading or writing them."""
 
 from __future__ import annotations
 
@@ -52,27 +52,27 @@ class Lake:
 
     @property
     def gold_start(self) -> str:
-        """Where the gold query begins, in a file, where that is not the hub's start."""
+        """The file with the position at which the gold query starts, if that is not the hub's start."""
         return f"{self.checkpoint('gold')}-start.json"
 
     @property
     def rebuild(self) -> str:
-        """The folder in which gold is made anew from raw."""
+        """The folder in which gold is rebuilt from raw."""
         return f"{self.root}/rebuild/{self.case}"
 
     @property
     def rebuild_plan(self) -> str:
-        """The file that says what was begun there; without it, what is there is left over."""
+        """The file describing the rebuild in progress; without it, anything in the folder is left over."""
         return f"{self.rebuild}/plan.json"
 
     def fresh(self, rebuild_id: str) -> FreshLake:
-        """The lake of one rebuild. No two have the same paths: Spark remembers for long what a table's path held."""
+        """The lake of one rebuild. No two have the same paths, because Spark caches what a table's path held."""
         return FreshLake(f"{self.rebuild}/{rebuild_id}", self.case, self.raw)
 
 
 @dataclass(frozen=True)
 class FreshLake(Lake):
-    """Tables and checkpoints of a gold of its own, and the raw of the lake it is made from."""
+    """Separate gold tables and checkpoints, with the raw of the lake they are rebuilt from."""
 
     history: str
 

@@ -1,4 +1,4 @@
-"""How good a model is on what has been scored, read from gold without Spark. Not for what a task calls good."""
+"""How good a model is on the scored events, read from gold without Spark. Which figures matter is up to the task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NEWEST_SHARE = 0.2  # as in training
 
 
 class LiveQuality:
-    """Quality over all predictions of a Delta table, as it grows: only files that are new are read."""
+    """Quality over all predictions of a growing Delta table: only new files are read."""
 
     def __init__(self, task: Task, predictions: str) -> None:
         self._task = task
@@ -21,7 +21,7 @@ class LiveQuality:
         self._sums: dict[str, Any] = dict.fromkeys(task.sums, 0)
 
     def __call__(self) -> Quality:
-        """Quality so far. Raises what delta-rs raises when the table is not there."""
+        """Quality so far. Raises what delta-rs raises if the table does not exist."""
         import pyarrow.dataset as ds
         from deltalake import DeltaTable
 
@@ -37,7 +37,7 @@ class LiveQuality:
 
 
 def newest_quality(task: Task, predictions: str, time_column: str, since: datetime | None = None) -> Quality:
-    """Quality on the newest fifth, by `time_column`, of the predictions with a known outcome; or from `since` on."""
+    """Quality on the predictions with a known outcome: the newest fifth by `time_column`, or those from `since` on."""
     from deltalake import DeltaTable
 
     column = '"' + time_column.replace('"', '""') + '"'

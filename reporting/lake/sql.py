@@ -1,7 +1,7 @@
-"""SQL on the tables of the lake without Spark: delta-rs reads, DuckDB answers. Reading only, and nothing but the lake.
+"""SQL on the tables of the lake without Spark: delta-rs reads, DuckDB executes. Read-only, and restricted to the lake.
 
-A table is `<use case>.<table>`: predictions, pulse, spotlight and one for each dimension, and raw and quarantine. Where
-the lake holds one use case, its tables go by their names alone too.
+A table is `<use case>.<table>`: predictions, pulse, spotlight, one per dimension, raw and quarantine. If the lake holds
+only one use case, the table name alone suffices.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from livegold.reporting.schema import QUARANTINE_TABLE, RAW_TABLE
 from livegold.reporting.settings import Settings
 
 STORAGE_PREFIXES = ("AZURE_", "AWS_", "GOOGLE_")
-"""Environment variables that begin so are the options of a remote lake (delta-rs, Usage: loading a Delta table)."""
+"""Environment variables with these prefixes are options of a remote lake (delta-rs, Usage: loading a Delta table)."""
 LOG = "_delta_log"
 
 _SHOW_TABLES = re.compile(r"\s*show\s+(all\s+)?tables\s*;?\s*", re.IGNORECASE)
 _NO_TABLE = re.compile(r'Table with name "?(.+?)"? does not exist')
 _TIMES_ARE_UTC = "SET TimeZone = 'UTC'"
-# Without these a query could load code or read whatever Python objects and files are in reach.
+# Without these a query could load code or read any Python objects and files within reach.
 _LOCKS = (
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
@@ -59,7 +59,7 @@ def delta_tables(settings: Settings) -> dict[str, dict[str, str]]:
 
 
 def open_table(path: str, version: int | None = None) -> DeltaTable:
-    """The Delta table at a path or URL as it is now, or was at a version. NotFound when there is none."""
+    """The Delta table at a path or URL, now or at a version. Raises NotFound if there is none."""
     try:
         return DeltaTable(path, version=version, storage_options=storage_options(path))
     except TableNotFoundError:
@@ -69,7 +69,7 @@ def open_table(path: str, version: int | None = None) -> DeltaTable:
 
 
 def storage_options(path: str, environment: Mapping[str, str] | None = None) -> dict[str, str] | None:
-    """What delta-rs needs to get at a URL, from the environment; None for a path."""
+    """The options delta-rs needs to access a URL, from the environment; None for a path."""
     if "://" not in path:
         return None
     environment = os.environ if environment is None else environment
@@ -77,7 +77,7 @@ def storage_options(path: str, environment: Mapping[str, str] | None = None) -> 
 
 
 def arrow_dataset(table: DeltaTable) -> Any:
-    """The rows of a table as an Arrow dataset, read as they are asked for."""
+    """The rows of a table as an Arrow dataset, read lazily."""
     try:
         return table.to_pyarrow_dataset()
     except DeltaError as error:
@@ -86,7 +86,7 @@ def arrow_dataset(table: DeltaTable) -> Any:
 
 @contextmanager
 def database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty DuckDB in memory whose times are UTC; closed in any case, since an open scan would hang the exit."""
+    """An empty in-memory DuckDB whose times are UTC; always closed, since an open scan would hang the exit."""
     connection = duckdb.connect()
     try:
         connection.execute(_TIMES_ARE_UTC)
@@ -96,9 +96,9 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def query(settings: Settings, sql: str) -> pa.Table:
-    """The answer to one SELECT, WITH, DESCRIBE or SHOW; times are UTC.
+    """The result of one SELECT, WITH, DESCRIBE or SHOW; times are UTC.
 
-    Raises WrongUse for anything else, for a table that is not there and for whatever DuckDB refuses.
+    Raises WrongUse for any other statement, for a table that does not exist and for whatever DuckDB rejects.
     """
     if _SHOW_TABLES.fullmatch(sql):
         names = [f"{case}.{table}" for case, tables in delta_tables(settings).items() for table in tables]
@@ -133,7 +133,7 @@ def _check_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 
 
 def _mentioned(tables: Mapping[str, Mapping[str, str]], sql: str) -> list[tuple[str, str, str]]:
-    """The tables whose name occurs in a statement, in whatever sense: opening one that is not read costs little."""
+    """The tables whose names occur anywhere in a statement: opening one that is not read costs little."""
     text = sql.lower()
     return [(case, t, path) for case, own in tables.items() for t, path in own.items() if t in text]
 
@@ -175,6 +175,6 @@ class _Listing:
 
 
 def _one_line(error: BaseException) -> str:
-    """What an engine says, without the picture of the place."""
+    """An engine's message without its excerpt of the SQL."""
     text = str(error).split("\n\nLINE 1:")[0].split("\nLINE 1:")[0]
     return " ".join(text.split())

@@ -1,6 +1,6 @@
-"""What a notebook or program calls, a function for each command: `import livegold` shows it. Shows and prints nothing.
+"""The API for notebooks and programs, one function per command, exposed by `import livegold`. Displays nothing.
 
-Importing it imports no Spark, DuckDB or Kafka: each function imports what it needs.
+Importing it does not import Spark, DuckDB or Kafka: each function imports what it needs.
 """
 
 from livegold.reporting.library.account import reconcile, status, statuses

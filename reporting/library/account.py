@@ -1,4 +1,4 @@
-"""What became of the events: the status of runs, and everything counted anew. Not for showing either."""
+"""Accounts for the events: the status of runs, and a recount of everything. Not for displaying either."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def status(case: Case, *, settings: Settings | None = None) -> dict[str, Any]:
-    """What the pipeline of a use case said last, from whatever process it runs or ran in: see `Run.status`.
+    """The latest status of a use case's pipeline, whichever process it runs or ran in: see `Run.status`.
 
-    Raises NotFound for a use case that has not run on this LIVEGOLD_HOME.
+    Raises NotFound for a use case that has not run in this LIVEGOLD_HOME.
     """
     case = load(case)
     home = (settings or settings_in_force()).home
@@ -30,17 +30,17 @@ def status(case: Case, *, settings: Settings | None = None) -> dict[str, Any]:
 
 
 def statuses(*, settings: Settings | None = None) -> dict[str, dict[str, Any]]:
-    """The status of every use case that has run on this LIVEGOLD_HOME, by name."""
+    """The status of every use case that has run in this LIVEGOLD_HOME, by name."""
     home = (settings or settings_in_force()).home
     found = {name: StatusFile(home, name).read() for name in known_cases(home)}
     return {name: document for name, document in found.items() if document is not None}
 
 
 def reconcile(case: Case, *, settings: Settings | None = None, spark: SparkSession | None = None) -> Reconciliation:
-    """Compares hub, raw, gold, quarantine and what was delivered: `ok`, or one line in `problems` for each difference.
+    """Compares hub, raw, gold, quarantine and what was delivered: `ok`, or one line in `problems` per difference.
 
-    Recounts from the broker's offsets and the tables on disk, never from counters. `spark` is used only where it takes
-    the pipeline's own parser to tell a duplicate. Raises Unauthorized and SettingsError.
+    Recounts from the broker's offsets and the tables on disk, never from counters. `spark` is used only if the
+    pipeline's own parser is needed to recognise a duplicate. Raises Unauthorized and SettingsError.
     """
     from livegold.streams.accounts import reconcile as compare
 

@@ -1,4 +1,4 @@
-"""SQL on the gold tables as a DataFrame or an Arrow table. The query itself is reporting/lake."""
+"""SQL on the gold tables, returned as a DataFrame or an Arrow table. The query engine is in reporting/lake."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def sql(query: str, *, to: Literal["arrow"], settings: Settings | None = None) -
 def sql(
     query: str, *, to: Literal["pandas", "arrow"] = "pandas", settings: Settings | None = None
 ) -> pd.DataFrame | pa.Table:
-    """The answer to one SELECT, WITH, DESCRIBE or SHOW over the tables of the lake, without Spark; times are UTC.
+    """The result of one SELECT, WITH, DESCRIBE or SHOW over the tables of the lake, without Spark; times are UTC.
 
-    A table is `<use case>.<table>`, or its name alone where the lake holds one use case; `SHOW TABLES` lists them.
-    Raises WrongUse for anything else and for a table that is not there.
+    A table is `<use case>.<table>`, or just its name if the lake holds one use case; `SHOW TABLES` lists them. Raises
+    WrongUse for any other statement and for a table that does not exist.
     """
     from livegold.reporting.lake import query as answer
 

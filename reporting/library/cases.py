@@ -1,4 +1,4 @@
-"""What every call is given: a use case, however it is named, and the settings. Not for what is done with them."""
+"""The arguments common to all calls: a use case, in any form, and the settings. Not for what is done with them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Case = UseCase | str | Path
 
 
 def load(case: Case) -> UseCase:
-    """The use case of a registered name or of a Python file; one that is loaded already is given back.
+    """The use case for a registered name or a Python file; a use case that is already loaded is returned as is.
 
-    Raises SpecificationError when there is none, naming the registered ones, or when it cannot be loaded.
+    Raises SpecificationError when there is none (listing the registered ones) or when it cannot be loaded.
     """
     return case if isinstance(case, UseCase) else load_use_case(str(case))
 
@@ -24,6 +24,6 @@ def settings(**changed: str | int | float | Path) -> Settings:
     """The settings in force: `changed` over the environment over `livegold.toml` over defaults.
 
     Names are those of docs/settings.md with `__` for the dot: `settings(home="state", hub__kind="folder")`. Secrets may
-    be given too, from wherever a notebook has them. Raises SettingsError for an unknown name or an impossible value.
+    be passed too, from wherever a notebook keeps them. Raises SettingsError for an unknown name or an invalid value.
     """
     return load_settings(None, None, **{key: str(value) for key, value in changed.items()})

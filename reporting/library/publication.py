@@ -1,4 +1,4 @@
-"""Publishing for a use case: the rows of a file, or what its generator makes up. Sending itself is streams/hub."""
+"""Publishes events for a use case: the rows of a file, or generated events. Sending itself is in streams/hub."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from livegold.streams.hub import Event, Hub, Published
 
 ENDLESS_RATE = 200.0
-"""Events a second of a generator that nobody ends: as fast as possible would fill the disk."""
+"""Events per second of an endless generator: as fast as possible would fill the disk."""
 
 
 def publish(
@@ -35,12 +35,12 @@ def publish(
     progress: Callable[[Published], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Published:
-    """Publishes a CSV, JSON-lines or Parquet file, or made-up events, and returns what the hub acknowledged.
+    """Publishes a CSV, JSON-lines or Parquet file, or generated events, and returns what the hub acknowledged.
 
-    `rate` is in events a second, None is as fast as the hub takes them. A generator ends after `count` events or when
-    `stop` is set, and without `rate` and `count` publishes 200 a second. A file begins again at its end with `loop`,
-    and is replayed as if it happened now unless `keep_times`. The topic or folder is made where it is not there yet.
-    Raises WrongUse, SettingsError, and what the hub refuses: Unauthorized, NotFound, ServiceUnavailable.
+    `rate` is in events per second; None is as fast as the hub accepts them. A generator ends after `count` events or
+    when `stop` is set, and without `rate` and `count` publishes 200 per second. With `loop` a file starts again at its
+    end; it is replayed as if it happened now unless `keep_times`. The topic or folder is created if it does not exist.
+    Raises WrongUse, SettingsError, and the hub's errors: Unauthorized, NotFound, ServiceUnavailable.
     """
     plan = plan_publication(
         case, events=events, rate=rate, count=count, loop=loop, keep_times=keep_times, seed=seed, settings=settings
@@ -59,7 +59,7 @@ def plan_publication(
     seed: int = 1,
     settings: Settings | None = None,
 ) -> Publication:
-    """What is to be published and where, checked without asking the hub."""
+    """Plans what to publish and where, validated without contacting the hub."""
     case = load(case)
     if events is None and (loop or keep_times):
         raise WrongUse(f"{'loop' if loop else 'keep-times'} is for a file: give one as events, or leave it out")
@@ -78,7 +78,7 @@ def plan_publication(
 
 @dataclass(frozen=True)
 class Publication:
-    """Events on their way to a hub, once; `total` is how many there will be, None where nothing says so."""
+    """Events to be published to a hub, once; `total` is how many there will be, None if unknown."""
 
     case: UseCase
     hub: Hub
@@ -90,7 +90,7 @@ class Publication:
     def send(
         self, progress: Callable[[Published], None] | None = None, stop: threading.Event | None = None
     ) -> Published:
-        """Publishes them all, or until `stop` is set."""
+        """Publishes all events, or until `stop` is set."""
         from livegold.streams.hub import ensure_topic
         from livegold.streams.hub import publish as send
         from livegold.streams.local import DEFAULT_PARTITIONS

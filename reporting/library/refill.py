@@ -1,4 +1,4 @@
-"""A destination emptied and filled anew from gold. The feed is streams/feeds, what it fills a sink."""
+"""Backfill: empties a destination and refills it from gold. The feed is in streams/feeds, the destination a sink."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SHOW_SECONDS = 2.0
 Shown = Callable[[Mapping[str, Any]], None]
-"""Told a sink's status every two seconds."""
+"""Called with a sink's status every two seconds."""
 
 
 def backfill(
@@ -35,10 +35,10 @@ def backfill(
     settings: Settings | None = None,
     show: Shown = lambda status: None,
 ) -> Mapping[str, Any]:
-    """Empties what a sink has delivered and fills it from gold, within its limits; returns the sink's last status.
+    """Empties a sink's destination and refills it from gold, within its limits; returns the sink's last status.
 
-    May take hours. Cut off, the same call goes on where it was, unless `restart`. `drop` deletes the dataset first and
-    makes it anew. Raises NotFound where there is no gold yet, and what the sink raises.
+    May take hours. If interrupted, the same call resumes where it stopped, unless `restart`. `drop` deletes the dataset
+    first and recreates it. Raises NotFound if there is no gold yet, and the sink's errors.
     """
     plan = plan_refill(case, sink=sink, drop=drop, restart=restart, settings=settings)
     from livegold.streams.local import spark_session
@@ -50,7 +50,7 @@ def backfill(
 def plan_refill(
     case: Case, *, sink: str = "powerbi", drop: bool = False, restart: bool = False, settings: Settings | None = None
 ) -> Refill:
-    """What is to be filled, checked without Spark, which takes its seconds to start: gold is there to fill it from."""
+    """Plans a backfill, checking that gold exists, without Spark, which takes seconds to start."""
     case = load(case)
     require(SPARK)
     from livegold.reporting.lake import Lake, open_table
@@ -68,7 +68,7 @@ def plan_refill(
 
 @dataclass(frozen=True)
 class Refill:
-    """A backfill that may start."""
+    """A validated backfill, ready to start."""
 
     case: UseCase
     name: str
@@ -85,7 +85,7 @@ class Refill:
         progress: Callable[[str], None] = lambda what: None,
         stop: threading.Event | None = None,
     ) -> bool:
-        """Fills, and returns whether it came to its end: not where `stop` was set before."""
+        """Runs the backfill and returns whether it completed, which it does not if `stop` is set before."""
         from livegold.streams.switch import Pipeline
 
         stop = stop or threading.Event()

@@ -1,4 +1,4 @@
-"""What a command needs installed beyond livegold's own dependencies: refused in one line before anything starts."""
+"""What a command needs installed beyond livegold's own dependencies, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCREENSHOTS = {"selenium": "screenshots"}
 
 
 def require(*groups: dict[str, str]) -> None:
-    """Raises WrongUse, with the extras to install, when a module of `groups` (module -> extra) is missing."""
+    """Raises WrongUse, naming the extras to install, if a module of `groups` (module -> extra) is missing."""
     wanted = {module: extra for group in groups for module, extra in group.items()}
     missing = [module for module in wanted if importlib.util.find_spec(module) is None]
     if missing:

@@ -1,7 +1,7 @@
-"""A pipeline at work in the background of a program or notebook. The pipeline itself is streams/switch.py.
+"""Runs a pipeline in the background of a program or notebook. The pipeline itself is in streams/switch.py.
 
-Everything that can be refused is refused by `run`: without Spark where that is enough, with it where it is not. From
-then on errors are kept and raised by whoever waits.
+`run` raises every error that can be detected up front, without starting Spark where possible. Later errors are kept and
+raised by `wait`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from livegold.reporting.sinks import Sink
 
 Progress = Callable[[str], None]
-"""Told what begins now, in words for a person."""
+"""Called with a human-readable description of each step as it starts."""
 
 SOURCES = ("hub", "raw")
 LOOK_SECONDS = 0.05
 EXIT_SECONDS = 60.0
-"""What a program that ends allows a run to end in."""
+"""How long an exiting program waits for a run to end."""
 
 
 def run(
@@ -51,14 +51,14 @@ def run(
     settings: Settings | None = None,
     progress: Progress = lambda what: None,
 ) -> Run:
-    """Starts the pipeline and returns once its queries run.
+    """Starts the pipeline and returns once its queries are running.
 
-    `batch` runs to the end of what is there, `stream` until it is stopped. `sinks` are names, such as "powerbi".
-    `spark` is the session to run on; without it the active one is taken, or a local one is started. `warm_up` sends
-    made-up events through first, into nowhere, so that the first batch is quick.
-    From raw, all of history is scored again into a fresh gold, which replaces the old one once it is complete and
+    `batch` runs to the end of the available events, `stream` until it is stopped. `sinks` are names such as "powerbi".
+    `spark` is the session to run on; by default the active one is used, or a local one is started. `warm_up` first
+    sends generated events through the pipeline, discarding the results, so that the first batch is quick.
+    From raw, all of history is scored again into a new gold, which replaces the old one once it is complete and
     reconciled (`batch` only); `keep_old` leaves the old one in its tables' history.
-    Raises WrongUse, NotFound (no model yet, no topic) and whatever else is known before a query runs.
+    Raises WrongUse, NotFound (no model yet, no topic) and any other error known before a query runs.
     """
     plan = plan_run(case, switch=switch, sinks=sinks, source=source, keep_old=keep_old, settings=settings)
     from livegold.streams.local import spark_session
@@ -75,7 +75,7 @@ def plan_run(
     keep_old: bool = True,
     settings: Settings | None = None,
 ) -> RunPlan:
-    """What is to run, checked as far as that goes without Spark, which takes its seconds to start."""
+    """Plans a run, validated as far as possible without Spark, which takes seconds to start."""
     case = load(case)
     if source not in SOURCES:
         raise WrongUse(f"source {source!r} is not known: give {choices(SOURCES)}")
@@ -98,7 +98,7 @@ def plan_run(
 
 @dataclass(frozen=True)
 class RunPlan:
-    """A run that may start. Its sinks are made and not opened."""
+    """A validated run, ready to start. Its sinks are created but not opened."""
 
     case: UseCase
     switch: str
@@ -115,7 +115,7 @@ class RunPlan:
         progress: Progress = lambda what: None,
         stop: threading.Event | None = None,
     ) -> Run:
-        """Starts it, and returns once its queries run. Setting `stop` ends it, as `Run.stop` does."""
+        """Starts the run and returns once its queries are running. Setting `stop` ends it, as `Run.stop` does."""
         from livegold.streams.local import warm_up as first_run
         from livegold.streams.rebuild import Rebuild
         from livegold.streams.switch import Pipeline
@@ -134,14 +134,14 @@ class RunPlan:
 
 
 class Run:
-    """A pipeline at work in a thread of this process: see `run`, which makes one.
+    """A pipeline running in a thread of this process, created by `run`.
 
-    Leaving its `with` block stops it. A program that ends stops it too, and says on standard error what it failed with
-    if nobody has been told.
+    Leaving its `with` block stops it. So does the end of the program, which also prints its error to standard error if
+    it has not been raised before.
     """
 
     def __init__(self, plan: RunPlan, work: Callable[[], object], stop: threading.Event) -> None:
-        """Starts `work`, which ends once `stop` is set; raises what it raised before its queries ran."""
+        """Starts `work`, which ends once `stop` is set; raises what it raises before its queries run."""
         self.case = plan.case
         self.switch = plan.switch
         self.settings = plan.settings
@@ -159,7 +159,7 @@ class Run:
 
     @property
     def running(self) -> bool:
-        """Whether its queries are at work."""
+        """Whether it is still running."""
         return self._thread.is_alive()
 
     @property
@@ -168,24 +168,24 @@ class Run:
         return (self._ended or time.time()) - self._started
 
     def status(self) -> dict[str, Any]:
-        """What it is at, as `livegold status --json` has it: `state`, `queries`, `gold`, `sinks`; a second old at most.
+        """Its progress, as in `livegold status --json`: `state`, `queries`, `gold`, `sinks`; at most a second old.
 
-        `state` is starting, running or ended; `error` is what it failed with, None while all is well.
+        `state` is starting, running or ended; `error` is what it failed with, None if it has not failed.
         """
         running = self.running
         found = self._file.read()
         if found is None or found["updated"] < self._started:
-            # Nothing said yet: what is there is of a run before.
+            # No status yet: what the file holds is from an earlier run.
             found = {"use_case": self.case.name, "switch": self.switch, "state": "starting", "queries": {}, "gold": {}}
         if not running:
             found["state"] = "ended"
         return found | {"running": running, "error": self._said()}
 
     def wait(self, timeout: float | None = None) -> dict[str, Any]:
-        """Waits until it has ended and gives its last status; raises what the pipeline raised.
+        """Waits until it has ended and returns its last status; raises what the pipeline raised.
 
-        Raises TimeoutError when it still runs after `timeout` seconds; it goes on then, as it does when the waiting is
-        interrupted.
+        Raises TimeoutError if it is still running after `timeout` seconds. The run then continues, as it does if the
+        wait is interrupted.
         """
         self._thread.join(timeout)
         if self.running:
@@ -194,7 +194,7 @@ class Run:
         return self.status()
 
     def stop(self, timeout: float | None = None) -> dict[str, Any]:
-        """Ends it, then returns and raises as `wait` does. The next run finishes the batch that it was at."""
+        """Stops it, then returns or raises as `wait` does. The next run finishes the batch that was in progress."""
         self._stop.set()
         return self.wait(timeout)
 
@@ -230,7 +230,7 @@ class Run:
             self._ended = time.time()
 
     def _said(self) -> str | None:
-        """What it failed with, in a line."""
+        """The first line of its error."""
         if self._error is None:
             return None
         return next((line for line in str(self._error).splitlines() if line.strip()), type(self._error).__name__)
@@ -245,7 +245,7 @@ class Run:
             while self.running and self.status()["state"] == "starting":
                 time.sleep(LOOK_SECONDS)
         except BaseException:
-            # Whoever interrupts the start gets no handle to end it with.
+            # A caller who interrupts the start gets no handle with which to stop it.
             self._stop.set()
             self._thread.join()
             raise
@@ -262,7 +262,7 @@ class Run:
 
 @contextmanager
 def _told_once() -> Iterator[None]:
-    """What a batch raises is raised by `wait`; py4j would log its whole trace too, of every batch that a stop cuts."""
+    """Keeps py4j from logging the traceback of a batch's error, which `wait` raises anyway, or of a stopped batch."""
 
     def is_other(record: logging.LogRecord) -> bool:
         return "executing the Python Proxy" not in record.getMessage()

@@ -1,4 +1,4 @@
-"""A report template in a folder, and what the checks say of it. Templates are dashboards/template.py."""
+"""Writes a report template to a folder and optionally checks it. Templates are made in dashboards/template.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WrittenTemplate:
-    """A template's `files`; `project` is the one to open in Power BI Desktop. `findings` are empty without a check."""
+    """A template's `files`; `project` is the one to open in Power BI Desktop. `findings` is empty without checks."""
 
     project: Path
     files: tuple[Path, ...]
@@ -24,7 +24,7 @@ class WrittenTemplate:
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """What the checks found wrong."""
+        """The checks that failed."""
         return tuple(finding for finding in self.findings if finding.state == "failed")
 
     @property
@@ -42,8 +42,8 @@ def report(
 ) -> WrittenTemplate:
     """Writes the report template of a use case: a Power BI project, in a folder that is empty or holds an older one.
 
-    `source` is where the rows are: push, databricks, directlake, delta or sample. `values` fill in what the template
-    leaves open, such as Host or DatasetId. `check` runs every check too. Raises WrongUse.
+    `source` is where the rows are: push, databricks, directlake, delta or sample. `values` fills in the template's
+    parameters, such as Host or DatasetId. `check` also runs every check. Raises WrongUse.
     """
     from livegold.dashboards.template import write_template
     from livegold.reporting.errors import WrongUse, choices

@@ -1,6 +1,6 @@
-"""Power BI's report format as text: how values, fields and formatting are written, and how they are read back.
+"""Power BI's report format (PBIR): writes and reads values, fields and formatting.
 
-Knows nothing of use cases or pages, nor of what looks good.
+Knows nothing of use cases, pages or design.
 """
 
 from livegold.reporting.pbir.documents import SCHEMAS, as_bytes, stable_name

@@ -1,4 +1,4 @@
-"""The files of a report: their schemas, how they are written, how what is in them is named. Not for what they say."""
+"""The files of a report: their schemas, their encoding, and the names of what is in them. Not for their contents."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def as_bytes(document: Mapping[str, Any]) -> bytes:
 
 
 def stable_name(*parts: str) -> str:
-    """Twenty hexadecimal digits that say what something is, for names of pages, visuals and filters."""
+    """Twenty hexadecimal digits derived from `parts`, as names of pages, visuals and filters."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]

@@ -1,6 +1,6 @@
-"""How PBIR writes values, fields and formatting. Knows nothing of use cases, pages or what looks good.
+"""Writes values, fields and formatting in PBIR. Knows nothing of use cases, pages or design.
 
-A *projection* puts a field into a role of a visual; an *entry* is one item of a formatting object's list.
+A *projection* puts a field into a role of a visual; an *entry* is one item in a formatting object's list.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from livegold.reporting.pbir.documents import stable_name
 Json = dict[str, Any]
 
 MIN = 3
-"""The aggregation that gives the first value of a text column."""
+"""The aggregation that returns the first value of a text column."""
 
-# What formatting of one field over all values of the others is kept under; the two kinds of visual differ.
+# Selectors for formatting one field across all values of the others; the two kinds of visual differ.
 _OF_CARD = {"data": [{"dataViewWildcard": {"matchingOption": 0}}]}
 _OF_TABLE = {"data": [{"dataViewWildcard": {"matchingOption": 1}}]}
 DEFAULT = {"id": "default"}
-"""Selector that most objects of a card and the states of a button need: without it they have no effect."""
+"""Selector required by most objects of a card and by the states of a button: without it they have no effect."""
 EVERY_VALUE = {**_OF_CARD, **DEFAULT}
-"""The same, for what a measure gives."""
+"""The same, for values given by a measure."""
 
 
 def literal(value: str | bool | int | float) -> Json:
-    """A bool, a text, a whole number (64 bit) or a double."""
+    """A bool, a text, an integer (64 bit) or a double."""
     if isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, str):
@@ -40,7 +40,7 @@ def colour(hexadecimal: str) -> Json:
 
 
 def colour_by(expression: Json) -> Json:
-    """A colour that a measure or a condition gives."""
+    """A colour given by a measure or a condition."""
     return {"solid": {"color": {"expr": expression}}}
 
 
@@ -57,7 +57,7 @@ def first_of(table: str, name: str) -> Json:
 
 
 def projection(field: Json, shown: str = "") -> Json:
-    """`shown` takes the place of the field's own name where it is another."""
+    """`shown` replaces the field's own name if it differs."""
     name = _property(field)
     made: Json = {"field": field, "queryRef": query_ref(field), "nativeQueryRef": name}
     if shown and shown != name:
@@ -88,7 +88,7 @@ def sort(field: Json, direction: str) -> Json:
 
 
 def entry(selector: Mapping[str, Any] | None = None, /, **properties: str | bool | int | float | Json) -> Json:
-    """Plain values become literals; what is written already stays as it is."""
+    """Plain values become literals; values already in PBIR stay as they are."""
     made: Json = {"properties": {n: v if isinstance(v, dict | list) else literal(v) for n, v in properties.items()}}
     if selector is not None:
         made["selector"] = dict(selector)
@@ -96,17 +96,17 @@ def entry(selector: Mapping[str, Any] | None = None, /, **properties: str | bool
 
 
 def in_card(field: Json) -> Json:
-    """Selector of one of a card's fields."""
+    """Selector for one field of a card."""
     return {**_OF_CARD, "metadata": query_ref(field)}
 
 
 def in_table(field: Json) -> Json:
-    """Selector of one of a table's columns."""
+    """Selector for one column of a table."""
     return {**_OF_TABLE, "metadata": query_ref(field)}
 
 
 def when_equal(field: Json, cases: Mapping[str, str]) -> Json:
-    """The value (a text) of the case that the field, a text, is equal to."""
+    """The value (a text) of the case that equals the field (a text)."""
     return {
         "Conditional": {
             "Cases": [
@@ -123,7 +123,7 @@ def when_equal(field: Json, cases: Mapping[str, str]) -> Json:
 
 
 def equals(table: str, name: str, value: int) -> Json:
-    """A filter of a slicer: the column has this value."""
+    """A slicer's filter: the column has this value."""
     source = {"Column": {"Expression": {"SourceRef": {"Source": "t"}}, "Property": name}}
     comparison = {"ComparisonKind": 0, "Left": source, "Right": literal(value)["expr"]}
     return {
@@ -136,7 +136,7 @@ def equals(table: str, name: str, value: int) -> Json:
 
 
 def above_zero(field: Json, of: str) -> Json:
-    """A filter of the visual named `of`: groups for which the measure is 0 or blank are left out."""
+    """A filter for the visual named `of`: groups for which the measure is 0 or blank are left out."""
     ((_, inside),) = field.items()
     source = {"Measure": {"Expression": {"SourceRef": {"Source": "t"}}, "Property": inside["Property"]}}
     comparison = {"ComparisonKind": 1, "Left": source, "Right": literal(0)["expr"]}

@@ -1,6 +1,6 @@
-"""What a formatting property or a filter of a PBIR file says, read back. Not for how one is written.
+"""Reads formatting properties and filters from PBIR files. Not for writing them.
 
-What is not known here stays as it is written, or is a ValueError where it would have to be understood.
+Unknown constructs are returned as written, or raise ValueError where they would have to be understood.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?[LDM]")
 
 @dataclass(frozen=True)
 class Field:
-    """A column or measure as a visual names it. `first` is the first text of a column where others are its values."""
+    """A column or measure as a visual refers to it. `first` means the column's first text instead of its values."""
 
     entity: str
     property: str
@@ -39,7 +39,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Choice:
-    """A value by what a text measure says: the first case that is equal, or nothing."""
+    """A value chosen by a text measure: that of the first equal case, or nothing."""
 
     field: Field
     cases: tuple[tuple[str, Any], ...]
@@ -47,7 +47,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Condition:
-    """A filter that stands in a file: a field is one of some values, or is not; or a measure is above a number."""
+    """A filter from a file: a field is (or is not) one of some values, or a measure is above a number."""
 
     field: Field
     values: tuple[Any, ...] = ()
@@ -56,7 +56,7 @@ class Condition:
 
 
 def value_of(written: Any) -> Any:
-    """What a property says: a Python value, a Field, a Choice; a dict that is none of these as it is."""
+    """The value of a property: a Python value, a Field or a Choice; any other dict is returned unchanged."""
     if not isinstance(written, Mapping):
         return written
     if "solid" in written:
@@ -101,7 +101,7 @@ def _literal(text: str) -> Any:
 
 
 def field_of(written: Mapping[str, Any], sources: Mapping[str, str] | None = None) -> Field:
-    """The field; ValueError for what is none that is known here."""
+    """The field; raises ValueError for an unknown kind of field."""
     if "Aggregation" in written:
         inside = written["Aggregation"]
         of = field_of(inside["Expression"], sources)
@@ -118,7 +118,10 @@ def field_of(written: Mapping[str, Any], sources: Mapping[str, str] | None = Non
 
 
 def conditions_of(written: Mapping[str, Any]) -> Iterable[Condition]:
-    """What a semantic filter asks: `In`, equality, or not; a measure above a number. ValueError for anything else."""
+    """The conditions of a semantic filter: `In` or equality, possibly negated; a measure above a number.
+
+    Raises ValueError for anything else.
+    """
     sources = {s["Name"]: s["Entity"] for s in written.get("From", ()) if "Entity" in s}
     for where in written.get("Where", ()):
         condition, negated = where["Condition"], False

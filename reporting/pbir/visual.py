@@ -1,6 +1,6 @@
-"""One visual of a report as its file has it, and the theme it is formatted by. Draws nothing, reads no files.
+"""A visual of a report as in its file, and the theme that formats it. Draws nothing, reads no files.
 
-Formatting is looked up as Power BI does: the visual's own entry, the theme's for its type, the theme's for all.
+Formatting is looked up as in Power BI: the visual's own entry, then the theme's for its type, then the theme's for all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from livegold.reporting.pbir.values import Condition, Field, Order, value_of
 
 @dataclass(frozen=True)
 class Box:
-    """Pixels from the page's upper left corner."""
+    """A rectangle in pixels from the page's upper left corner."""
 
     x: float
     y: float
@@ -24,7 +24,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Projection:
-    """A field in a role of a visual; `shown` is its name there, `reference` what formatting calls it by."""
+    """A field in a role of a visual; `shown` is its display name, `reference` its name in formatting selectors."""
 
     role: str
     field: Field
@@ -34,7 +34,7 @@ class Projection:
 
 @dataclass(frozen=True)
 class Visual:
-    """One visual as its file has it. `odd` says what of it cannot be understood."""
+    """A visual as in its file. `odd` says which part of it cannot be understood."""
 
     name: str
     kind: str
@@ -52,13 +52,13 @@ class Visual:
     odd: str = ""
 
     def of(self, *roles: str) -> tuple[Projection, ...]:
-        """Projections of some roles in the order of the file."""
+        """The projections in these roles, in file order."""
         return tuple(p for p in self.projections if p.role in roles)
 
     def look(self, thing: str, name: str, default: Any = None, *, of: str | None = None) -> Any:
-        """A formatting property: a plain value, a Field that gives it, or a Choice.
+        """A formatting property: a plain value, a Field that provides it, or a Choice.
 
-        `of` is the reference of the projection it is about; without it, what holds for the whole visual.
+        `of` is the reference of the projection it applies to; without it, the property of the whole visual.
         """
         plain = None
         for source in (self.objects, self.container):
@@ -116,6 +116,6 @@ class Theme:
         return tuple(self.content.get("dataColors", ())) or ("#118DFF", "#12239E", "#E66C37", "#6B007B")
 
     def text(self, kind: str) -> Mapping[str, Any]:
-        """Font of a class of text: fontSize in points, fontFace, color."""
+        """Font of a text class: fontSize in points, fontFace, color."""
         found: Mapping[str, Any] = self.content.get("textClasses", {}).get(kind, {})
         return found

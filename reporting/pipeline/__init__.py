@@ -1,4 +1,4 @@
-"""What happens to an event once its fields have been read, said once: SQL texts that Spark and DuckDB both run."""
+"""What happens to an event once its fields have been read, defined once: SQL that both Spark and DuckDB run."""
 
 from livegold.reporting.pipeline.database import Database, NotForDuckDB, prepare
 from livegold.reporting.pipeline.dialect import for_duckdb, text_literal

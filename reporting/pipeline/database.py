@@ -1,4 +1,4 @@
-"""DuckDB as what runs the pipeline's texts where no Spark is: columns added to rows, and SELECTs over them."""
+"""Runs the pipeline's SQL in DuckDB where there is no Spark: adds columns to rows and SELECTs over them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Rows: TypeAlias = duckdb.DuckDBPyRelation
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes a connection such that what `for_duckdb` gives means there what it means in Spark."""
+    """Prepares a connection so that the output of `for_duckdb` means there what the original means in Spark."""
     connection.execute("SET TimeZone = 'UTC'")
     for macro in MACROS:
         connection.execute(macro)
 
 
 class NotForDuckDB(LivegoldError):
-    """A text that DuckDB does not take; `column` is the one it would have made."""
+    """SQL that DuckDB does not accept; `column` is the one it was for."""
 
     def __init__(self, column: str, said: str) -> None:
         super().__init__(f"column {column}: DuckDB does not take its SQL ({said})")
@@ -33,24 +33,24 @@ class NotForDuckDB(LivegoldError):
 
 
 class Database:
-    """Runs texts on a connection of DuckDB, which it prepares."""
+    """Runs the pipeline's SQL on a DuckDB connection, which it prepares."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         prepare(connection)
 
     def rows(self, table: pa.Table) -> Rows:
-        """An Arrow table, to be worked on; timestamps have to be in UTC."""
+        """An Arrow table as a relation; timestamps must be in UTC."""
         return self._connection.from_arrow(table)
 
     def with_steps(self, rows: Rows, steps: Steps) -> Rows:
-        """NotForDuckDB where a text cannot be."""
+        """Adds columns step by step. Raises NotForDuckDB for SQL that DuckDB rejects."""
         for columns in steps:
             rows = self.with_columns(rows, columns)
         return rows
 
     def with_columns(self, rows: Rows, columns: Columns) -> Rows:
-        """NotForDuckDB where a text cannot be."""
+        """Adds or replaces columns. Raises NotForDuckDB for SQL that DuckDB rejects."""
         made = {name: _as(name, sql) for name, sql in columns.items()}
         kept = [made.pop(name, _name(name)) for name in rows.columns]
         try:
@@ -62,7 +62,7 @@ class Database:
             raise
 
     def select(self, rows: Rows, query: Query) -> Rows:
-        """NotForDuckDB where a text cannot be."""
+        """Runs a query. Raises NotForDuckDB for SQL that DuckDB rejects."""
         if query.where:
             with refused("where"):
                 rows = rows.filter(for_duckdb(query.where))
@@ -79,7 +79,7 @@ class Database:
 
 @contextmanager
 def refused(column: str) -> Iterator[None]:
-    """Says of which column a text was that DuckDB refuses."""
+    """Raises NotForDuckDB naming the column whose SQL DuckDB rejects."""
     try:
         yield
     except duckdb.Error as error:

@@ -1,4 +1,4 @@
-"""SQL texts in Spark's dialect, and the same texts for DuckDB where sqlglot alone would change what they mean.
+"""SQL in Spark's dialect, and its translation for DuckDB where sqlglot alone would change the meaning.
 
 Runs nothing. A timestamp is an instant in both: DuckDB's TIMESTAMPTZ, on a connection whose time zone is UTC.
 """
@@ -20,11 +20,11 @@ MACROS = (
     "CREATE OR REPLACE TEMP MACRO spark_timestamp_seconds(s) AS to_timestamp(s)",
     "CREATE OR REPLACE TEMP MACRO spark_get(list, place) AS list[place + 1]",
     "CREATE OR REPLACE TEMP MACRO spark_int(x) AS TRY_CAST(trunc(TRY_CAST(x AS DOUBLE)) AS INT)",
-    # Beyond 2^53 a double has no fraction, and would lose digits of a whole number.
+    # Beyond 2^53 a double has no fraction and would lose digits of an integer.
     "CREATE OR REPLACE TEMP MACRO spark_bigint(x) AS CASE WHEN abs(TRY_CAST(x AS DOUBLE)) < 9007199254740992 "
     "THEN TRY_CAST(trunc(TRY_CAST(x AS DOUBLE)) AS BIGINT) ELSE TRY_CAST(x AS BIGINT) END",
 )
-"""What `for_duckdb` calls; to be run once on a connection."""
+"""The macros that `for_duckdb` uses; to be created once per connection."""
 
 _FUNCTIONS = {
     "from_utc_timestamp": "spark_from_utc",
@@ -32,35 +32,35 @@ _FUNCTIONS = {
     # Spark counts from Monday (0) and from Sunday (1), DuckDB from Sunday (0).
     "weekday": "spark_weekday",
     "dayofweek": "spark_day_of_week",
-    # sqlglot rounds to the nearest second, Spark down.
+    # sqlglot rounds to the nearest second, Spark rounds down.
     "unix_seconds": "spark_unix_seconds",
     "timestamp_seconds": "spark_timestamp_seconds",
     "get": "spark_get",
 }
-# Spark cuts a fraction off, DuckDB rounds it.
+# Spark truncates a fraction, DuckDB rounds it.
 _WHOLE = {exp.DataType.Type.INT: "spark_int", exp.DataType.Type.BIGINT: "spark_bigint"}
 
 
 @lru_cache(maxsize=4096)
 def for_duckdb(sql: str) -> str:
-    """An expression in Spark SQL as DuckDB has it, with MACROS."""
-    # A parser that knows nothing of these functions leaves their calls as they are written.
+    """Translates a Spark SQL expression to DuckDB, using MACROS."""
+    # A parser that does not know these functions leaves their calls as written.
     tree = sqlglot.parse_one(sql, read=_Spark).transform(_translated)
     return tree.sql(dialect="duckdb")
 
 
 def quoted(name: str) -> str:
-    """A column's name in Spark SQL."""
+    """A quoted column name in Spark SQL."""
     return "`" + name.replace("`", "``") + "`"
 
 
 def text_literal(text: str) -> str:
-    """A text in Spark SQL."""
+    """A string literal in Spark SQL."""
     return exp.Literal.string(text).sql(dialect="spark")
 
 
 def cast(sql: str, type_: str) -> str:
-    """`sql` as a type of Spark's."""
+    """`sql` cast to a Spark type."""
     return f"CAST({sql} AS {type_})"
 
 

@@ -1,7 +1,7 @@
-"""Which value of a dimension an event has, and which values a batch brings. Not for where admitted values are kept.
+"""Which dimension value an event has, and which new values a batch brings. Not for where admitted values are kept.
 
-A value's identity is its text without outer blanks in lower case. Values are admitted first come up to a dimension's
-limit and never reassigned; `admitted` maps the identity of each to the value as it was admitted.
+A value's identity is its text, trimmed and in lower case. Values are admitted first come, first served, up to a
+dimension's limit, and never reassigned; `admitted` maps the identity of each to the value as it was admitted.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ VALUE, IDENTITY = "value", "identity"
 
 
 def identity_of(value: str) -> str:
-    """What two values have in common that are the same."""
+    """The identity of a value: equal values have the same one."""
     return value.strip().lower()
 
 
 def declared_values(dimension: Dimension) -> dict[str, str]:
-    """The values a dimension has from the start, by their identities."""
+    """The values a dimension has from the start, by identity."""
     return {identity_of(v): v.strip() for v in dimension.values or ()}
 
 
@@ -32,7 +32,7 @@ def dimension_value(dimension: Dimension, admitted: Mapping[str, str]) -> str:
     own = {identity: value for identity, value in admitted.items() if value not in LAST_ORDER}
     found = f"CASE WHEN {text} IS NULL OR {text} = '' THEN {text_literal(UNKNOWN)}"
     if own:
-        # Nearly every value is written as it was admitted; only others pay for the lower case.
+        # Nearly every value is spelled as it was admitted; only the others pay for lower-casing.
         found += f" WHEN {text} IN ({_texts(own.values())}) THEN {text}"
     for identity, value in own.items():
         found += f" WHEN lower({text}) = {text_literal(identity)} THEN {text_literal(value)}"
@@ -40,14 +40,14 @@ def dimension_value(dimension: Dimension, admitted: Mapping[str, str]) -> str:
 
 
 def fresh_columns(dimension: Dimension) -> Columns:
-    """value and identity of each event, for `fresh_values`."""
+    """Columns value and identity of each event, for `fresh_values`."""
     return {VALUE: _text(dimension), IDENTITY: f"lower({_text(dimension)})"}
 
 
 def fresh_values(known: Collection[str], room: int) -> Query:
-    """The values, `came.value`, of at most `room` identities that are not `known`, in the order in which they came.
+    """The values, `came.value`, of at most `room` identities that are not `known`, in order of arrival.
 
-    By partition and offset, so that a replay admits the same ones. Needs `fresh_columns`, partition and offset.
+    Ordered by partition and offset, so that a replay admits the same ones. Needs `fresh_columns`, partition and offset.
     """
     known = {*known, *LAST_ORDER}
     return Query(

@@ -1,4 +1,4 @@
-"""What gold holds of valid, scored events: predictions, pulse and spotlight. Not for validating or scoring them."""
+"""What gold holds about valid, scored events: predictions, pulse and spotlight. Not for validating or scoring them."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from livegold.reporting.specification import UseCase
 
 
 def written_columns(query_id: str, batch_id: int) -> Columns:
-    """The columns of gold's own accounts, the same in each row of a batch."""
+    """Gold's bookkeeping columns, the same in every row of a batch."""
     return {QUERY_ID: text_literal(query_id), BATCH_ID: cast(str(batch_id), "bigint")}
 
 
 def bucket_columns(case: UseCase, time: str = EVENT_TIME) -> Columns:
-    """bucket and bucket_no of a timestamp column."""
+    """Columns bucket and bucket_no for a timestamp column."""
     seconds = case.bucket_seconds
-    # In microseconds, so that no engine rounds a second up into the next bucket.
+    # In microseconds, so that no engine rounds up into the next bucket.
     number = cast(f"floor(unix_micros({quoted(time)}) / {seconds * 1_000_000})", "bigint")
     return {BUCKET_NO: number, BUCKET: f"timestamp_seconds({number} * {seconds})"}
 
 
 def prediction_steps(case: UseCase, admitted: Mapping[str, Mapping[str, str]]) -> Steps:
-    """bucket, bucket_no, the dimensions' values and severity.
+    """Adds bucket, bucket_no, the dimensions' values and severity.
 
-    `admitted` are the values of each dimension by their identities (see `dimension_value`). Needs the columns of
+    `admitted` has the values of each dimension by identity (see `dimension_value`). Needs the columns of
     `validation.event_columns` and `scoring.labelled_columns`, and model_version.
     """
     mapped = {d.name: dimension_value(d, admitted[d.name]) for d in case.all_dimensions}
@@ -60,12 +60,12 @@ def pulse(case: UseCase) -> Query:
 
 
 def counts_rejected(case: UseCase) -> bool:
-    """Whether pulse has rows for what was rejected."""
+    """Whether pulse has rows for rejected events."""
     return any(a.counts_rejected for a in case.aggregates)
 
 
 def rejected_pulse(case: UseCase) -> Query:
-    """Rows of pulse for what goes to quarantine: by bucket of arrival, for a bad event has no time to trust.
+    """Rows of pulse for quarantined events: by bucket of arrival, since a bad event's own time cannot be trusted.
 
     Needs the bad events with `arrival_buckets`.
     """
@@ -82,7 +82,7 @@ def arrival_buckets(case: UseCase) -> Columns:
 
 
 def spotlight(case: UseCase, limit: int | None = None) -> Query:
-    """The rows of gold `spotlight` of one batch of predictions: the most severe and newest first, `limit` at most."""
+    """The rows of gold `spotlight` for one batch of predictions: the most severe and newest first, at most `limit`."""
     order = (Order(SEVERITY, descending=True), Order(EVENT_TIME, descending=True), Order(EVENT_ID))
     columns = {c.name: quoted(c.name) for c in case.spotlight_columns}
     return Query(columns, case.spotlight.where, (), order, case.spotlight.limit if limit is None else limit)

@@ -1,7 +1,7 @@
-"""The pipeline's steps on events that are in memory, in DuckDB: by the very texts that Spark runs on the many.
+"""The pipeline's steps on in-memory events, in DuckDB: with the same SQL that Spark runs at scale.
 
-Tables are Arrow's. Not for reading events, scoring them, or keeping anything: whoever calls has the model, the admitted
-values of dimensions and the tables.
+Tables are Arrow tables. Not for reading events, scoring them, or storing anything: the caller holds the model, the
+admitted dimension values and the tables.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OK = "ok"
 
 
 class LocalPipeline:
-    """Every method raises NotForDuckDB where a text of the use case means nothing to DuckDB."""
+    """The pipeline of one use case. Every method raises NotForDuckDB if DuckDB rejects SQL of the use case."""
 
     def __init__(self, case: UseCase, connection: duckdb.DuckDBPyConnection) -> None:
         self.case = case
@@ -43,8 +43,8 @@ class LocalPipeline:
     def validated(self, events: pa.Table) -> pa.Table:
         """`events` with `validation.event_columns` and `ok`.
 
-        `events` has the columns of `validation.event_fields` and SOURCE; an event whose fields could not be read is
-        not among them.
+        `events` has the columns of `validation.event_fields` and SOURCE; events whose fields could not be read are
+        excluded.
         """
         rows = self._database.with_steps(self._database.rows(events), event_columns(self.case))
         rows = self._database.with_columns(rows, {OK: validity(self.case)})
@@ -58,8 +58,8 @@ class LocalPipeline:
             return rows.to_arrow_table()
 
     def admitted(self, valid: pa.Table, known: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-        """The values of each dimension by their identities: those `known` (or else declared), and those that `valid`
-        events bring, as far as there is room.
+        """The values of each dimension by identity: those `known` (or else declared), plus those that `valid` events
+        bring, as far as there is room.
         """
         found: dict[str, dict[str, str]] = {}
         for dimension in self.case.all_dimensions:
@@ -75,7 +75,7 @@ class LocalPipeline:
     def predictions(
         self, labelled: pa.Table, admitted: Mapping[str, Mapping[str, str]], version: str | None, written: Columns
     ) -> pa.Table:
-        """Rows of gold `predictions`. Without `version`, `labelled` has model_version itself."""
+        """Rows of gold `predictions`. Without `version`, `labelled` must contain model_version."""
         rows = self._database.rows(labelled)
         stamped = {**written} if version is None else {**written, MODEL_VERSION: text_literal(version)}
         rows = self._database.with_columns(rows, stamped)
@@ -84,7 +84,7 @@ class LocalPipeline:
             return self._database.select(rows, predictions(self.case)).to_arrow_table()
 
     def pulse(self, predicted: pa.Table, rejected: pa.Table) -> pa.Table:
-        """Rows of gold `pulse`, without gold's own columns; `rejected` has the arrival of each event that was."""
+        """Rows of gold `pulse` without gold's bookkeeping columns; `rejected` has each rejected event's arrival."""
         columns = list(pulse_row_columns(self.case))
         found = self._database.select(self._database.rows(predicted), pulse(self.case)).to_arrow_table().select(columns)
         if not counts_rejected(self.case):

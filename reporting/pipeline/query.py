@@ -1,6 +1,6 @@
-"""What is done with rows, as data: columns that are added, and SELECTs. Texts are in Spark's dialect. Runs nothing.
+"""Operations on rows as data: added columns, and SELECTs. SQL is in Spark's dialect. Runs nothing.
 
-`livegold.streams.plan` makes a DataFrame of them, `reporting.pipeline.database` a relation of DuckDB.
+`livegold.streams.plan` turns them into a DataFrame, `reporting.pipeline.database` into a DuckDB relation.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from livegold.reporting.specification import columns_of
 
 Columns = Mapping[str, str]
-"""Columns by name, each with its text: added to the rows, or in the place of the column of that name."""
+"""SQL by column name: added to the rows, or replacing the column of that name."""
 Steps = tuple[Columns, ...]
-"""Columns one after the other: a text may use the columns of earlier steps, never those of its own."""
+"""Columns added step by step: SQL may use the columns of earlier steps, never those of its own step."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What rows are sorted by; nulls come first, or last where it is descending."""
+    """A sort key; nulls come first, or last if descending."""
 
     sql: str
     descending: bool = False
@@ -28,8 +28,8 @@ class Order:
 class Query:
     """A SELECT over one table.
 
-    `group_by` are names of columns that are there, and keys of `columns`. `order_by` is over the columns that are
-    there, or where the rows are grouped over those of the result; `limit` rows are kept.
+    `group_by` has names of columns that exist in the table and are keys of `columns`. `order_by` is over the table's
+    columns, or over those of the result if the rows are grouped; at most `limit` rows are kept.
     """
 
     columns: Columns
@@ -40,7 +40,7 @@ class Query:
 
 
 def in_steps(columns: Iterable[tuple[str, str]]) -> Steps:
-    """Columns that may use those before them, in as few steps as that takes: every step is planned by itself."""
+    """Arranges columns, which may use those before them, in as few steps as possible: each is planned separately."""
     steps: list[dict[str, str]] = []
     place: dict[str, int] = {}
     for name, sql in columns:

@@ -1,7 +1,7 @@
-"""Events read in Python, where no Spark is: JSON to the fields of a use case, by the pipeline's own rules.
+"""Reads events in Python, without Spark: JSON to the fields of a use case, by the pipeline's own rules.
 
-What is refused here is refused by the pipeline's parser (`livegold.streams.cleanse`), which reads the many. Not for
-whether an event that could be read is valid.
+It rejects exactly what the pipeline's parser (`livegold.streams.cleanse`) rejects at scale. Not for whether an event
+that could be read is valid.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 class EventReader:
     """Reads the values of events of one use case.
 
-    Times become datetimes in UTC, those without a zone by the use case's clock; decimals are rounded to their scale.
+    Times become datetimes in UTC, with the use case's time zone as default; decimals are rounded to their scale.
     """
 
     def __init__(self, case: UseCase) -> None:
@@ -44,9 +44,9 @@ class EventReader:
         self._types |= {name: arrow_type(type_) for name, type_, _ in RESERVED if name in SOURCE}
 
     def read(self, value: bytes) -> Row | None:
-        """The fields of an event, those that are not there as None; None for what is no event.
+        """The fields of an event, with missing ones as None; or None if the value is not a readable event.
 
-        That is: not one JSON object in UTF-8, a key twice, NaN, or a value that is not of its field's type.
+        That is: not a single JSON object in UTF-8, a duplicate key, NaN, or a value that is not of its field's type.
         """
         try:
             found = json.loads(
@@ -68,10 +68,10 @@ class EventReader:
             return None
 
     def tables(self, events: Iterable[tuple[datetime, bytes]], topic: str) -> tuple[pa.Table, pa.Table]:
-        """Events, each with its arrival, as one partition of a topic.
+        """Reads events, each with its arrival, as one partition of a topic.
 
-        The first table has those that could be read, with the columns of `event_fields` and SOURCE; the second has
-        SOURCE of the others.
+        The first table has the readable ones, with the columns of `event_fields` and SOURCE; the second has SOURCE of
+        the others.
         """
         rows: list[Row] = []
         unreadable: list[Row] = []
@@ -86,9 +86,9 @@ class EventReader:
 
 
 def read_time(text: str, zone: tzinfo) -> datetime:
-    """A time with a date as an instant in UTC; one without a zone is by the clock of `zone`. ValueError for others."""
+    """A date and time as an instant in UTC; without a time zone it is in `zone`. Raises ValueError for other texts."""
     if len(text) == 19 and text[4] == "-" == text[7] and text[10] in " T" and text[13] == ":" == text[16]:
-        # Nearly every time is `2019-03-23 20:21:09`.
+        # Nearly every time looks like `2019-03-23 20:21:09`.
         return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
     found = _TIME.fullmatch(text)
     if found is None:
@@ -105,7 +105,7 @@ def read_time(text: str, zone: tzinfo) -> datetime:
 
 
 def arrow_type(type_: str) -> pa.DataType:
-    """The Arrow type of one of Spark SQL's."""
+    """The Arrow type for a Spark SQL type."""
     if type_.startswith("decimal"):
         return pa.decimal128(*_digits(type_))
     return _ARROW_TYPES[type_]
@@ -126,11 +126,11 @@ def _table(rows: Sequence[Row], types: Mapping[str, pa.DataType]) -> pa.Table:
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """A JSON object with every key it has."""
+    """A JSON object as pairs, duplicate keys included."""
 
 
 class _Number(str):
-    """A JSON number as it is written."""
+    """A JSON number as written."""
 
 
 def _reader(type_: str, zone: tzinfo) -> Callable[[Any], Any]:
@@ -190,6 +190,6 @@ def _refused(constant: str) -> Any:
 
 
 def _digits(type_: str) -> tuple[int, int]:
-    """Digits, and how many of them after the point, of a type `decimal(p,s)`."""
+    """Precision and scale of a type `decimal(p,s)`."""
     digits, scale = type_[len("decimal(") : -1].split(",")
     return int(digits), int(scale)

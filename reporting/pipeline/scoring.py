@@ -1,4 +1,4 @@
-"""What stands beside a model's answer: the outcome, how the two compare, the bands. Not for how a model answers."""
+"""The columns next to a model's prediction: the outcome, the comparison of both, the bands. Not for predicting."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from livegold.reporting.tasks import Task
 
 @lru_cache(maxsize=64)
 def scored_columns(task: Task, outcome: str) -> Steps:
-    """Everything that a task makes of an answer and of `outcome`, SQL for what came in the end (null while unknown).
+    """Everything a task derives from a prediction and `outcome`, SQL for the actual outcome (null while unknown).
 
-    Needs the task's answer, and what the outcome is told by. Kept, for every batch asks.
+    Needs the task's answer column and the columns `outcome` uses. Cached, because every batch asks for it.
     """
     own = ("outcome", cast(f"({outcome})", task.outcome_type))
     return in_steps([own, *task.comparisons.items()])
 
 
 def labelled_columns(case: UseCase) -> Steps:
-    """Everything that an answer and an event together say: `scored_columns`, and whether it came late.
+    """Everything derived from a prediction and its event: `scored_columns`, and whether the event was late.
 
     Needs what `scored_columns` needs, event_time and arrival.
     """

@@ -1,7 +1,7 @@
-"""What an event is once its fields have been read, and whether it is valid: its columns, its conditions, its reasons.
+"""The columns of an event once its fields have been read, and its validation: conditions and reasons.
 
-Not for reading fields: that a value is one JSON object, has each key once and is of its type. Where a text needs
-columns, they are said; `arrival` is when the hub got the event.
+Not for reading fields, which checks that a value is one JSON object without duplicate keys and with the right types.
+Each function states the columns its SQL needs; `arrival` is when the hub received the event.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from livegold.reporting.schema import ARRIVAL, EVENT_ID, EVENT_TIME, FEATURE_PRE
 from livegold.reporting.specification import Field, UseCase, columns_of
 
 FIELD_TEXTS = "field_texts"
-"""A map from the names of an event's fields to their values as texts, whatever their types."""
+"""A map from the names of an event's fields to their values as text, whatever their types."""
 
 
 def event_fields(case: UseCase) -> tuple[Field, ...]:
-    """The fields that are read of an event: the declared ones and `replay_time`."""
+    """The fields that are read from an event: the declared ones and `replay_time`."""
     return (*case.fields, Field(REPLAY_TIME, "timestamp"))
 
 
 def feature_columns(case: UseCase) -> tuple[str, ...]:
-    """Names of the columns of the model's inputs, in order."""
+    """Names of the feature columns, in order."""
     return tuple(f"{FEATURE_PREFIX}{f.name}" for f in case.model.features)
 
 
 def event_columns(case: UseCase) -> Steps:
-    """event_id, event_time, the derived columns and the features (doubles, null where they have no value).
+    """Columns event_id, event_time, the derived columns and the features (doubles, null if they have no value).
 
     Needs the columns of `event_fields`, topic, partition and offset.
     """
@@ -53,7 +53,7 @@ def validity(case: UseCase) -> str:
 
 
 def missing_reason(case: UseCase, field: Field) -> str:
-    """The reason of a required field that is not there, or null. Needs the field's column and FIELD_TEXTS."""
+    """The reason for a missing required field, or null. Needs the field's column and FIELD_TEXTS."""
     absent = f"{_text_of(field.name)} IS NULL AND {quoted(field.name)} IS NULL"
     if field.name == case.event_id:
         absent += f" OR trim({quoted(field.name)}) = ''"
@@ -61,7 +61,7 @@ def missing_reason(case: UseCase, field: Field) -> str:
 
 
 def rule_reasons(case: UseCase) -> tuple[str, ...]:
-    """A reason or null for each rule the event may break: checks, its time, features without a value.
+    """A reason or null for each rule an event may violate: checks, its time, features without a value.
 
     Needs what `validity` needs, and FIELD_TEXTS.
     """
@@ -72,7 +72,7 @@ def rule_reasons(case: UseCase) -> tuple[str, ...]:
     required = {f.name for f in case.fields if f.required}
     for feature, name in zip(case.model.features, feature_columns(case), strict=True):
         fields, value = _fields_of(case, feature.sql), quoted(name)
-        # A feature that is null because a field is: the field's own reason says it.
+        # If a feature is null because a field is, the field's own reason covers it.
         needed = [f"{quoted(f)} IS NOT NULL" for f in fields]
         without = " AND ".join([*needed, f"({value} IS NULL OR isnan({value}))"])
         found.append(_reason(without, f"feature {feature.name} has no value"))

@@ -1,6 +1,6 @@
-"""A client of the Power BI REST API for push datasets, usable alone. No Spark, no sink, no state on disk in here.
+"""A standalone client of the Power BI REST API for push datasets. No Spark, no sink.
 
-The documented limits are a table of their own, livegold.reporting.powerbi.limits.
+The documented limits are in `livegold.reporting.powerbi.limits`.
 """
 
 from livegold.reporting.powerbi.auth import (

@@ -1,6 +1,6 @@
-"""Access tokens for the Power BI API: of a service principal by secret or certificate, of a user by device code.
+"""Access tokens for the Power BI API: for a service principal by secret or certificate, for a user by device code.
 
-msal does the talking. Not for what is done with the tokens, nor for which of them the settings ask for (login.py).
+msal implements the protocols. Not for using the tokens, nor for choosing the login from the settings (login.py).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ SCOPE = "https://analysis.windows.net/powerbi/api/.default"
 NOT_NOW = ("temporarily_unavailable", "server_error")
 # The refresh token has expired or was revoked (RFC 6749, 5.2)
 GRANT_ENDED = "invalid_grant"
-# The device code ran out (RFC 8628, 3.5); msal gives the last answer before it did
+# The device code expired (RFC 8628, 3.5); msal returns the last answer before it did
 NOBODY_CAME = ("authorization_pending", "expired_token")
 
 
 class Tokens(Protocol):
-    """Where a client gets access tokens. `service_principal` says that they stand for an application, not a user."""
+    """Where a client gets access tokens. `service_principal` says whether they are for an application, not a user."""
 
     @property
     def service_principal(self) -> bool: ...
@@ -42,9 +42,9 @@ class Tokens(Protocol):
 
 
 class GivenTokens:
-    """Tokens that somebody else gets: a notebook's own login, or the fixed one of `livegold powerbi --open-token`.
+    """Tokens obtained elsewhere: a notebook's own login, or the fixed token of `livegold powerbi --open-token`.
 
-    `get` is called for each call of the API and gives a valid token.
+    `get` is called for each API call and returns a valid token.
     """
 
     def __init__(self, get: Callable[[], str], *, service_principal: bool = False) -> None:
@@ -56,14 +56,14 @@ class GivenTokens:
 
 
 class EntraTokens(ABC):
-    """What all logins through msal share. msal keeps a token until shortly before it expires.
+    """Base of all logins through msal, which caches a token until shortly before it expires.
 
-    `authority` is the root of Entra ID (https://login.microsoftonline.com), `session` does the HTTP.
+    `authority` is the root of Entra ID (https://login.microsoftonline.com); `session` makes the HTTP requests.
     """
 
     service_principal = True
     check: str
-    """What to look at when Entra ID refuses."""
+    """What to check when Entra ID refuses."""
 
     def __init__(self, authority: str, tenant: str, client_id: str, session: Session) -> None:
         self._authority = f"{authority.rstrip('/')}/{tenant}"
@@ -76,9 +76,9 @@ class EntraTokens(ABC):
         return f"{type(self).__name__}(client_id={self._client_id!r}, authority={self._authority!r})"
 
     def token(self, *, renew: bool = False) -> str:
-        """A valid access token; with `renew` a new one even if the old one looks good.
+        """A valid access token; with `renew`, a new one even if the old one still looks valid.
 
-        Raises ServiceUnavailable when Entra ID cannot be reached, Unauthorized (with the AADSTS code) when it refuses.
+        Raises ServiceUnavailable if Entra ID cannot be reached, Unauthorized (with the AADSTS code) if it refuses.
         """
         failed: LivegoldError
         with self._lock:
@@ -89,7 +89,7 @@ class EntraTokens(ABC):
             except (requests.RequestException, MsalServiceError) as error:
                 failed = self._no_answer(error)
             except (ValueError, RuntimeError, KeyError) as error:
-                # msal's answers to an authority it cannot discover (a wrong tenant, a bad address), or that is no Entra
+                # What msal raises for an authority it cannot discover (wrong tenant, bad address) or that is not Entra
                 failed = Unauthorized(f"{self._asking}: {_one_line(error)}: check powerbi.authority and powerbi.tenant")
             else:
                 if "access_token" in answer:
@@ -111,7 +111,7 @@ class EntraTokens(ABC):
 
     @property
     def _common(self) -> dict[str, Any]:
-        # instance_discovery asks Microsoft's cloud whether it knows the authority: a private one it never does.
+        # instance_discovery asks Microsoft's cloud whether it knows the authority; it never knows a private one.
         return {"authority": self._authority, "instance_discovery": False, "http_client": self._session}
 
     def _no_answer(self, error: Exception) -> LivegoldError:
@@ -125,7 +125,7 @@ class EntraTokens(ABC):
     def _refused(self, answer: dict[str, Any]) -> LivegoldError:
         code, said = answer.get("error") or "refused", answer.get("error_description", "")
         if isinstance(code, dict):
-            # No Entra ID speaks like this, but what stands in front of one may.
+            # Entra ID never answers like this, but a gateway in front of it may.
             code, said = code_and_message_of(code)
         code = str(code)
         text = f"{self._asking}: {code} {_one_line(said)}".rstrip()
@@ -147,11 +147,11 @@ class _ServicePrincipal(EntraTokens):
 
     @abstractmethod
     def _credential(self) -> Any:
-        """What msal takes as `client_credential`."""
+        """The value for msal's `client_credential`."""
 
 
 class TokenProvider(_ServicePrincipal):
-    """Tokens for a service principal, by its secret. The secret is kept in here and shown nowhere."""
+    """Tokens for a service principal by its secret, which is kept here and never shown."""
 
     check = "powerbi.tenant, powerbi.client_id and the secret"
 
@@ -164,7 +164,7 @@ class TokenProvider(_ServicePrincipal):
 
 
 class CertificateTokens(_ServicePrincipal):
-    """Tokens for a service principal, by its certificate: msal signs an assertion, no secret is sent."""
+    """Tokens for a service principal by its certificate: msal signs an assertion, no secret is sent."""
 
     check = "powerbi.tenant, powerbi.client_id, and that the application knows this certificate"
 
@@ -177,15 +177,15 @@ class CertificateTokens(_ServicePrincipal):
 
 
 def to_stderr(message: str) -> None:
-    """Shows a message where a person looks and no program reads."""
+    """Shows a message to people, on stderr, where no program reads it."""
     print(message, file=sys.stderr, flush=True)
 
 
 class DeviceCodeTokens(EntraTokens):
-    """Tokens for a user, who signs in once in any browser. The login is kept in `cache`, and outlives this process.
+    """Tokens for a user, who signs in once in any browser. The login is kept in `cache` and outlives this process.
 
-    `prompt` shows msal's message, with the address and the code. It is shown at most once by one object, so that a job
-    that runs for days ends with Unauthorized when the login does, and does not wait for somebody who is not there.
+    `prompt` shows msal's message with the address and the code. Once a login has succeeded, the same object does not
+    prompt again: a job that runs for days fails with Unauthorized when the login ends instead of waiting for nobody.
     """
 
     service_principal = False
@@ -214,7 +214,7 @@ class DeviceCodeTokens(EntraTokens):
             if "access_token" not in answer and answer.get("error") not in NOT_NOW and not self._was_in:
                 answer = self._by_device_code(application)
         finally:
-            # msal may hold a newer refresh token even where it failed later
+            # msal may hold a newer refresh token even if it failed later
             self._cache.write()
         self._was_in = self._was_in or "access_token" in answer
         return answer
@@ -239,7 +239,7 @@ def _one_line(text: object) -> str:
 
 
 def claims_of(token: str) -> dict[str, object]:
-    """The claims in a JWT, unchecked; empty for a token that is none. Only what is said about it is shown, never it."""
+    """The claims in a JWT, not verified; empty if the token is not a JWT. Only claims may be shown, never the token."""
     try:
         payload = token.split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,4 +1,4 @@
-"""One call of the Power BI REST API: token, connection, errors, JSON. Not for which calls there are, or for retries."""
+"""One call of the Power BI REST API: token, connection, errors, JSON. No specific calls and no retries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JSON = "application/json; charset=utf-8"
 
 
 class Caller:
-    """Calls with a bearer token. Raises the errors of `livegold.reporting.errors`; an expired token is renewed once."""
+    """Makes calls with a bearer token. Raises `livegold.reporting.errors`; an expired token is renewed once."""
 
     def __init__(self, tokens: Tokens, session: Session) -> None:
         self._tokens = tokens
@@ -28,10 +28,10 @@ class Caller:
     def call(
         self, method: str, url: str, doing: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> requests.Response:
-        """The answer, which is a success. `doing` is how an error begins: what was being done, with what."""
+        """Returns the successful response. `doing` starts any error message: what was being done, with what."""
         answer = self._once(method, url, doing, body, headers, renew=False)
         if answer.status_code == 401 or (answer.status_code == 403 and code_and_message(answer)[0] == EXPIRED):
-            # The service may count a token as expired before msal does, and says so with 403 as often as with 401.
+            # The service may consider a token expired before msal does, and reports it as 403 as often as 401.
             answer = self._once(method, url, doing, body, headers, renew=True)
         if answer.status_code >= 400:
             raise answer_error(answer, method, doing)
@@ -60,12 +60,12 @@ class Caller:
 
 
 def encoded(value: Any) -> bytes:
-    """JSON in which decimals are numbers, digit by digit."""
+    """JSON in which decimals are numbers with their exact digits."""
     return orjson.dumps(value, default=_as_json)
 
 
 def object_of(answer: requests.Response, doing: str) -> dict[str, Any]:
-    """The JSON object that an answer holds; Refused when it holds none."""
+    """The JSON object in a response; raises Refused if there is none."""
     try:
         body = answer.json()
     except ValueError:
@@ -79,7 +79,7 @@ def object_of(answer: requests.Response, doing: str) -> dict[str, Any]:
 
 
 def values_of(answer: requests.Response, doing: str) -> list[dict[str, Any]]:
-    """The `value` of an answer, which is a list of objects."""
+    """The `value` of a response, which is a list of objects."""
     found = object_of(answer, doing).get("value")
     return [v for v in found if isinstance(v, dict)] if isinstance(found, list) else []
 

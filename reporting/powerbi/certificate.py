@@ -1,4 +1,4 @@
-"""A service principal's certificate and private key out of a PEM file. Not for what is signed with them."""
+"""Reads a service principal's certificate and private key from a PEM file. Signs nothing."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _CERTIFICATE = re.compile(_BLOCK.format("CERTIFICATE"), re.DOTALL)
 
 @dataclass(frozen=True)
 class Certificate:
-    """Both as PEM text; the key without its password, in memory only, and never shown."""
+    """Both as PEM text. The key is decrypted, kept in memory only, and never shown."""
 
     certificate: str
     private_key: str = field(repr=False)
 
 
 def read_certificate(file: Path, password: str = "", now: dt.datetime | None = None) -> Certificate:
-    """The first private key of a PEM file and the certificate that belongs to it.
+    """The first private key in a PEM file and the matching certificate.
 
-    `now` is when it has to be valid. Raises SettingsError, which names the file and what is wrong with it.
+    The certificate must not have expired at `now`. Raises SettingsError naming the file and what is wrong with it.
     """
-    # Part of msal's own requirements, and too heavy for those who sign in otherwise.
+    # A dependency of msal, and too heavy to import for those who sign in otherwise.
     from cryptography import x509
 
     place = f"{PLACE} is {file}"
@@ -56,7 +56,7 @@ def read_certificate(file: Path, password: str = "", now: dt.datetime | None = N
 
 
 def _private_key(text: str, password: str, place: str) -> tuple[str, object]:
-    """The key as PEM text without password, and its public half."""
+    """The key as unencrypted PEM text, and its public key."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 

@@ -2,7 +2,7 @@
 
 No retries, no state. Refreshes are in refresh.py, queries in queries.py, the push URL in push_url.py. Every method
 raises the errors of `livegold.reporting.errors` with status, code, message and RequestId: Throttled for 429,
-ServiceUnavailable where nothing was carried out, Ambiguous where it may have been, NotFound, Unauthorized, Refused.
+ServiceUnavailable if nothing was carried out, Ambiguous if it may have been, NotFound, Unauthorized, Refused.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NAMES_SHOWN = 10
 
 @dataclass(frozen=True)
 class Group:
-    """A workspace. `dedicated` says that it is on Premium, Fabric or Embedded capacity; None where that is not said."""
+    """A workspace. `dedicated` says whether it is on Premium, Fabric or Embedded capacity; None if unknown."""
 
     id: str
     name: str
@@ -47,7 +47,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset as the service lists it. `push`: it takes rows; `refreshable`; None where the service is silent."""
+    """A dataset as the service lists it. `push` says whether it accepts rows; None where the service does not say."""
 
     id: str
     name: str
@@ -58,7 +58,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class SequenceNumber:
-    """The last sequence number the service has of one client for a table."""
+    """The last sequence number the service has from one client for a table."""
 
     client_id: str
     number: int
@@ -66,7 +66,7 @@ class SequenceNumber:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a dataset's queries; `value` is None where the service does not tell it."""
+    """A parameter of a dataset's queries; `value` is None if the service does not reveal it."""
 
     name: str
     type: str
@@ -76,9 +76,9 @@ class Parameter:
 
 
 class PowerBIClient:
-    """Calls on one workspace: `workspace` is its id, None is My workspace, which users have and applications have not.
+    """Calls on one workspace: `workspace` is its id; None is My workspace, which users have and applications do not.
 
-    Raises SettingsError for My workspace with the tokens of a service principal. Usable by several threads.
+    Raises SettingsError for My workspace with the tokens of a service principal. Thread-safe.
     """
 
     def __init__(self, api: str, workspace: str | None, tokens: Tokens, session: Session) -> None:
@@ -96,7 +96,7 @@ class PowerBIClient:
     def from_settings(
         cls, settings: Settings, session: Session | None = None, prompt: Callable[[str], None] = to_stderr
     ) -> PowerBIClient:
-        """A client for whom the settings name; SettingsError says what is missing. `prompt` shows a user's code."""
+        """A client from the settings; SettingsError says what is missing. `prompt` shows a user the device code."""
         session = session or Session(settings["powerbi.ca"])
         tokens = tokens_from_settings(settings, session, prompt)
         if not settings["powerbi.workspace"] and tokens.service_principal:
@@ -104,7 +104,7 @@ class PowerBIClient:
         return cls(settings["powerbi.api"], settings["powerbi.workspace"] or None, tokens, session)
 
     def close(self) -> None:
-        """Drops the kept connections."""
+        """Closes the pooled connections."""
         self._caller.close()
 
     # Workspaces and datasets.
@@ -115,7 +115,7 @@ class PowerBIClient:
         return [_group(g) for g in values_of(self.call("GET", self._groups, doing), doing)]
 
     def dedicated(self) -> bool | None:
-        """Whether the workspace is on dedicated capacity; None for My workspace, and where the service does not say."""
+        """Whether the workspace is on dedicated capacity; None for My workspace, and if the service does not say."""
         found = [g.dedicated for g in self.groups() if self.workspace and g.id.lower() == self.workspace.lower()]
         return found[0] if found else None
 
@@ -130,7 +130,7 @@ class PowerBIClient:
         return _dataset(object_of(self.call("GET", self.at(dataset), doing), doing))
 
     def find_dataset(self, name_or_id: str) -> Dataset:
-        """The dataset of this id, or else of this name. NotFound names some that are there, Refused the twins."""
+        """The dataset with this id, or else this name. NotFound lists some that exist, Refused those with equal names."""
         there = self.datasets()
         by_id = [d for d in there if d.id.lower() == name_or_id.lower()]
         found = by_id or [d for d in there if d.name == name_or_id]
@@ -144,11 +144,11 @@ class PowerBIClient:
         return found[0]
 
     def create_dataset(self, definition: Mapping[str, Any], retention: str = "None") -> Dataset:
-        """Makes a dataset from its JSON: `defaultMode` is Push (also when left out), Streaming or PushStreaming.
+        """Creates a dataset from its JSON: `defaultMode` is Push (the default), Streaming or PushStreaming.
 
-        `retention` is None or basicFIFO. A second dataset of the same name is a twin. Refused, before anything is sent,
-        for a mode that takes no rows or does not take what the definition holds. Ambiguous when it was accepted but
-        not returned: look it up by its name.
+        `retention` is None or basicFIFO. The service allows several datasets with the same name. Raises Refused, before
+        sending anything, for a mode that accepts no rows or does not support the definition. Raises Ambiguous if the
+        dataset was accepted but not returned: look it up by name.
         """
         doing = f"creating dataset {definition.get('name')!r}"
         if retention not in RETENTION_POLICIES:
@@ -171,9 +171,10 @@ class PowerBIClient:
         read_only_replicas: int | None = None,
         sync_replicas: bool | None = None,
     ) -> None:
-        """Changes settings of a dataset, which its owner may: `storage_mode` is Abf or PremiumFiles.
+        """Changes settings of a dataset, as its owner may: `storage_mode` is Abf or PremiumFiles.
 
-        `read_only_replicas` is 0 to 64, or -1 for as many as needed; `sync_replicas`: the service keeps them in step.
+        `read_only_replicas` is 0 to 64, or -1 for as many as needed; with `sync_replicas` the service keeps them in
+        sync.
         """
         scale = {"maxReadOnlyReplicas": read_only_replicas, "autoSyncReadOnlyReplicas": sync_replicas}
         scale = {key: value for key, value in scale.items() if value is not None}
@@ -188,7 +189,7 @@ class PowerBIClient:
         self.call("DELETE", self.at(dataset), f"deleting dataset {dataset}")
 
     def take_over(self, dataset: str) -> None:
-        """Makes the caller the owner of a dataset. There is no such call in My workspace: WrongUse."""
+        """Makes the caller the owner of a dataset. My workspace has no such call: raises WrongUse."""
         doing = f"taking over dataset {dataset}"
         if self.workspace is None:
             raise WrongUse(f"{doing}: what is in My workspace is its user's already: give a workspace id")
@@ -200,7 +201,7 @@ class PowerBIClient:
         return [_parameter(p) for p in values_of(self.call("GET", f"{self.at(dataset)}/parameters", doing), doing)]
 
     def update_parameters(self, dataset: str, values: Mapping[str, str]) -> None:
-        """Gives parameters new values, by name (case counts). They show after the next refresh."""
+        """Sets parameters by name (case-sensitive). The new values take effect with the next refresh."""
         doing = f"changing parameters of dataset {dataset}"
         if not 0 < len(values) <= MAX_PARAMETERS_PER_REQUEST:
             raise WrongUse(f"{doing}: {len(values)} of them: give 1 to {MAX_PARAMETERS_PER_REQUEST}")
@@ -211,20 +212,20 @@ class PowerBIClient:
     # Tables and rows.
 
     def tables(self, dataset: str) -> list[str]:
-        """Names of the tables; the service often leaves out their columns, so they are not offered here."""
+        """Names of the tables; their columns are not provided, because the service often leaves them out."""
         doing = f"listing tables of dataset {dataset}"
         found = values_of(self.call("GET", f"{self.at(dataset)}/tables", doing), doing)
         return [str(t.get("name", "")) for t in found]
 
     def put_table(self, dataset: str, table: Mapping[str, Any]) -> None:
-        """Changes columns and measures of a table that is there."""
+        """Changes columns and measures of an existing table."""
         name = str(table["name"])
         self.call("PUT", self.at(dataset, name), f"changing table {name!r}", body=encoded(table))
 
     def post_rows(
         self, dataset: str, table: str, rows: Sequence[Mapping[str, Any]] | bytes, sequence: int | None = None
     ) -> None:
-        """Adds rows: a sequence of them, or the whole request body as bytes. `sequence` goes along as the header."""
+        """Adds rows, given as a sequence or as the whole request body in bytes. `sequence` is sent in the header."""
         doing = f"adding rows to {table!r}"
         if isinstance(rows, bytes):
             body = rows
@@ -238,23 +239,23 @@ class PowerBIClient:
         self.call("POST", f"{self.at(dataset, table)}/rows", doing, body=body, headers=headers)
 
     def delete_rows(self, dataset: str, table: str) -> None:
-        """Deletes all rows of a table: no call deletes some."""
+        """Deletes all rows of a table; no call deletes only some."""
         self.call("DELETE", f"{self.at(dataset, table)}/rows", f"deleting the rows of {table!r}")
 
     def sequence_numbers(self, dataset: str, table: str) -> list[SequenceNumber]:
-        """The last sequence numbers the service has for a table; empty for a table that never got one.
+        """The last sequence numbers the service has for a table; empty if it never received one.
 
-        NotFound: the table is not there, or the service does not offer sequence numbers (a preview).
+        Raises NotFound if the table does not exist or the service does not offer sequence numbers (a preview).
         """
         doing = f"reading the sequence numbers of {table!r}"
         values = values_of(self.call("GET", f"{self.at(dataset, table)}/sequenceNumbers", doing), doing)
         return [SequenceNumber(str(v.get("clientId", "")), int(v["sequenceNumber"])) for v in values]
 
-    # For the modules beside this one.
+    # For the other modules of this package.
 
     @property
     def root(self) -> str:
-        """The address of the workspace, under which all of its calls are."""
+        """The base address of all calls on the workspace."""
         return self._root
 
     def at(self, dataset: str, table: str | None = None) -> str:
@@ -265,12 +266,12 @@ class PowerBIClient:
     def call(
         self, method: str, url: str, doing: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> requests.Response:
-        """A call that has no method of its own; see Caller.call."""
+        """A call without a dedicated method; see Caller.call."""
         return self._caller.call(method, url, doing, body=body, headers=headers)
 
 
 def rows_body(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """The body of a POST of rows; decimals become JSON numbers digit by digit."""
+    """The body of a POST of rows; decimals become JSON numbers with their exact digits."""
     return encoded({"rows": list(rows)})
 
 

@@ -1,7 +1,7 @@
-"""The push dataset of a use case, in the REST API's JSON. Derives and checks; sends nothing.
+"""The push dataset of a use case in the REST API's JSON. Derives and checks it; sends nothing.
 
-Tables: Pulse, Totals and Spotlight with the columns gold has, and one for each dimension (key, label, order), related
-many-to-one and in one direction to the three; the table of cut-offs is related to none. All measures are in Pulse.
+Tables: Pulse, Totals and Spotlight with gold's columns, and one per dimension (key, label, order), to which the three
+are related many-to-one and in one direction; the table of cut-offs is related to none. All measures are in Pulse.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ Json = dict[str, Any]
 
 
 def dataset_name(case: UseCase) -> str:
-    """`taxi_tips` is `Taxi Tips Push`."""
+    """The default dataset name: `taxi_tips` becomes `Taxi Tips Push`."""
     return f"{template_name(case)} Push"
 
 
@@ -64,12 +64,12 @@ def data_type(spark_type: str) -> str:
 
 
 def column_format(column: Column) -> str:
-    """The format string of a column, empty for texts and booleans."""
+    """The format string of a column; empty for texts and booleans."""
     return column.format or _FORMATS.get(data_type(column.type), "")
 
 
 def totals_columns(case: UseCase) -> tuple[Column, ...]:
-    """Columns of Totals: tick, complete_tick, the dimensions, every additive aggregate, what spotlight left out."""
+    """Columns of Totals: tick, complete_tick, dimensions, additive aggregates, and what spotlight left out."""
     additive = {a.name for a in case.aggregates if a.additive}
     dimensions = {d.name for d in case.all_dimensions}
     kept = [c for c in case.pulse_columns if c.name in dimensions or c.name in additive]
@@ -77,7 +77,7 @@ def totals_columns(case: UseCase) -> tuple[Column, ...]:
 
 
 def fact_columns(case: UseCase, table: str) -> tuple[Column, ...]:
-    """Columns of Pulse, Totals or Spotlight as they are sent: gold's, without what gold notes for itself."""
+    """Columns of Pulse, Totals or Spotlight as they are sent: gold's, without gold's own bookkeeping columns."""
     if table == TOTALS:
         return totals_columns(case)
     columns = case.pulse_columns if table == PULSE else case.spotlight_columns
@@ -89,7 +89,7 @@ def dimension_columns() -> tuple[Column, ...]:
 
 
 def push_dataset(case: UseCase, name: str = "") -> Json:
-    """The body of the call that creates the dataset. SpecificationError where it would pass a limit or be refused."""
+    """The request body that creates the dataset. SpecificationError if it would exceed a limit or be rejected."""
     tables = [_fact_table(case, table) for table in FACT_TABLES]
     tables += [_dimension_table(table) for table in slicing_tables(case).values()]
     relationships = [
@@ -157,7 +157,7 @@ def _left_out() -> Json:
 
 
 def refuse_taken_tables(case: UseCase, place: str, also: Iterable[str] = ()) -> None:
-    """SpecificationError for a dimension whose table has a name of another table, or (in lower case) one of `also`."""
+    """SpecificationError for a dimension whose table name is that of another table or (in lower case) in `also`."""
     taken = {t.lower() for t in TAKEN_NAMES} | set(also)
     for dimension in case.all_dimensions:
         if dimension.table.lower() in taken:

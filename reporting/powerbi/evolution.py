@@ -1,7 +1,7 @@
-"""What may change in a push dataset that is there, and what no call can change. Compares definitions; asks nobody.
+"""What can and cannot be changed in an existing push dataset. Compares definitions; makes no requests.
 
 `PUT` on a table adds columns, and adds, changes and drops measures. No call adds or drops a table or a relationship. A
-column that holds rows keeps its type and stays (assumed, see docs/assumptions.md).
+column that holds rows cannot be dropped or change its type (assumed, see docs/assumptions.md).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Definition = Mapping[str, Any]
 
 
 def impossible_changes(before: Definition, after: Definition) -> list[str]:
-    """One text for each difference of two dataset definitions that no call can make; empty where `PUT` can."""
+    """One text per difference between two dataset definitions that no call can make; empty if `PUT` suffices."""
     found = []
     old, new = _tables(before), _tables(after)
     found += [f"table {name!r} is new" for name in new if name not in old]

@@ -1,7 +1,7 @@
-"""HTTP as this client needs it: time-outs on every call, kept connections, the right authority. Not what is sent.
+"""HTTP as this client needs it: a timeout on every call, pooled connections, the right CA. Not what is sent.
 
-`REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE` win over a session's `verify`, and `.netrc` over an Authorization header.
-Neither may happen here, so both are given with each request.
+In requests, `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE` override a session's `verify`, and `.netrc` overrides an
+Authorization header. Neither may happen here, so `verify` and the header's `auth` are passed with each request.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Session(requests.Session):
-    """A requests session with time-outs, and with `ca` (a PEM file) as the only authority where one is given."""
+    """A requests session with timeouts, and with `ca` (a PEM file), if given, as the only trusted authority."""
 
     def __init__(self, ca: str = "", timeout: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS)) -> None:
         super().__init__()
@@ -57,11 +57,11 @@ class Bearer(requests.auth.AuthBase):
 
 
 def failed_to_answer(error: requests.RequestException, method: str, doing: str) -> LivegoldError:
-    """The error for a call that got no answer: Ambiguous where it may have been carried out and that matters."""
+    """The error for a call without a response: Ambiguous if it may have been carried out and is not idempotent."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return Refused(f"{doing}: the server's certificate is not trusted: give its authority as powerbi.ca")
     cause = getattr(error.args[0], "reason", None) if error.args else None
-    # urllib3 says so for a refused connection and for a host name that leads nowhere
+    # urllib3 raises it for a refused connection and for an unresolvable host name
     never_sent = isinstance(error, requests.ConnectTimeout) or isinstance(cause, NewConnectionError)
     why = "the connection was refused or timed out" if never_sent else f"no answer came ({type(error).__name__})"
     if never_sent or method in IDEMPOTENT:

@@ -1,4 +1,4 @@
-"""Every limit of push datasets as one named constant with its source. Not for enforcing them: that is done where used.
+"""Every limit of push datasets as a named constant with its source. Enforced where used, not here.
 
 Sources: LIMITATIONS is https://learn.microsoft.com/power-bi/developer/embedded/push-datasets-limitations,
 TYPES is https://learn.microsoft.com/rest/api/power-bi/push-datasets (data types and their ranges), SWAGGER is the
@@ -17,7 +17,7 @@ MAX_ROWS_PER_POST = 10_000
 MAX_ROWS_PER_HOUR = 1_000_000
 MAX_PENDING_POSTS = 5
 MAX_POSTS_PER_MINUTE = 120
-# LIMITATIONS: once a table holds this many rows, POSTs are counted by the hour
+# LIMITATIONS: once a table holds this many rows, POSTs are limited per hour
 LARGE_TABLE_ROWS = 250_000
 MAX_POSTS_PER_HOUR_LARGE_TABLE = 120
 # LIMITATIONS: rows of one table under each retention policy
@@ -26,21 +26,21 @@ MAX_ROWS_NO_RETENTION = 5_000_000
 MAX_STRING_CHARACTERS = 4_000
 # LIMITATIONS: 16 MB of request body
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
-# LIMITATIONS, streaming tiles and the push URL: 15 KB a request, five requests a second
+# LIMITATIONS, streaming tiles and the push URL: 15 KB per request, five requests per second
 MAX_STREAMING_REQUEST_BYTES = 15 * 1024
 MAX_STREAMING_POSTS_PER_SECOND = 5
 
-# SWAGGER, executeQueries: rows and values of an answer, and queries of one caller whatever the dataset
+# SWAGGER, executeQueries: rows and values per response, and queries per caller across all datasets
 MAX_QUERY_ROWS = 100_000
 MAX_QUERY_VALUES = 1_000_000
 MAX_QUERIES_PER_MINUTE = 120
 
-# https://learn.microsoft.com/power-bi/connect-data/refresh-data: scheduled refreshes a day
+# https://learn.microsoft.com/power-bi/connect-data/refresh-data: scheduled refreshes per day
 MAX_SCHEDULED_REFRESHES_SHARED = 8
 MAX_SCHEDULED_REFRESHES_DEDICATED = 48
 # SWAGGER, refreshes: scheduled ones count too; dedicated capacity has no such limit
 MAX_API_REFRESHES_PER_DAY_SHARED = 8
-# SWAGGER, refreshes: an attempt unless a timeout is given, and a refresh with all its attempts
+# SWAGGER, refreshes: the limit for one attempt unless a timeout is given, and for a refresh with all its attempts
 REFRESH_ATTEMPT_HOURS = 5
 REFRESH_HOURS = 24
 # SWAGGER, Default.UpdateParameters
@@ -61,14 +61,14 @@ DATETIME_TICKS_PER_SECOND = 300
 
 DATA_TYPES = ("Int64", "Double", "Boolean", "DateTime", "String", "Decimal")
 RETENTION_POLICIES = ("None", "basicFIFO")
-# SWAGGER, defaultMode: those whose rows go in through this API
+# SWAGGER, defaultMode: the modes that accept rows through this API
 PUSH_MODES = ("Push", "Streaming", "PushStreaming")
-# Users' reports: streaming modes take nothing else, and answer 400 InvalidRequest
+# Users' reports: streaming modes accept nothing else and answer 400 InvalidRequest
 STREAMING_COLUMN_KEYS = ("name", "dataType")
 
 # SWAGGER: pattern of a table's name (letters, digits, blank, # - @ ^ _ ~ and everything above), 100 characters at most
 TABLE_NAME = re.compile("[\t\n\r #\\-0-9@-Z^_a-z~-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]{1,100}")
-# Read in public clients: a push dataset with a table of this name is refused
+# From public clients: a push dataset with a table of this name is rejected
 RESERVED_TABLE_NAMES = ("date",)
 
 SEQUENCE_HEADER = "X-PowerBI-PushData-SequenceNumber"

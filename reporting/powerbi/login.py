@@ -1,4 +1,4 @@
-"""Which login the settings ask for: secret, certificate or device code. Not for getting tokens (auth.py)."""
+"""Chooses the login the settings ask for: secret, certificate or device code. Not for getting tokens (auth.py)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _WAYS = (
 
 
 def chosen_login(settings: Settings) -> str:
-    """secret, certificate or device_code: as powerbi.login says, or else what is set.
+    """secret, certificate or device_code: as powerbi.login says, or else whichever is set.
 
-    A user is asked to sign in only where the settings say so: a job at night would wait for nobody. Raises
-    SettingsError when nothing or more than one thing is set.
+    A user is asked to sign in only if powerbi.login says so, because an unattended job would wait in vain. Raises
+    SettingsError if neither or both are set.
     """
     if settings["powerbi.login"]:
         return settings["powerbi.login"]
@@ -36,7 +36,7 @@ def chosen_login(settings: Settings) -> str:
 
 
 def tokens_from_settings(settings: Settings, session: Session, prompt: Callable[[str], None] = to_stderr) -> Tokens:
-    """The tokens that the settings ask for; SettingsError names what is missing. Nothing is asked of Entra ID yet."""
+    """The tokens the settings ask for; SettingsError names what is missing. Makes no request to Entra ID yet."""
     for key, what in (("powerbi.tenant", "tenant"), ("powerbi.client_id", "application (client)")):
         if not settings[key]:
             raise SettingsError(f"setting {key} is empty: give the {what} id, or use the local service")

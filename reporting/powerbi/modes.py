@@ -1,4 +1,4 @@
-"""What a dataset of each mode may hold, checked before it is sent. Not for what livegold puts into one (dataset.py)."""
+"""Checks, before sending, what a dataset of each mode may contain. Not what livegold puts into one (dataset.py)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ STREAMING_TABLE_KEYS = ("name", "columns")
 
 
 def check_mode(definition: Mapping[str, Any], doing: str) -> None:
-    """Raises Refused for a mode that takes no rows, and for what a streaming mode does not take.
+    """Raises Refused for a mode that accepts no rows, and for anything a streaming mode does not support.
 
-    The service answers the latter with 400 InvalidRequest and does not say which column it means.
+    The service answers the latter with 400 InvalidRequest without naming the column.
     """
     mode = definition.get("defaultMode", PUSH)
     if mode not in PUSH_MODES:

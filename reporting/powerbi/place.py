@@ -1,4 +1,4 @@
-"""Which Power BI a command speaks to: the tenant of the settings, or the local service that runs here."""
+"""Which Power BI a command talks to: the tenant in the settings, or the local service running on this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from livegold.reporting.settings import load as load_settings
 
 
 def powerbi_settings(settings: Settings) -> Settings:
-    """The settings to reach Power BI: those of the local service where no application is set and one runs here."""
+    """The settings to reach Power BI: those of a running local service if no application or tenant is set."""
     if settings["powerbi.client_id"] or settings["powerbi.tenant"]:
         return settings
     try:

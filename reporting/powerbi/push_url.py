@@ -1,6 +1,6 @@
-"""Rows for a streaming dataset through its push URL, whose key stands for a login. The key is shown nowhere.
+"""Sends rows to a streaming dataset through its push URL, whose key replaces a login. The key is never shown.
 
-The address is in the dataset's settings ("API info"). No token, no sequence numbers: at most once or at least once.
+The URL is in the dataset's settings ("API info"). No token and no sequence numbers: at most once or at least once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DATASET = re.compile(r"/datasets/([^/?]+)/rows/?$")
 
 
 class _KeyHidden(logging.Filter):
-    """urllib3 logs every address it asks for, with its query string."""
+    """Hides the key in urllib3's log, which contains every requested URL with its query string."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -37,16 +37,16 @@ logging.getLogger("urllib3.connectionpool").addFilter(_KeyHidden())
 
 
 class _NoLogin(requests.auth.AuthBase):
-    """No Authorization header, not even one out of `.netrc`."""
+    """No Authorization header, not even one from `.netrc`."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return request
 
 
 def push_url_rows(url: str, rows: Sequence[Mapping[str, Any]], session: Session | None = None) -> None:
-    """Adds rows through a push URL, in one request of 15 KB at most.
+    """Adds rows through a push URL in one request of at most 15 KB.
 
-    WrongUse for an address that is none, Refused for too many rows, and the errors of the client; none shows the key.
+    Raises WrongUse for an invalid URL, Refused for too many rows, and the errors of the client; none shows the key.
     """
     doing = f"adding rows through the push URL of dataset {_checked(url)}"
     body = encoded(list(rows))
@@ -65,7 +65,7 @@ def push_url_rows(url: str, rows: Sequence[Mapping[str, Any]], session: Session 
         code, message = code_and_message(answer)
         failed = refusal(answer, "POST", doing, code, _without_key(message, url))
     except requests.RequestException as error:
-        # Its text has the address in it: raised further down, so that no trace shows it either.
+        # Its text contains the URL: raised further down, so that no traceback shows it either.
         failed = failed_to_answer(error, "POST", doing)
     finally:
         if session is None:

@@ -1,6 +1,6 @@
-"""The DAX queries that livegold sends, built and run. Not for any others: what reports ask is in their measures.
+"""Builds and runs the DAX queries livegold itself sends. Not the queries of reports, which come from their measures.
 
-Three forms: count and sums of a table, the same from a number on, and sums by columns. The tables are those of a push
+Three forms: count and sums of a table, the same from a number on, and sums by columns. They query the tables of a push
 dataset, whose rows no call reads back: this is how a real one is compared with gold.
 """
 
@@ -31,7 +31,7 @@ class AtLeast:
 
 
 def count_and_sums(table: str, sums: Mapping[str, str], *, at_least: AtLeast | None = None, count: str = "n") -> str:
-    """One row: the number of rows as `count`, and the sum of each column as its name (`sums`: name -> column)."""
+    """A query for one row: the number of rows as `count`, and the sum of each column (`sums`: name -> column)."""
     if count in sums:
         raise WrongUse(f"a query of table {table!r}: {count!r} is the name of both the count and a sum")
     parts = [f"{_text(count)}, COUNTROWS({_table(table)})", *_sums(table, sums)]
@@ -42,7 +42,7 @@ def count_and_sums(table: str, sums: Mapping[str, str], *, at_least: AtLeast | N
 
 
 def sums_by(table: str, by: Sequence[str], sums: Mapping[str, str], *, at_least: AtLeast | None = None) -> str:
-    """A row for each combination of the columns `by` that has any sum (`sums`: name -> column)."""
+    """A query for one row per combination of the columns `by` that has any sum (`sums`: name -> column)."""
     if not by or not sums:
         raise WrongUse(f"a query of table {table!r}: give columns to sum and columns to sum by")
     parts = [_column(table, c) for c in by]
@@ -53,11 +53,10 @@ def sums_by(table: str, by: Sequence[str], sums: Mapping[str, str], *, at_least:
 
 
 def execute_query(client: PowerBIClient, dataset: str, query: str) -> list[Row]:
-    """The rows of a query. Numbers are exact: whole ones int, others Decimal, digit by digit as they came.
+    """The rows of a query. Numbers are exact: integers are int, all others Decimal with the digits received.
 
-    A column of a table is named without the table, one made by the query as the query names it. A blank is None; so is
-    the count of no rows. Raises the client's errors, also for an error inside an answer of 200, which then holds some
-    of the rows or none.
+    Table columns are named without the table, computed columns as in the query. A blank is None, and so is the count of
+    no rows. Raises the client's errors, also for an error inside a 200 response, which may contain some of the rows.
     """
     doing = f"querying dataset {dataset}"
     body = encoded({"queries": [{"query": query}], "serializerSettings": {"includeNulls": True}})
@@ -95,7 +94,7 @@ def _text(value: str) -> str:
 
 
 def _plain(name: Any) -> str:
-    """`Pulse[site]` and `[site]` are `site`."""
+    """`Pulse[site]` and `[site]` become `site`."""
     text = str(name)
     start = text.find("[")
     if not text.endswith("]") or start < 0:

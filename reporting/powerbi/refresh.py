@@ -1,7 +1,7 @@
 """Refreshes of a dataset and their schedule, as methods with typed results. Not for waiting (refresh_run.py).
 
-Shared capacity takes plain refreshes only, whose one choice is who gets a mail. Dedicated capacity (Premium, Fabric,
-Embedded) takes enhanced ones, which name tables and can be followed and cancelled. Push datasets need none.
+Shared capacity supports only plain refreshes, whose one option is when to send mail. Dedicated capacity (Premium,
+Fabric, Embedded) supports enhanced ones, which name tables and can be tracked and cancelled. Push datasets need none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NOTIFY_OPTIONS = ("NoNotification", "MailOnFailure", "MailOnCompletion")
 LONGEST_TIMEOUT = dt.timedelta(hours=23, minutes=59, seconds=59)
 REFRESH_ID_HEADER = "x-ms-request-id"
 COMPLETED = "Completed"
-# A history has Unknown for a refresh that is at work; details say which of the others it is
+# A history has Unknown for a refresh in progress; details have the more specific state
 AT_WORK = ("Unknown", "NotStarted", "InProgress", "")
 
 
@@ -42,9 +42,9 @@ class RefreshObject:
 
 @dataclass(frozen=True)
 class Enhanced:
-    """What an enhanced refresh does; None is left to the service. `timeout` is for one attempt (5 h by default).
+    """Options of an enhanced refresh; None leaves an option to the service. `timeout` is per attempt (default 5 h).
 
-    Raises WrongUse for a value that cannot be.
+    Raises WrongUse for an invalid value.
     """
 
     type: str | None = None
@@ -69,7 +69,7 @@ class Enhanced:
             raise WrongUse("refresh: an enhanced one needs a type or another choice")
 
     def body(self) -> dict[str, Any]:
-        """The request's JSON; notifyOption must not be in it."""
+        """The request's JSON, which must not contain notifyOption."""
         objects = [{"table": o.table, **({"partition": o.partition} if o.partition else {})} for o in self.objects]
         given = {
             "type": self.type,
@@ -86,10 +86,10 @@ class Enhanced:
 
 @dataclass(frozen=True)
 class Refresh:
-    """A refresh as the history or its details tell it. `kind` is how it began (ViaApi, Scheduled, ...).
+    """A refresh as reported in the history or its details. `kind` is how it was started (ViaApi, Scheduled, ...).
 
-    `state` is Completed, Failed, Cancelled, TimedOut, Disabled, NotStarted, InProgress or Unknown (at work as well, in
-    a history). `error` is the service's own message, on one line. Times are UTC.
+    `state` is Completed, Failed, Cancelled, TimedOut, Disabled, NotStarted, InProgress or Unknown (which in a history
+    also means in progress). `error` is the service's own message on one line. Times are UTC.
     """
 
     request_id: str
@@ -120,7 +120,7 @@ class Refreshes:
         return self._client
 
     def refresh(self, dataset: str, notify: str = "NoNotification") -> str:
-        """Starts a plain refresh; its request id, empty where the service does not tell it.
+        """Starts a plain refresh and returns its request id, empty if the service does not give one.
 
         `notify` is NoNotification, MailOnFailure or MailOnCompletion; a service principal gets no mail.
         """
@@ -130,13 +130,13 @@ class Refreshes:
         return answer.headers.get(REQUEST_ID_HEADER, "")
 
     def refresh_enhanced(self, dataset: str, options: Enhanced) -> str:
-        """Starts an enhanced refresh; its id, for details and cancelling. Refused on shared capacity."""
+        """Starts an enhanced refresh and returns its id, for details and cancelling. Refused on shared capacity."""
         answer = self._start(dataset, options.body())
         location = answer.headers.get("Location", "").rstrip("/").rpartition("/")[2]
         return answer.headers.get(REFRESH_ID_HEADER) or location or answer.headers.get(REQUEST_ID_HEADER, "")
 
     def refresh_history(self, dataset: str, top: int | None = None) -> list[Refresh]:
-        """The last refreshes, newest first; `top` is how many at most."""
+        """The last refreshes, newest first, at most `top` of them."""
         if top is not None and top < 1:
             raise WrongUse(f"refresh history: top is {top}: give 1 or more")
         url = self._at(dataset) if top is None else f"{self._at(dataset)}?$top={top}"
@@ -144,7 +144,7 @@ class Refreshes:
         return [_refresh(r) for r in values_of(self._client.call("GET", url, doing), doing)]
 
     def refresh_details(self, dataset: str, refresh: str) -> Refresh:
-        """One enhanced refresh, at work or done."""
+        """One enhanced refresh, in progress or finished."""
         doing = f"reading refresh {refresh} of dataset {dataset}"
         answer = self._client.call("GET", self._at(dataset, refresh), doing)
         return _refresh({"requestId": refresh, **object_of(answer, doing)})
@@ -154,7 +154,7 @@ class Refreshes:
         self._client.call("DELETE", self._at(dataset, refresh), f"cancelling refresh {refresh} of dataset {dataset}")
 
     def refresh_schedule(self, dataset: str) -> Schedule:
-        """When the service refreshes by itself."""
+        """The schedule of the service's automatic refreshes."""
         doing = f"reading the refresh schedule of dataset {dataset}"
         return Schedule.of(object_of(self._client.call("GET", self._schedule(dataset), doing), doing))
 
@@ -168,10 +168,10 @@ class Refreshes:
         time_zone: str | None = None,
         notify: str | None = None,
     ) -> None:
-        """Changes what is given and leaves the rest; the caller has to be the dataset's owner.
+        """Changes what is given and leaves the rest; the caller must be the dataset's owner.
 
-        `times` are HH:00 or HH:30, at most 8 on shared and 48 on dedicated capacity: more are refused before anything
-        is changed. `time_zone` is a Windows name, such as UTC. Switching off goes alone, as the service wants it.
+        `times` are HH:00 or HH:30, at most 8 on shared and 48 on dedicated capacity: more are rejected before anything
+        is changed. `time_zone` is a Windows name such as UTC. The service requires that disabling is the only change.
         """
         change = change_of(days, times, enabled, time_zone, notify)
         check_times(change.get("times", ()), self._client.dedicated)
@@ -204,7 +204,7 @@ def _refresh(body: Mapping[str, Any]) -> Refresh:
 
 
 def _error(body: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> str:
-    """Messages of the engine, and the exceptions of the refresh or of its last attempt."""
+    """The engine's messages, and the exceptions of the refresh or of its last attempt."""
     found = [
         " ".join(str(m[k]) for k in ("code", "message") if m.get(k))
         for m in body.get("messages") or []

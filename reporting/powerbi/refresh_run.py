@@ -1,6 +1,6 @@
-"""One refresh from its start to its end: begun once whatever the connection does, watched, its outcome said.
+"""One refresh from start to end: started once even if the connection fails, watched, its outcome reported.
 
-Enhanced where the service takes it, plain where it does not. Not for the calls themselves (refresh.py).
+Enhanced if the service supports it, otherwise plain. Not for the calls themselves (refresh.py).
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from livegold.reporting.powerbi.refresh import COMPLETED, Enhanced, Refresh, Ref
 FIRST_POLL_SECONDS = 2.0
 LONGEST_POLL_SECONDS = 30.0
 POLL_GROWTH = 1.5
-# No answer at all for as long as this, and the watching ends; a service that asks for a pause has answered.
+# Watching ends after this long without any answer; a service that asks for a pause counts as having answered.
 MAX_SILENCE_SECONDS = 600.0
-# A pause longer than the hour over which rows are counted is a limit by the day: a job had better fail than sleep on.
+# A pause longer than the hour over which rows are counted means a daily limit: a job should fail rather than sleep.
 LONGEST_PAUSE_SECONDS = 3_600.0
 MAX_STARTS = 6
 SAY_EVERY_SECONDS = 60.0
 LOOKED_AT = 20
-"""Newest entries of a history among which a refresh of ours must be."""
+"""Number of newest history entries in which our refresh must appear."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Started:
-    """A refresh that has begun. `id` is empty where the service did not tell it; `known` were there before."""
+    """A refresh that was started. `id` is empty if the service did not give one; `known` has the ids from before."""
 
     id: str
     enhanced: bool
@@ -43,7 +43,7 @@ def _quiet(what: str) -> None:
 
 
 class RefreshRun:
-    """Starts and watches refreshes of one dataset. `timeout` is in seconds and holds for all that one object does."""
+    """Starts and watches refreshes of one dataset. `timeout` is in seconds and covers everything one object does."""
 
     def __init__(
         self,
@@ -66,10 +66,10 @@ class RefreshRun:
         self._pause = FIRST_POLL_SECONDS
 
     def start(self, wanted: Enhanced | None = None) -> Started:
-        """Begins a refresh; without `wanted` a full one, enhanced if the service takes that and plain if not.
+        """Starts a refresh; without `wanted` a full one, enhanced if the service supports that, otherwise plain.
 
-        A request whose answer was lost is looked for in the history before it is sent again. Raises WrongUse when
-        `wanted` needs dedicated capacity and this is none, Refused when a refresh is at work already.
+        If the response to a request was lost, the history is searched before it is sent again. Raises WrongUse if
+        `wanted` needs dedicated capacity and there is none, Refused if a refresh is already in progress.
         """
         known = frozenset(r.request_id for r in self._again(self._newest))
         enhanced, failures = True, 0
@@ -99,7 +99,7 @@ class RefreshRun:
                 enhanced = False
 
     def wait(self, started: Started) -> Refresh:
-        """Watches until the refresh is done, however it ends. LivegoldError when it is not by the time-out."""
+        """Watches until the refresh ends, whatever its outcome. LivegoldError if that takes longer than the timeout."""
         state, said_at = "", self._clock()
         while True:
             found = self._again(lambda: self._current(started))
@@ -119,7 +119,7 @@ class RefreshRun:
             try:
                 return self._refreshes.refresh_details(self._dataset.id, started.id)
             except NotFound:
-                pass  # right after the start; or one that was adopted and is a plain one
+                pass  # just started, or an adopted refresh that is a plain one
         newest = self._newest()
         mine = [r for r in newest if started.id and r.request_id == started.id]
         return next(iter(mine or [r for r in newest if r.request_id not in started.known]), None)
@@ -147,7 +147,7 @@ class RefreshRun:
         self._nap(error)
 
     def _nap(self, error: Transient | None) -> None:
-        """Waits a while, longer each time, and as long as the service asked for."""
+        """Waits, longer each time, and at least as long as the service asked for."""
         pause = max(self._pause, (error.retry_after or 0.0) if error else 0.0)
         left = self._began + self._timeout - self._clock()
         if left <= 0 or (error is not None and pause > left):

@@ -1,7 +1,7 @@
-"""An answer of 400 and more, read as one of the errors of `livegold.reporting.errors`. Not for sending or trying again.
+"""Maps a response with status 400 or above to one of `livegold.reporting.errors`. Does not send or retry.
 
-The service has no one shape of error: users have seen all of `code_and_message`, and an empty body. What to do about a
-code is said at the end of the message, where there is something that a person can do.
+The service has no single error format: users have seen all those in `code_and_message`, and an empty body. The message
+ends with what to do about the error, if there is anything a person can do.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _RETRY_IN = re.compile(r"retry in (\d+) seconds?", re.IGNORECASE)
 _LONGEST_MESSAGE = 500
 _WHO_ASKS = "check the caller's role in the workspace, and the tenant's setting for service principals"
 
-# Code of the error, or a part of its message, in lower case -> what a person can do.
+# Error code, or part of the message, in lower case -> what a person can do.
 _ADVICE = {
     "not push api dataset": "only a dataset made through the API as a push dataset takes rows; give another name",
     "featuredeprecatederror": "this tenant makes no more push datasets: use one that exists, or the eventstream sink",
@@ -48,13 +48,13 @@ _ADVICE_BY_STATUS = {
 
 
 def answer_error(answer: requests.Response, method: str, doing: str) -> LivegoldError:
-    """The error for an answer of 400 and more, with status, code, message and RequestId in text and attributes."""
+    """The error for a response of 400 or above, with status, code, message and RequestId in text and attributes."""
     code, message = code_and_message(answer)
     return refusal(answer, method, doing, code, message)
 
 
 def refusal(answer: requests.Response, method: str, doing: str, code: str, message: str) -> LivegoldError:
-    """As `answer_error`, for a code and message that were found elsewhere (an error inside an answer of 200)."""
+    """Like `answer_error`, for a code and message found elsewhere (an error inside a 200 response)."""
     status, request_id = answer.status_code, answer.headers.get(REQUEST_ID_HEADER, "")
     said = " ".join(part for part in (code, _one_line(message)) if part) or "no details"
     text = f"{doing}: HTTP {status} {said[:_LONGEST_MESSAGE]}"
@@ -74,7 +74,7 @@ def refusal(answer: requests.Response, method: str, doing: str, code: str, messa
 
 
 def code_and_message(answer: requests.Response) -> tuple[str, str]:
-    """Code and message out of every shape of error users have seen; empty texts where there is none."""
+    """Code and message from every error format users have seen; empty strings if there are none."""
     try:
         body = answer.json()
     except ValueError:
@@ -89,7 +89,7 @@ def code_and_message(answer: requests.Response) -> tuple[str, str]:
 
 
 def code_and_message_of(error: dict[str, Any]) -> tuple[str, str]:
-    """The same of one error object: its own message and details, and those of a `pbi.error` inside."""
+    """The same for one error object: its own message and details, and those of a nested `pbi.error`."""
     given = error.get("pbi.error")
     inner = given if isinstance(given, dict) else {}
     parts = [str(error.get("message") or "")]
@@ -104,7 +104,7 @@ def code_and_message_of(error: dict[str, Any]) -> tuple[str, str]:
 
 
 def retry_after(answer: requests.Response, message: str = "") -> float | None:
-    """The pause an answer asks for in seconds, from its header or its message; None where it asks for none."""
+    """The pause in seconds that a response asks for in its header or message; None if it asks for none."""
     header = answer.headers.get("Retry-After", "").strip()
     if header.isdigit():
         return float(header)

@@ -1,4 +1,4 @@
-"""A dataset's refresh schedule: read, and checked before it is changed. Not for sending it (refresh.py)."""
+"""Reads a dataset's refresh schedule and validates changes to it. Not for sending it (refresh.py)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIME = re.compile(r"([01]?\d|2[0-3]):(00|30)")
 
 @dataclass(frozen=True)
 class Schedule:
-    """Days and times (HH:MM in `time_zone`, a Windows name) at which the service refreshes by itself."""
+    """Days and times (HH:MM in `time_zone`, a Windows name) of the service's automatic refreshes."""
 
     days: tuple[str, ...]
     times: tuple[str, ...]
@@ -39,7 +39,7 @@ class Schedule:
 
 
 def read_days(names: Iterable[str]) -> tuple[str, ...]:
-    """Days by their English names or the first three letters of them, in the order of the week."""
+    """Days, given by their English names or the first three letters, in weekday order."""
     found = set()
     for name in names:
         given = name.strip().lower()
@@ -51,7 +51,7 @@ def read_days(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_times(texts: Iterable[str]) -> tuple[str, ...]:
-    """Times of day as HH:MM, each once, earliest first."""
+    """Times of day as HH:MM, without duplicates, earliest first."""
     found = set()
     for text in texts:
         match = _TIME.fullmatch(text.strip())
@@ -68,7 +68,7 @@ def change_of(
     time_zone: str | None,
     notify: str | None,
 ) -> dict[str, Any]:
-    """The JSON of a change; WrongUse for one that the service would not take, or that changes nothing."""
+    """The JSON of a change; WrongUse if the service would reject it or it changes nothing."""
     change: dict[str, Any] = {}
     if days is not None:
         change["days"] = list(read_days(days))
@@ -92,7 +92,7 @@ def change_of(
 
 
 def check_times(times: Sequence[str], dedicated: Callable[[], bool | None]) -> None:
-    """Raises WrongUse for more times than the capacity takes; asks for the capacity only where it matters."""
+    """Raises WrongUse for more times than the capacity allows; looks up the capacity only if it matters."""
     count = len(times)
     if count > MAX_SCHEDULED_REFRESHES_DEDICATED:
         raise WrongUse(f"refresh schedule: {count} times a day: give {MAX_SCHEDULED_REFRESHES_DEDICATED} at most")

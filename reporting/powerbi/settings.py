@@ -1,4 +1,4 @@
-"""The settings that name a Power BI, who signs in to it, and the dataset. Not for reading them."""
+"""The settings for Power BI: its address, the login, and the dataset. Does not read them."""
 
 from __future__ import annotations
 

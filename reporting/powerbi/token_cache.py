@@ -1,6 +1,6 @@
-"""The login of a user, kept in a file that only its owner can read, so that a scheduled job needs no second one.
+"""Keeps a user's login in a file only its owner can read, so that a scheduled job need not sign in again.
 
-Not encrypted: what is in it is worth a password, as in the caches of Azure's own command line on Linux.
+Not encrypted: its contents are as sensitive as a password, as in the cache of Azure's own command line on Linux.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ OWNER_ONLY = 0o600
 class TokenCacheFile:
     """msal's token cache in `<home>/powerbi-token-cache.json`.
 
-    Several processes may use one: each writes the whole file in one step, the last one wins, and a refresh token of
-    Entra ID that another one has replaced goes on working.
+    Several processes may share it: each writes the whole file atomically, the last one wins, and an Entra ID refresh
+    token that was replaced by another process keeps working.
     """
 
     def __init__(self, home: Path) -> None:
@@ -31,7 +31,7 @@ class TokenCacheFile:
         self._cache: Any = msal.SerializableTokenCache()
 
     def read(self) -> Any:
-        """msal's cache with what the file holds; empty when there is none, or none that can be read."""
+        """msal's cache with the contents of the file; empty if the file does not exist or holds no valid cache."""
         try:
             self._cache.deserialize(self.file.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -43,7 +43,7 @@ class TokenCacheFile:
         return self._cache
 
     def write(self) -> None:
-        """Writes what msal has changed, for its owner only."""
+        """Writes msal's changes to the file, readable by its owner only."""
         if not self._cache.has_state_changed:
             return
         new = self.file.with_name(f"{FILE_NAME}.{os.getpid()}.new")

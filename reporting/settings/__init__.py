@@ -1,4 +1,4 @@
-"""Settings, from the environment, `livegold.toml` and defaults, and what their values mean."""
+"""Settings from the environment, `livegold.toml` and defaults, and the interpretation of their values."""
 
 from livegold.reporting.settings.eventhubs import (
     CLIENT_OPTIONS,

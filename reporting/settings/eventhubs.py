@@ -1,6 +1,6 @@
-"""Azure Event Hubs seen as Kafka: connection string, port, user, client options. Not for connecting.
+"""Azure Event Hubs as a Kafka broker: connection string, port, user, client options. Not for connecting.
 
-A Fabric Eventstream's custom endpoint is an event hub too, and is reached in the same way.
+A Fabric Eventstream's custom endpoint is also an event hub and is accessed in the same way.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from livegold.reporting.errors import SettingsError
 PORT = 9093
 USER = "$ConnectionString"
 # learn.microsoft.com/azure/event-hubs/apache-kafka-configurations: below the service's idle limit of 240 s, and its
-# recommended time for a request
+# recommended request timeout
 CLIENT_OPTIONS: dict[str, str | int | bool] = {
     "metadata.max.age.ms": 180_000,
     "socket.keepalive.enable": True,
     "socket.timeout.ms": 60_000,
 }
-# learn.microsoft.com/azure/event-hubs/event-hubs-quotas: an event of 1 MB, its properties included
+# learn.microsoft.com/azure/event-hubs/event-hubs-quotas: 1 MB per event, including its properties
 MAX_EVENT_BYTES = 1024 * 1024
 
 _ENDPOINT = re.compile(r"sb://([^/:]+)(?::\d+)?/?")
@@ -30,7 +30,7 @@ SERVER = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\s:,/@]+):(\d{1,5})")
 
 @dataclass(frozen=True)
 class ConnectionString:
-    """What a connection string says; `entity` is the event hub it is for, empty for a whole namespace."""
+    """A parsed connection string; `entity` is its event hub, empty for a whole namespace."""
 
     host: str
     entity: str
@@ -38,7 +38,7 @@ class ConnectionString:
 
     @classmethod
     def parse(cls, text: str, setting: str) -> ConnectionString:
-        """Raises SettingsError, which names the `setting` it came from and shows nothing of it."""
+        """Raises SettingsError, which names the `setting` it came from without revealing its value."""
         parts = dict(part.split("=", 1) for part in text.strip().strip(";").split(";") if "=" in part)
         endpoint = _ENDPOINT.fullmatch(parts.get("Endpoint", ""))
         if endpoint is None or "SharedAccessKeyName" not in parts or "SharedAccessKey" not in parts:
@@ -55,14 +55,14 @@ class ConnectionString:
 
 
 def checked_topic(name: str, setting: str) -> str:
-    """A name a topic can have. Raises SettingsError that names the `setting`."""
+    """The name, if it is valid for a topic; otherwise raises SettingsError naming the `setting`."""
     if not TOPIC_NAME.fullmatch(name) or name in (".", ".."):
         raise SettingsError(f"setting {setting} is {name!r}: give letters, digits, '.', '_' and '-', at most 249")
     return name
 
 
 def checked_servers(text: str, setting: str) -> str:
-    """`host:port`s without blanks. Raises SettingsError that names the `setting`."""
+    """Comma-separated `host:port` pairs without blanks. Raises SettingsError naming the `setting`."""
     servers = [server.strip() for server in text.split(",") if server.strip()]
     for server in servers:
         match = SERVER.fullmatch(server)

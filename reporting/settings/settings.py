@@ -1,8 +1,8 @@
-"""Settings: environment variables over `livegold.toml` over defaults. Not for what a use case says.
+"""Settings: environment variables over `livegold.toml` over defaults. Not for what a use case defines.
 
-Every setting is one line of `SETTINGS`, or of the settings that a sink declares. In the environment it is `LIVEGOLD_`
-and the key in capitals with `_` for `.` (`hub.servers` is `LIVEGOLD_HUB_SERVERS`); in `livegold.toml` it is a key of
-its table. Secrets are taken from the environment only, and a `Settings` shows them nowhere but through `secret()`.
+Every setting is one line of `SETTINGS` or of the settings a sink declares. In the environment it is `LIVEGOLD_` plus
+the key in capitals with `_` for `.` (`hub.servers` is `LIVEGOLD_HUB_SERVERS`); in `livegold.toml` it is a key in its
+table. Secrets are read from the environment only, and a `Settings` exposes them only through `secret()`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from livegold.reporting.plugins import loaded, registered
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: its key, default, meaning, and valid values where they are few."""
+    """One setting: its key, default, meaning, and its valid values if they are enumerable."""
 
     key: str
     default: str
@@ -67,21 +67,21 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("spark.java_options", "", "further options of the local driver's JVM"),
     Setting("mlflow.uri", "", "MLflow tracking and registry; empty is a sqlite file under <home>"),
 )
-"""livegold's own; sinks declare theirs themselves."""
+"""livegold's own settings; sinks declare theirs themselves."""
 SINKS = "livegold.sinks"
-"""Entry points of what declares settings of its own, in a section of its own name."""
+"""Entry-point group of the sinks, each of which declares settings in a section of its own name."""
 
 
 def all_settings() -> tuple[Setting, ...]:
-    """livegold's own settings and those that its sinks, and those of other packages, declare.
+    """livegold's own settings and those declared by its sinks and by the sinks of other packages.
 
-    Raises SettingsError for a sink that cannot be loaded or declares what is not its own.
+    Raises SettingsError for a sink that cannot be loaded or that declares settings outside its own section.
     """
     return (*SETTINGS, *(s for entry in _sinks(tuple(sys.path)) for s in _declared(entry)))
 
 
 def secret_variables() -> tuple[str, ...]:
-    """Environment variables that hold secrets; a sink that cannot be loaded is left out."""
+    """Environment variables that hold secrets; a sink that cannot be loaded is skipped."""
     found = [*SETTINGS]
     with suppress(SettingsError):
         for entry in _sinks(tuple(sys.path)):
@@ -92,7 +92,7 @@ def secret_variables() -> tuple[str, ...]:
 
 @cache
 def _sinks(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
-    """The entry points there are while `path` is the import path: packages are not looked for again and again."""
+    """The sinks' entry points for the import path `path`, cached so that packages are not searched repeatedly."""
     return tuple(registered(SINKS, "sink", SettingsError).values())
 
 
@@ -109,7 +109,7 @@ def _declared(entry: EntryPoint) -> tuple[Setting, ...]:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, resolved. Build with `load`; `values` never holds a secret."""
+    """All settings, resolved. Create it with `load`; `values` never contains a secret."""
 
     values: Mapping[str, str]
     _secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -118,7 +118,7 @@ class Settings:
         return self.values[key]
 
     def integer(self, key: str, least: int = 1) -> int:
-        """A setting that is a whole number of at least `least`."""
+        """A setting that is an integer of at least `least`."""
         text = self.values[key]
         if not text.isdigit() or int(text) < least:
             raise SettingsError(f"setting {key} is {text!r}: give a whole number of {least} or more")
@@ -135,7 +135,7 @@ class Settings:
         return number
 
     def secret(self, key: str) -> str:
-        """A secret; refused with the variable's name when it is not set."""
+        """A secret; if it is not set, raises SettingsError naming the environment variable."""
         value = self._secrets.get(key, "")
         if not value:
             raise SettingsError(f"secret {key} is not set: put it in the environment as {variable_of(key)}")
@@ -164,8 +164,8 @@ class Settings:
 def load(environment: Mapping[str, str] | None = None, file: Path | None = None, **changed: str) -> Settings:
     """The settings in force.
 
-    `changed` are values from a caller, with `__` for the dot (`hub__servers=...`), and win over everything.
-    Raises SettingsError for an unknown key, a value that is not one of the few valid ones, or a secret in the file.
+    `changed` are values from the caller, with `__` for the dot (`hub__servers=...`), and take precedence over
+    everything. Raises SettingsError for an unknown key, an invalid value, or a secret in the file.
     """
     environment = os.environ if environment is None else environment
     file = Path(environment.get("LIVEGOLD_CONFIG", "livegold.toml")) if file is None else file

@@ -1,7 +1,7 @@
-"""Where live output goes. Sinks get numbered batches as Arrow tables; they know no Spark and no feed.
+"""The destinations of live output. Sinks receive numbered batches as Arrow tables; they know nothing of Spark or feeds.
 
-`make_sinks` makes those of a run by their names; `inspector_of` tells what one has delivered. A new sink is a subclass
-of OutboxSink with an entry point in the group `livegold.sinks` (docs/sinks.md).
+`make_sinks` creates a run's sinks by name; `inspector_of` reports what one has delivered. A new sink is a subclass of
+OutboxSink with an entry point in the group `livegold.sinks` (docs/sinks.md).
 """
 
 from livegold.reporting.sinks.chunks import Chunk

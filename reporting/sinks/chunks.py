@@ -1,4 +1,4 @@
-"""Cuts the rows of a batch into chunks and numbers them. Sends nothing, and knows no sink's limits."""
+"""Splits the rows of a batch into numbered chunks. Sends nothing, and knows no sink's limits."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from livegold.reporting.errors import Refused
 from livegold.reporting.sinks.rows import Row
 
-# Sequence numbers of a batch: its number, moved up by `base`, times this, plus the place of the chunk. So a batch may
-# have this many chunks of one table.
+# The sequence numbers of a batch are its number, offset by `base`, times this, plus the chunk's index. So a batch may
+# have at most this many chunks per table.
 CHUNKS_PER_BATCH = 1_000
 
 Encode = Callable[[str, Sequence[Row], Counter[str]], bytes]
-"""(table, rows, counts) -> body. `counts` gets what had to be changed, by name."""
+"""(table, rows, counts) -> body. Values that had to be changed are counted in `counts`, by name."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """What is sent at once: some of the rows of a batch for one table.
+    """The unit of sending: some of the rows of a batch for one table.
 
-    `index` is its place among the batch's chunks of the table, `first_row` the number of its first row among all rows
-    of the batch (both from 0), `sums` those of Pulse's aggregates as JSON, `body` the rows as the sink sends them.
-    `attempts` counts how often it was begun; `doubt` is 1 where the last attempt may have been carried out.
+    `index` is its position among the batch's chunks of the table, `first_row` the number of its first row among all
+    rows of the batch (both from 0), `sums` the sums of Pulse's aggregates as JSON, `body` the rows as the sink sends
+    them. `attempts` counts the attempts to send it; `doubt` is 1 if the last attempt may have been carried out.
     """
 
     batch: int
@@ -40,17 +40,17 @@ class Chunk:
 
 
 def sequence_number(base: int, batch: int, index: int) -> int:
-    """Grows with the batch and the chunk in it; never 0."""
+    """Increases with the batch and with the chunk within it; never 0."""
     return (base + batch) * CHUNKS_PER_BATCH + index + 1
 
 
 def base_above(number: int) -> int:
-    """The base for a sink whose first batch is 0 or more, when the service already has `number`."""
+    """The base for a sink whose first batch number is 0 or more, when the service already has `number`."""
     return number // CHUNKS_PER_BATCH + 1
 
 
 class Cutter:
-    """Makes chunks of at most `max_rows` rows, and of `max_bytes` where there is such a limit."""
+    """Makes chunks of at most `max_rows` rows and, if given, at most `max_bytes` bytes."""
 
     def __init__(self, encode: Encode, max_rows: int, max_bytes: int | None = None) -> None:
         self._encode = encode
@@ -65,7 +65,7 @@ class Cutter:
         sums: Callable[[str, Sequence[Row]], str],
         counts: Counter[str],
     ) -> Iterator[Chunk]:
-        """The chunks of a batch in order, made as they are asked for. `sums` gives what the ledger keeps of one."""
+        """Yields the chunks of a batch in order, lazily. `sums` computes what the ledger keeps of a chunk."""
         first_row = 0
         for table, rows in tables:
             for index, (part, body) in enumerate(self._cut(table, rows, counts)):

@@ -1,6 +1,6 @@
-"""What a sink has delivered, read from its state from outside: also from another process, while it runs. Asks nobody.
+"""What a sink has delivered, read from its state from outside, even by another process while it runs. Asks no service.
 
-A sink whose status says more than that of any other has an inspector of its own.
+A sink whose status has more than the common fields has its own inspector.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NEW, RUNNING, STATE_STOPPED = "new", "running", "stopped"
 
 @dataclass(frozen=True)
 class DeliveredTable:
-    """`rows` and `chunks` by the ledger; `held` is what the destination counts now, None where it was not asked."""
+    """`rows` and `chunks` by the ledger; `held` is the destination's current row count, None if it was not asked."""
 
     rows: int
     chunks: int
@@ -38,10 +38,10 @@ class DeliveredTable:
 
 @dataclass(frozen=True)
 class Delivered:
-    """`sums` are those of the additive aggregates over every row of Pulse in the ledger, `waiting` chunks not sent yet.
+    """`sums` has the additive aggregates over all rows of Pulse in the ledger; `waiting` counts chunks not yet sent.
 
-    `totals` are the same over the newest tick of Totals, and `pulse` over Pulse while it holds every row that was sent,
-    both as the destination itself adds them up. None where it cannot be asked: `unasked` says why.
+    `totals` has the same over the newest tick of Totals, and `pulse` over Pulse while it still holds every row sent,
+    both as summed by the destination itself. They are None if it cannot be asked: `unasked` says why.
     """
 
     tables: Mapping[str, DeliveredTable]
@@ -54,7 +54,7 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Accepted:
-    """What became of a delivered batch: `at` is the newest acceptance in seconds since the epoch, None for none yet."""
+    """Progress of a delivered batch: `at` is its newest acceptance in seconds since the epoch, None for none yet."""
 
     rows: int
     waiting: int
@@ -62,15 +62,15 @@ class Accepted:
 
 
 class Inspector:
-    """Of one sink of a use case. Any thread; each call reads the file anew.
+    """Inspects one sink of a use case. Thread-safe; each call reads the state file afresh.
 
-    `clock` gives seconds since the epoch. Raises WrongUse for the state of another version of livegold.
+    `clock` gives seconds since the epoch. Raises WrongUse if another version of livegold wrote the state.
     """
 
     mode: ClassVar[str] = AT_LEAST_ONCE
-    """How the sink delivers: ONCE or AT_LEAST_ONCE."""
+    """The sink's delivery guarantee: ONCE or AT_LEAST_ONCE."""
     exact_by: ClassVar[str] = ""
-    """What a reader does to have each row once, where it is delivered at least once."""
+    """How a reader gets each row exactly once when delivery is at least once."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Inspector:
     def status(self) -> dict[str, Any]:
         """What `livegold status` shows, as JSON types; its `state` is "new" before the first run.
 
-        `place` and the values of `details` are texts for people; everything else has a name of its own.
+        `place` and the values of `details` are human-readable; everything else is a named field.
         """
         state = self._there()
         if state is None:
@@ -105,7 +105,7 @@ class Inspector:
             return {**self._common(state), **self._more(state)}
 
     def last_batch(self) -> int | None:
-        """Number of the newest batch that was written to it, None for none."""
+        """Number of the newest batch written to the sink, None for none."""
         state = self._there()
         if state is None:
             return None
@@ -113,7 +113,7 @@ class Inspector:
             return state.last_batch if state.last_batch >= 0 else None
 
     def batch_map(self, query_id: str, gold_batch: int) -> tuple[int, int] | None:
-        """(number of the delivered batch, its tick of Totals) that a batch of gold went into; None for not yet."""
+        """The (delivered batch number, tick of Totals) that a batch of gold went into; None if not yet delivered."""
         state = self._there()
         if state is None:
             return None
@@ -129,7 +129,7 @@ class Inspector:
             return Accepted(*state.accepted_of(batch))
 
     def accepted_sum(self, aggregate: str) -> int:
-        """An additive aggregate, a count, over every row of Pulse that was accepted."""
+        """An additive aggregate (a count) over all accepted rows of Pulse."""
         state = self._there()
         if state is None:
             return 0
@@ -137,16 +137,16 @@ class Inspector:
             return sum(int(json.loads(sums).get(aggregate, 0)) for sums in state.sums(PULSE))
 
     def delivered(self) -> Delivered:
-        """Everything in the ledger, for a comparison with gold. WrongUse where the sink has not run."""
+        """Everything in the ledger, for comparison with gold. Raises WrongUse if the sink has not run."""
         with closing(SinkState(self._folder, self.name, read_only=True)) as state:
             ledger = {table: DeliveredTable(rows, chunks) for table, rows, chunks, _ in state.delivered()}
             none = {table: DeliveredTable(0, 0) for table in (PULSE, TOTALS) if table not in ledger}
             return Delivered(ledger | none, self._sums(state), state.waiting()[0])
 
-    # For the inspectors of sinks.
+    # For subclasses.
 
     def _more(self, state: SinkState) -> Mapping[str, Any]:
-        """What else the status of this sink says: `place`, `details`, and names of its own."""
+        """Additional status of this sink: `place`, `details` and its own fields."""
         return {}
 
     @property
@@ -196,7 +196,7 @@ class Inspector:
 
 
 def inspected_settings(settings: Settings | None, name: str) -> Settings:
-    """The settings an inspector was made with. WrongUse for one that was made without."""
+    """The settings an inspector was created with. Raises WrongUse if it was created without."""
     if settings is None:
         raise WrongUse(f"the {name} sink was inspected without settings: ask the registry for its inspector")
     return settings

@@ -1,4 +1,4 @@
-"""Who may deliver: one sink on a state, one writer of a dataset on this machine. Sequence numbers show others."""
+"""Locks: one sink per state, one writer per dataset on this machine. Sequence numbers reveal writers elsewhere."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from livegold.reporting.errors import SecondWriter
 from livegold.reporting.home import acquire_lock
 
 WRITERS = Path(tempfile.gettempdir()) / "livegold-writers"
-"""Where the writers on this machine, of any LIVEGOLD_HOME, have their locks."""
+"""Where all writers on this machine, whatever their LIVEGOLD_HOME, keep their locks."""
 
 
 def only_sink(state: Path, case: str) -> IO[str]:
-    """Takes the lock of a sink's state until the file is closed or the process ends. SecondWriter when it is taken."""
+    """Locks a sink's state until the file is closed or the process ends. Raises SecondWriter if already locked."""
     refusal = f"another livegold delivers {case} from {state}: stop it, or use another LIVEGOLD_HOME"
     return acquire_lock(state / "lock", SecondWriter(refusal))
 
 
 def only_writer(place: str, what: str, folder: Path = WRITERS) -> IO[str]:
-    """The same for `place` (service, workspace and dataset), which an error calls `what`; the lock is in `folder`."""
+    """The same for `place` (service, workspace and dataset), called `what` in errors; the lock is in `folder`."""
     name = hashlib.sha256(place.encode()).hexdigest()[:32]
     refusal = f"another livegold on this machine delivers to {what}: stop it, or give this one another powerbi.dataset"
     return acquire_lock(folder / f"{os.getuid()}-{name}.lock", SecondWriter(refusal))

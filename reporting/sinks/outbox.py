@@ -1,15 +1,15 @@
-"""The sink that others are made from: outbox, ledger, retry, resume and status. A sink of its own says where it sends.
+"""The base class of sinks: outbox, ledger, retry, resume and status. A concrete sink adds where and how to send.
 
-A batch goes through in this order, and may be cut off after any step:
+A batch goes through these steps, and may be interrupted after any of them:
 
 1. its rows are planned, limited and encoded, and put into the outbox as chunks, in one transaction;
-2. each chunk, in order, waits until the sink lets it go (`_hold`);
-3. the outbox notes that it is being sent (from here on it may have landed);
+2. each chunk, in order, waits until the sink releases it (`_hold`);
+3. the outbox records that it is being sent (from here on it may have arrived);
 4. it is sent (`_send`);
 5. it moves from the outbox to the ledger.
 
-A chunk that stopped between 3 and 5 is in doubt. A sink that can find out what became of it says so in `_settle`; any
-other sends it again, with the same numbers: at least once.
+A chunk interrupted between 3 and 5 is in doubt. A sink that can find out whether it arrived does so in `_settle`; any
+other sends it again with the same numbers, so delivery is at least once.
 """
 
 from __future__ import annotations
@@ -41,33 +41,33 @@ from livegold.reporting.specification import UseCase
 
 log = logging.getLogger(__name__)
 
-# Waits are slept in slices, so that a sink that is being closed does not sleep on for an hour.
+# Waits are slept in slices, so that a sink that is being closed does not keep sleeping for an hour.
 SLICE_SECONDS = 5.0
-# What was begun is remembered this long: no destination counts by more than the hour.
+# Started sends are remembered this long: no destination's limit covers more than an hour.
 REMEMBERED_SECONDS = 2 * 3_600.0
 SENT, FOUND = "sent", "found"
-"""How a chunk got into the ledger: the destination took it now, or had it already."""
+"""How a chunk got into the ledger: the destination accepted it now, or already had it."""
 
 
 class OutboxSink(Sink):
-    """Delivers one use case to one destination. See `Sink` for when which method may be called.
+    """Delivers one use case to one destination. See `Sink` for when each method may be called.
 
-    A sink of its own has a `name`, the same as its entry point in `livegold.sinks`, and at least `from_settings`,
+    A subclass defines its `name` (the same as its entry point in `livegold.sinks`) and at least `from_settings`,
     `_encode` and `_send`. `state` is the folder of its state. `clock` gives seconds since the epoch; `sleep` waits some
-    seconds, and whatever it raises ends the call that waits.
+    seconds, and anything it raises ends the waiting call.
     """
 
     name: ClassVar[str]
     settings: ClassVar[tuple[Setting, ...]] = ()
     """Its settings; their keys begin with its name and a dot."""
     ranges: ClassVar[Ranges] = Ranges()
-    """What the destination takes of values."""
+    """The value ranges the destination accepts."""
     max_rows: ClassVar[int] = 10_000
-    """Rows of a chunk at most."""
+    """Maximum rows in a chunk."""
     max_bytes: ClassVar[int | None] = None
-    """Bytes of an encoded chunk at most; None for any."""
+    """Maximum bytes in an encoded chunk; None for no limit."""
     inspector: ClassVar[type[Inspector]] = Inspector
-    """What reads its state from outside."""
+    """The class that reads its state from outside."""
 
     def __init__(
         self,
@@ -89,80 +89,80 @@ class OutboxSink(Sink):
         self._state: SinkState
         self._planner: Planner
 
-    # ---- what the registry asks a class ------------------------------------------------------------------------------
+    # ---- called by the registry --------------------------------------------------------------------------------------
 
     @classmethod
     @abstractmethod
     def from_settings(cls, settings: Settings, case: UseCase) -> Self:
-        """The sink as a run uses it; SettingsError names a setting or secret that is missing."""
+        """The sink for a run; raises SettingsError naming a missing setting or secret."""
 
     @classmethod
     def inspect(cls, settings: Settings, case: UseCase) -> Inspector:
-        """What it has delivered, to be read while a sink of the same use case runs or not."""
+        """An inspector of what it has delivered, usable whether or not a sink of the same use case is running."""
         return cls.inspector(cls.name, case, cls.folder(settings, case), settings)
 
     @classmethod
     def checks(cls, settings: Settings, case: UseCase | None) -> Iterator[Finding]:
-        """What `livegold doctor` shows of the destination. Changes nothing there."""
+        """What `livegold doctor` shows about the destination. Changes nothing there."""
         return iter(())
 
     @classmethod
     def folder(cls, settings: Settings, case: UseCase) -> Path:
-        """Where its state is."""
+        """The folder of its state."""
         return state_dir(settings.home, case.name, cls.name)
 
-    # ---- what a sink of its own says ---------------------------------------------------------------------------------
+    # ---- defined by concrete sinks -----------------------------------------------------------------------------------
 
     @abstractmethod
     def _encode(self, table: str, rows: Sequence[Row], counts: Counter[str]) -> bytes:
-        """Rows of a table, as they will be sent. `counts` gets what had to be changed (names of `values`)."""
+        """Encodes rows of a table for sending. Values that had to be changed are counted in `counts` (see `values`)."""
 
     @abstractmethod
     def _send(self, chunk: Chunk) -> str:
         """Sends a chunk, and returns SENT once the destination has all of it.
 
-        A Transient error means that it is tried again, any other stops the sink.
+        A Transient error leads to a retry; any other error stops the sink.
         """
 
     def _connect(self) -> None:
-        """Finds the destination, or makes it. Transient: it is called again after a pause."""
+        """Finds or creates the destination. Called again after a pause if it raises a Transient error."""
 
     def _disconnect(self) -> None:
-        """Lets go of connections; may be called more than once."""
+        """Closes connections; may be called more than once."""
 
     def _check_state(self, state: SinkState) -> None:
-        """Raises WrongUse where the state is that of another destination or use case. Asks nobody."""
+        """Raises WrongUse if the state belongs to another destination or use case. Makes no requests."""
 
     def _has_batches_of(self, state: SinkState) -> bool:
-        """Whether the destination of now has the batches that the state knows of."""
+        """Whether the current destination has the batches recorded in the state."""
         return True
 
     def _lock_destination(self, held: ExitStack) -> None:
-        """Takes what only one writer on this machine may have; SecondWriter."""
+        """Locks what only one writer on this machine may use; raises SecondWriter if it is locked already."""
 
     def _reset(self, state: SinkState, *, drop: bool) -> None:
-        """What else it takes before gold is handed over from the start."""
+        """Any further steps needed before gold is handed over from the start."""
         if drop:
             raise WrongUse(f"{self.name}: nothing that was delivered can be deleted: leave --drop out")
 
     def _start_over(self, feed: str) -> None:
-        """Gets ready for a feed that hands over everything; ticks go on, so that the newest one stays the newest."""
+        """Prepares for a feed that hands over everything; ticks keep counting, so that the newest stays the newest."""
         self._state.start_over(**{FEED: feed, LAST_BATCH: -1, NEWEST_BUCKET: ""})
 
     def _limit(self, planned: Planned) -> None:
-        """Takes out of a batch what the destination has no room for."""
+        """Drops from a batch what the destination has no room for."""
 
     def _hold(self, chunk: Chunk) -> None:
-        """Waits (`_wait`) until a chunk may go."""
+        """Waits (using `_wait`) until a chunk may be sent."""
 
     def _settle(self, chunk: Chunk) -> bool:
-        """Whether a chunk in doubt is out of the outbox now, without being sent again."""
+        """Whether a chunk in doubt has been removed from the outbox without being sent again."""
         return False
 
     # ---- the sink ----------------------------------------------------------------------------------------------------
 
     def check(self) -> None:
-        """SecondWriter when another livegold has this state, WrongUse when it is that of something else."""
+        """Raises SecondWriter if another livegold is using this state, WrongUse if the state belongs elsewhere."""
         if self._held is None:
             self._locks().close()
             state = SinkState.there(self._folder, self.name)
@@ -183,10 +183,10 @@ class OutboxSink(Sink):
             state.put(**{FEED: "", STOPPED: ""})
 
     def open(self) -> None:
-        """Gets to the destination, however long that takes, and delivers what a crash left in the outbox.
+        """Connects to the destination, however long that takes, and delivers what a crash left in the outbox.
 
-        Raises the Terminal errors of the destination, SecondWriter when another sink has the same state or destination,
-        WrongUse when the state is that of another destination.
+        Raises the destination's Terminal errors, SecondWriter if another sink uses the same state or destination, and
+        WrongUse if the state belongs to another destination.
         """
         with self._working:
             self._held = self._locks()
@@ -202,7 +202,7 @@ class OutboxSink(Sink):
                 raise
 
     def write(self, batch: FeedBatch) -> None:
-        """Delivers a batch; one that was delivered before is left out. Another feed than before begins anew."""
+        """Delivers a batch, skipping one that was already delivered. A different feed than before starts over."""
         with self._working, self._telling():
             self._take(batch.feed)
             if batch.number > self._state.last_batch:
@@ -224,7 +224,7 @@ class OutboxSink(Sink):
             self._held = None
 
     def _locks(self) -> ExitStack:
-        """One sink on a state, and what else only one may have."""
+        """Locks the state and whatever else only one sink may use."""
         with ExitStack() as held:
             held.enter_context(only_sink(self._folder, self._case.name))
             self._lock_destination(held)
@@ -263,7 +263,7 @@ class OutboxSink(Sink):
         how = self._send(chunk)
         self._state.accepted(chunk, self._clock(), how)
 
-    # ---- waiting and telling -----------------------------------------------------------------------------------------
+    # ---- waiting and reporting ---------------------------------------------------------------------------------------
 
     def _wait_after(self, error: Transient, attempt: int) -> None:
         if isinstance(error, _Closed):
@@ -289,14 +289,14 @@ class OutboxSink(Sink):
             raise _Closed(f"the {self.name} sink of {self._case.name} was closed while it waited")
 
     def _note(self, error: LivegoldError | str) -> None:
-        """Keeps what went wrong last, for `livegold status`."""
+        """Records the last error for `livegold status`."""
         counter = "throttled" if isinstance(error, Throttled) else "failures"
         n = int(self._state.get(counter, "0")) + 1
         self._state.put(last_error=str(error), last_error_at=self._clock(), **{counter: n})
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
-        """A LivegoldError that gets out is kept as the cause of the stop, for `livegold status`."""
+        """Records a LivegoldError that is raised within as the reason the sink stopped, for `livegold status`."""
         if self._state.get(STOPPED):
             self._state.put(**{STOPPED: ""})
         try:
@@ -309,4 +309,4 @@ class OutboxSink(Sink):
 
 
 class _Closed(ServiceUnavailable):
-    """The sink was closed while it waited: no cause of anything."""
+    """The sink was closed while it waited; not recorded as a failure."""

@@ -1,8 +1,8 @@
-"""Puts what a batch holds into the outbox before it is sent: from a FeedBatch to rows to chunks. Sends nothing.
+"""Puts the contents of a batch into the outbox before it is sent: from a FeedBatch to rows to chunks. Sends nothing.
 
-Everything that follows from a batch - cumulative totals, new dimension values, the newest bucket, counts of what was
-left out - changes in the same transaction that fills the outbox, so that a crash never counts a batch twice or half.
-What a destination has no room for is the sink's to say, between `plan` and `enqueue`.
+Everything derived from a batch (cumulative totals, new dimension values, the newest bucket, counts of what was left
+out) changes in the same transaction that fills the outbox, so a crash never counts a batch twice or only in part. The
+sink drops what its destination has no room for between `plan` and `enqueue`.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ PASSED_BY = "pulse_rows_beyond_retention"
 
 @dataclass
 class Planned:
-    """The rows of a batch, with values as gold has them, before they are enqueued.
+    """The rows of a batch with gold's values, before they are enqueued.
 
-    `pulse` is in the order of buckets, zeros for silent ones among it; `spotlight` the most severe and newest first;
-    `ticks` is the number of rows of the newest tick of Totals, before this batch. Totals have every row of pulse,
-    whatever a sink drops of it.
+    `pulse` is ordered by bucket and includes rows of zeros for silent ones; `spotlight` has the most severe and newest
+    first; `ticks` is the number of rows in the newest tick of Totals before this batch. Totals include every row of
+    pulse, even those a sink drops.
     """
 
     batch: FeedBatch
@@ -51,7 +51,7 @@ class Planned:
     counts: Counter[str] = field(default_factory=Counter)
 
     def keep_newest_pulse(self, most: int) -> None:
-        """Drops and counts the oldest rows of pulse: more than the table holds would only push each other out."""
+        """Drops and counts the oldest rows of pulse: rows beyond the table's capacity would only evict each other."""
         self.counts[PASSED_BY] += max(0, len(self.pulse) - most)
         self.pulse = self.pulse[max(0, len(self.pulse) - most) :]
 
@@ -62,7 +62,7 @@ class Planned:
 
 
 class Planner:
-    """Fills the outbox. `ranges` is what the destination takes of values, `cutter` makes its chunks."""
+    """Fills the outbox. `ranges` are the values the destination accepts; `cutter` makes its chunks."""
 
     def __init__(self, case: UseCase, state: SinkState, needs: frozenset[str], ranges: Ranges, cutter: Cutter) -> None:
         self._case = case
@@ -75,7 +75,7 @@ class Planner:
         self._totals = Totals(case, state.totals())
 
     def plan(self, batch: FeedBatch) -> Planned:
-        """The rows of a batch; nothing is changed by it."""
+        """The rows of a batch; changes nothing."""
         counts: Counter[str] = Counter()
         merged: list[Row] = []
         spotlight: list[Row] = []
@@ -90,7 +90,7 @@ class Planner:
         return Planned(batch, pulse, spotlight, len(self._totals), merged, counts)
 
     def enqueue(self, planned: Planned) -> None:
-        """Dimension rows first, then totals, pulse, spotlight and predictions."""
+        """Enqueues dimension rows first, then totals, pulse, spotlight and predictions."""
         batch, counts = planned.batch, planned.counts
         known = self._state.dimension_keys()
         fresh = self._maker.dimensions(batch.dimensions, [*planned.merged, *planned.pulse, *planned.spotlight], known)
@@ -120,7 +120,7 @@ class Planner:
             raise
 
     def replace_tick(self, batch: int) -> None:
-        """A tick in doubt is not repeated: the whole of a new one takes the place of what is left of it."""
+        """Replaces what is left of a tick in doubt with a complete new one, since it must not be repeated."""
         columns = "batch, table_name, chunk_index, sequence, first_row, rows, sums, body"
         counts: Counter[str] = Counter()
         with self._state.transaction() as db:
@@ -140,7 +140,7 @@ class Planner:
         add_chunks(db, self._cutter.chunks(batch, base, ready, self._sums, counts))
 
     def _sums(self, table: str, rows: Sequence[Row]) -> str:
-        """What the ledger keeps of a chunk, so that it can be compared with gold."""
+        """What the ledger keeps of a chunk for comparison with gold."""
         return sums_of(rows, self._additive) if table == PULSE else "{}"
 
     def _tick(self, db: sqlite3.Connection, counts: Counter[str]) -> list[Row]:
@@ -150,7 +150,7 @@ class Planner:
         return self._totals.rows(before + 1, left_out)
 
     def _note_origin(self, db: sqlite3.Connection, batch: FeedBatch) -> None:
-        """Which batches of gold are in this one, and in which tick: what tells where a single event has got to."""
+        """Records which batches of gold are in this one, and in which tick, so that single events can be traced."""
         tables = (batch.pulse, batch.predictions, batch.spotlight)
         written = [*WRITTEN_BY_GOLD]
         origins = [t.select(written) for t in tables if t is not None and {*written} <= {*t.column_names}]

@@ -1,6 +1,6 @@
-"""Which sinks there are: livegold's own and those of other packages, by their entry points. Not for delivering.
+"""Finds the available sinks, livegold's own and those of other packages, by their entry points. Delivers nothing.
 
-An entry point of the group `livegold.sinks` names a subclass of OutboxSink, and has the sink's name.
+An entry point in the group `livegold.sinks` refers to a subclass of OutboxSink and has the sink's name.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from livegold.reporting.sinks.sink import NEEDS, Sink
 from livegold.reporting.specification import UseCase
 
 PLANNED = ("database", "actions")
-"""Sinks that the design names and that are not there yet."""
+"""Sinks that the design names but that do not exist yet."""
 
 
 def sink_names() -> tuple[str, ...]:
-    """Names of all sinks, in order; nothing is imported for it."""
+    """Sorted names of all sinks, without importing them."""
     return tuple(registered(SINKS, "sink"))
 
 
 def check_sink_names(names: Iterable[str]) -> None:
-    """Raises WrongUse for a name that is no sink."""
+    """Raises WrongUse for an unknown sink name."""
     known = sink_names()
     for name in names:
         if name not in known:
@@ -34,7 +34,7 @@ def check_sink_names(names: Iterable[str]) -> None:
 
 
 def sink_class(name: str) -> type[OutboxSink]:
-    """The class of a sink. WrongUse where there is none of the name, or it is not what it must be."""
+    """The class of a sink. Raises WrongUse if there is no sink of this name or its class is invalid."""
     check_sink_names([name])
     entry = registered(SINKS, "sink")[name]
     found = loaded(entry, "sink")
@@ -48,17 +48,17 @@ def sink_class(name: str) -> type[OutboxSink]:
 
 
 def sink_classes() -> tuple[type[OutboxSink], ...]:
-    """All sinks, in the order of their names."""
+    """All sinks, sorted by name."""
     return tuple(sink_class(name) for name in sink_names())
 
 
 def make_sinks(names: Iterable[str], settings: Settings, case: UseCase) -> dict[str, Sink]:
-    """The sinks of these names, each once, not opened. Raises WrongUse and SettingsError."""
+    """The sinks with these names, without duplicates and not yet opened. Raises WrongUse and SettingsError."""
     names = list(dict.fromkeys(names))
     check_sink_names(names)
     return {name: sink_class(name).from_settings(settings, case) for name in names}
 
 
 def inspector_of(name: str, settings: Settings, case: UseCase) -> Inspector:
-    """What a sink has delivered of a use case, whether it runs or not."""
+    """An inspector of what a sink has delivered of a use case, whether or not it is running."""
     return sink_class(name).inspect(settings, case)

@@ -1,4 +1,4 @@
-"""How a sink tries again: the outbox, chunk after chunk, with pauses that grow. Sends nothing, waits for nothing."""
+"""Retries of a sink: drains the outbox chunk by chunk with exponential backoff. Does not itself send or wait."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ LONGEST_BACKOFF_SECONDS = 60.0
 
 
 def backoff(attempt: int, rng: random.Random) -> float:
-    """Seconds to wait after the failed attempt of this number (from 1): longer each time, and not with everybody."""
+    """Seconds to wait after the failed attempt of this number (from 1): exponential, with jitter."""
     longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempt, 20))
     return longest * rng.uniform(0.5, 1.0)
 
 
 def until_done(call: Callable[[], None], wait_after: Callable[[Transient, int], None]) -> None:
-    """Calls until it is carried out; `wait_after(error, attempt)` waits, or raises to give up."""
+    """Calls until it succeeds; `wait_after(error, attempt)` waits, or raises to give up."""
     attempt = 0
     while True:
         try:
@@ -31,7 +31,7 @@ def until_done(call: Callable[[], None], wait_after: Callable[[Transient, int], 
 
 
 def drain(state: SinkState, deliver: Callable[[Chunk], None], wait_after: Callable[[Transient, int], None]) -> None:
-    """Delivers what waits, in order; `deliver` takes a chunk out of the outbox or raises."""
+    """Delivers the waiting chunks in order; `deliver` removes a chunk from the outbox or raises."""
     attempt = 0
     while (chunk := state.next_chunk()) is not None:
         try:

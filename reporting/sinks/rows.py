@@ -1,7 +1,7 @@
-"""Turns a batch into the rows of the model's tables. Pure: no state, no disk, no network, no sink's limits.
+"""Turns a batch into the rows of the model's tables. Pure: no disk, no network, no sink's limits.
 
-Rows are dicts by column name, with values as gold has them until `converted` makes them those of a destination.
-`Totals` holds cumulative sums and is changed by `add`.
+Rows are dicts by column name, with gold's values until `converted` turns them into those of a destination. The only
+state is in `Totals`, which holds cumulative sums and is changed by `add`.
 """
 
 from __future__ import annotations
@@ -37,14 +37,15 @@ from livegold.reporting.semantic import slicing_tables
 from livegold.reporting.sinks.values import NULLED, Ranges, converter
 from livegold.reporting.specification import UseCase
 
-# A batch after a long silence would else send a row for every bucket of it; a day of minutes is what anyone looks at.
+# Otherwise a batch after a long silence would send a row for every silent bucket; nobody looks at more than a day of
+# minutes.
 MAX_SILENT_BUCKETS = 1_440
 
 Row = dict[str, Any]
 
 
 class RowMaker:
-    """Rows of the tables of one use case, but for Totals. `ranges` is what the destination takes."""
+    """Makes the rows of all tables of one use case except Totals. `ranges` are the values the destination accepts."""
 
     def __init__(self, case: UseCase, ranges: Ranges) -> None:
         self._case = case
@@ -59,13 +60,13 @@ class RowMaker:
         self._merge = {a.name: a.merge for a in case.aggregates}
 
     def merged_pulse(self, pulse: pa.Table, counts: Counter[str]) -> list[Row]:
-        """Rows with values as they are in gold, one for each bucket and dimension values, in the order of buckets."""
+        """Rows with gold's values, one per bucket and combination of dimension values, ordered by bucket."""
         keys = ("bucket_no", *self._dimensions)
         wanted = self._in_range(_present(pulse, ["bucket", *keys, *self._merge], PULSE), counts)
         rows: dict[tuple[Any, ...], Row] = {}
         for row in wanted.to_pylist():
             for name in self._dimensions:
-                # Rows from before gold had the dimension.
+                # Rows written before gold had the dimension.
                 row[name] = UNKNOWN if row[name] is None else row[name]
             key = tuple(row[k] for k in keys)
             before = rows.setdefault(key, row)
@@ -75,9 +76,9 @@ class RowMaker:
         return sorted(rows.values(), key=lambda r: r["bucket_no"])
 
     def silent_buckets(self, rows: Sequence[Row], newest: int | None) -> list[Row]:
-        """Rows of zeros for the buckets between the newest seen so far and the newest here in which nothing came.
+        """Rows of zeros for the empty buckets between the newest bucket seen so far and the newest in `rows`.
 
-        At the very first they begin with the oldest here: late events come with gaps between them.
+        For the first batch they start at the oldest bucket in `rows`: late events leave gaps between buckets.
         """
         if not rows:
             return []
@@ -87,27 +88,27 @@ class RowMaker:
         return [_zeros(self._case, number) for number in range(first, last) if number not in here]
 
     def spotlight(self, spotlight: pa.Table) -> list[Row]:
-        """The most severe and newest first."""
+        """Rows of spotlight, the most severe and newest first."""
         rows: list[Row] = _present(spotlight, self._names(SPOTLIGHT), SPOTLIGHT).to_pylist()
         rows.sort(key=lambda r: (r["severity"] or 0.0, r["event_time"]), reverse=True)
         return rows
 
     def predictions(self, predictions: pa.Table) -> Iterator[Row]:
-        """As gold has them, in their order."""
+        """Rows of predictions as in gold, in the same order."""
         for part in _present(predictions, self._names(PREDICTIONS), PREDICTIONS).to_batches(max_chunksize=10_000):
             yield from part.to_pylist()
 
     def converted(self, table: str, rows: Iterable[Row], counts: Counter[str]) -> Iterator[Row]:
-        """Rows of a table with the values that the destination takes; `counts` gets what had to be changed."""
+        """Rows of a table with values the destination accepts; those that had to be changed are counted in `counts`."""
         converters = self._converters[table]
         return ({name: convert(row[name], counts) for name, convert in converters} for row in rows)
 
     def dimensions(
         self, tables: Mapping[str, pa.Table], rows: Iterable[Row], known: Mapping[str, Mapping[str, int]]
     ) -> dict[str, list[Row]]:
-        """By dimension, the rows of values that are not `known`: those handed over, and those that `rows` use.
+        """By dimension, rows for the values that are not `known`: those handed over and those used in `rows`.
 
-        What can be chosen of the task's parameters are rows like these, all of them the first time.
+        The choices of the task's parameters are rows of the same form, all of them sent the first time.
         """
         used = list(rows)
         found: dict[str, list[Row]] = {}
@@ -135,7 +136,7 @@ class RowMaker:
         return [name for name, _ in self._converters[table]]
 
     def _in_range(self, table: pa.Table, counts: Counter[str]) -> pa.Table:
-        """Sums that the destination would refuse made null: merged or added up, they would take others with them."""
+        """Nulls sums the destination would reject: once merged or added up, they would invalidate others."""
         for name in self._merge if table.num_rows else ():
             column = table.column(name)
             fits = _fits(column, self._ranges)
@@ -148,17 +149,17 @@ class RowMaker:
 
 
 class Totals:
-    """Cumulative sums for each combination of dimension values, exact for whole numbers and decimals."""
+    """Cumulative sums per combination of dimension values, exact for integers and decimals."""
 
     def __init__(self, case: UseCase, saved: Mapping[str, str]) -> None:
         self._dimensions = tuple(d.name for d in case.all_dimensions)
         own = (TICK, COMPLETE_TICK, LEFT_OUT, *self._dimensions)
         self._sums = tuple(c for c in fact_columns(case, TOTALS) if c.name not in own)
-        # By name: a use case that gained an aggregate finds the sums of the others where they were.
+        # By name: a use case that gained an aggregate still finds the sums of the others.
         self._values = {key: self._decoded(value) for key, value in saved.items()}
 
     def add(self, rows: Iterable[Row]) -> dict[str, str]:
-        """Adds rows of merged pulse; gives what changed, as it is kept on disk."""
+        """Adds rows of merged pulse; returns what changed, in the form kept on disk."""
         groups: dict[tuple[Any, ...], list[Row]] = {}
         for row in rows:
             groups.setdefault(tuple(row[d] for d in self._dimensions), []).append(row)
@@ -172,11 +173,11 @@ class Totals:
         return changed
 
     def __len__(self) -> int:
-        """Rows of a tick, before the next `add`."""
+        """The number of rows in a tick before the next `add`."""
         return len(self._values)
 
     def rows(self, tick: int, left_out: int) -> list[Row]:
-        """The whole of a tick; its number as `complete_tick`, and `left_out`, in the last row only."""
+        """All rows of a tick; the last row alone has its number as `complete_tick`, and `left_out`."""
         rows: list[Row] = []
         for key, values in self._values.items():
             named = dict(zip((c.name for c in self._sums), values, strict=True))
@@ -204,7 +205,7 @@ class Totals:
 
 
 def zero_pulse_row(case: UseCase, at: dt.datetime, ranges: Ranges) -> Row:
-    """A row of Pulse in which nothing came, for the bucket of a time, as it is sent."""
+    """A row of Pulse with no events, for the bucket of a time, as it is sent."""
     row = _zeros(case, int(at.timestamp()) // case.bucket_seconds)
     return next(RowMaker(case, ranges).converted(PULSE, [row], Counter()))
 
@@ -219,14 +220,14 @@ def _zeros(case: UseCase, bucket_no: int) -> Row:
 
 
 def sums_of(rows: Iterable[Row], columns: Sequence[str]) -> str:
-    """The sums of columns over rows as JSON, decimals as text: what the ledger keeps of a chunk of Pulse."""
+    """The sums of columns over rows as JSON, with decimals as text: what the ledger keeps of a chunk of Pulse."""
     rows = list(rows)
     total = {name: _plus(0, (row[name] for row in rows), finite=False) for name in columns}
     return json.dumps({k: str(v) if isinstance(v, Decimal) else v for k, v in total.items()})
 
 
 def _plus(before: Any, values: Iterable[Any], *, finite: bool = True) -> Any:
-    """`before` and all values that there are. With `finite` no NaN is one: it would blank its total for good."""
+    """`before` plus all values that are not None; `finite` also skips NaN and infinities, which would spoil it."""
     there = [v for v in values if v is not None and not (finite and isinstance(v, float) and not math.isfinite(v))]
     if type(before) is int and all(type(v) is int for v in there):
         return before + sum(there)
@@ -243,7 +244,7 @@ def _present(table: pa.Table, columns: Sequence[str], what: str) -> pa.Table:
 
 
 def _fits(column: pa.ChunkedArray, ranges: Ranges) -> pa.ChunkedArray | None:
-    """Which values are in their range; None where all values of the type are."""
+    """Which values are in range; None if all values of the type are."""
     if pa.types.is_floating(column.type):
         return pc.and_(pc.is_finite(column), pc.less(pc.abs(column), ranges.doubles))
     if pa.types.is_integer(column.type):

@@ -1,6 +1,6 @@
-"""What a sink keeps on disk: outbox, ledger, totals, what was begun lately. Decides nothing, sends nothing.
+"""What a sink keeps on disk: outbox, ledger, totals, recently started sends. Decides nothing, sends nothing.
 
-One SQLite file. What a batch holds is put into the outbox, together with everything that was derived from it (totals,
+One SQLite file. The contents of a batch are put into the outbox, together with everything derived from them (totals,
 dimension values, counts), in one transaction before any of it is sent.
 """
 
@@ -48,14 +48,14 @@ STOPPED = "stopped"
 
 
 def state_dir(home: Path, case: str, sink: str) -> Path:
-    """Where a sink of a use case keeps its state."""
+    """The folder where a use case's sink keeps its state."""
     return home / "sinks" / case / sink
 
 
 class SinkState:
-    """The file, and the few questions and changes a sink has for it. Any thread may call; they take turns.
+    """The file, with the few queries and updates a sink needs. Thread-safe: calls are serialised.
 
-    Raises WrongUse for a file that another version of livegold made, and, `read_only`, where there is none yet.
+    Raises WrongUse for a file written by another version of livegold and, if `read_only`, when there is no file yet.
     """
 
     def __init__(self, folder: Path, sink: str, *, read_only: bool = False) -> None:
@@ -65,7 +65,7 @@ class SinkState:
             if not file.exists():
                 raise missing
             self._db = sqlite3.connect(f"file:{file}?mode=ro", uri=True, check_same_thread=False, isolation_level=None)
-            # The sink may be making the file at this very moment: its tables come all at once.
+            # The sink may be creating the file at this very moment: its tables all appear at once.
             if not self._has_tables():
                 self._db.close()
                 raise missing
@@ -76,14 +76,14 @@ class SinkState:
             if self._has_tables():
                 self._refuse_other_versions(folder)
             self._db.execute("pragma journal_mode = wal")
-            # Full: after a power cut the outbox must still say what may have been sent.
+            # Full: after a power failure the outbox must still show what may have been sent.
             self._db.execute("pragma synchronous = full")
             self._db.executescript(f"begin immediate; {SCHEMA} commit;")
         self._lock = threading.RLock()
 
     @classmethod
     def there(cls, folder: Path, sink: str) -> SinkState | None:
-        """The state to be read, None where the sink has not run yet."""
+        """The state, opened read-only; None if the sink has not run yet."""
         if not (folder / f"{sink}.db").exists():
             return None
         try:
@@ -131,7 +131,7 @@ class SinkState:
         with self._lock:
             yield self._db
 
-    # What is known.
+    # Metadata and derived values.
 
     def get(self, key: str, default: str = "") -> str:
         with self._lock:
@@ -144,7 +144,7 @@ class SinkState:
 
     @property
     def last_batch(self) -> int:
-        """Number of the newest batch that was put into the outbox, -1 for none."""
+        """Number of the newest batch put into the outbox, -1 for none."""
         return int(self.get(LAST_BATCH, "-1"))
 
     def totals(self) -> dict[str, str]:
@@ -152,7 +152,7 @@ class SinkState:
             return dict(self._db.execute("select key, value from totals").fetchall())
 
     def dimension_keys(self) -> dict[str, dict[str, int]]:
-        """For each dimension the keys that were put into the outbox, with their place in the order."""
+        """For each dimension, the keys that were put into the outbox, with their sort order."""
         found: dict[str, dict[str, int]] = {}
         with self._lock:
             for dimension, key, place in self._db.execute("select dimension, key, place from dimension_keys"):
@@ -164,9 +164,9 @@ class SinkState:
             return dict(self._db.execute("select name, n from counts").fetchall())
 
     def start_over(self, **values: object) -> None:
-        """Empties everything that was delivered, waits or was summed up, in one step; `values` go into meta.
+        """Clears everything delivered, waiting or summed up in one transaction; `values` go into meta.
 
-        What was begun lately stays: it has used up budget.
+        Recently started sends stay: they have used up budget.
         """
         with self.transaction() as db:
             for table in ("outbox", "ledger", "totals", "dimension_keys", "counts", "batch_map"):
@@ -191,18 +191,18 @@ class SinkState:
         return int(chunks), int(rows)
 
     def sending(self, chunk: Chunk, at: float) -> None:
-        """Notes, before it is sent, that from now on it may have been carried out, and that it uses up budget."""
+        """Records, before a chunk is sent, that from now on it may have arrived, and that it uses up budget."""
         with self.transaction() as db:
             db.execute("update outbox set attempts = attempts + 1, doubt = 1 where place = ?", (chunk.place,))
             db.execute("insert into posts (at, rows) values (?, ?)", (at, chunk.rows))
 
     def not_sent(self, chunk: Chunk) -> None:
-        """Notes that the destination said no, or never got it."""
+        """Records that the destination rejected a chunk or never received it."""
         with self.transaction() as db:
             db.execute("update outbox set doubt = 0 where place = ?", (chunk.place,))
 
     def accepted(self, chunk: Chunk, at: float, how: str) -> None:
-        """Moves a chunk from the outbox to the ledger; a batch whose last chunk it is, is done."""
+        """Moves a chunk from the outbox to the ledger; a batch is done with its last chunk."""
         with self.transaction() as db:
             (attempts,) = db.execute("select attempts from outbox where place = ?", (chunk.place,)).fetchone()
             db.execute("delete from outbox where place = ?", (chunk.place,))
@@ -211,13 +211,13 @@ class SinkState:
             put_meta(db, {"last_accepted_at": at})
 
     def last_begun(self) -> float:
-        """When the newest chunk was begun (seconds since the epoch), 0 for never."""
+        """When the newest send was started (seconds since the epoch), 0 for never."""
         with self._lock:
             (at,) = self._db.execute("select max(at) from posts").fetchone()
         return float(at or 0.0)
 
     def drop_begun_before(self, at: float) -> None:
-        """Drops what was begun up to a time: nothing asks about it any more."""
+        """Drops sends started up to a time, which are no longer needed."""
         with self.transaction() as db:
             db.execute("delete from posts where at <= ?", (at,))
 
@@ -230,13 +230,13 @@ class SinkState:
             return max((int(n) for (n,) in rows if n is not None), default=-1)
 
     def last_accepted(self, table: str) -> int | None:
-        """The highest sequence number of a table that is in the ledger."""
+        """The highest sequence number of a table in the ledger, None for none."""
         with self._lock:
             row = self._db.execute("select max(sequence) from ledger where table_name = ?", (table,)).fetchone()
         return None if row[0] is None else int(row[0])
 
     def highest_enqueued(self, table: str) -> int:
-        """The highest sequence number of a table that is in the outbox, -1 for none."""
+        """The highest sequence number of a table in the outbox, -1 for none."""
         with self._lock:
             row = self._db.execute("select max(sequence) from outbox where table_name = ?", (table,)).fetchone()
         return -1 if row[0] is None else int(row[0])
@@ -251,7 +251,7 @@ class SinkState:
             ).fetchall()
 
     def rows_since(self, table: str, since: float) -> int:
-        """Rows of a table that were accepted after a time (seconds since the epoch)."""
+        """Number of rows of a table accepted after a time (seconds since the epoch)."""
         with self._lock:
             found = self._db.execute(
                 "select coalesce(sum(rows), 0) from ledger where table_name = ? and accepted > ?", (table, since)
@@ -259,13 +259,13 @@ class SinkState:
             return int(found.fetchone()[0])
 
     def rows_sent_again(self) -> int:
-        """Rows of chunks that it took more than one attempt to deliver."""
+        """Number of rows in chunks that took more than one attempt to deliver."""
         with self._lock:
             found = self._db.execute("select coalesce(sum(rows), 0) from ledger where attempts > 1")
             return int(found.fetchone()[0])
 
     def batch_map(self, query_id: str, gold_batch: int) -> tuple[int, int] | None:
-        """(number of the delivered batch, its tick of Totals) that a batch of gold went into; None for not yet."""
+        """The (delivered batch number, tick of Totals) that a batch of gold went into; None if not yet delivered."""
         with self._lock:
             sql = "select batch, tick from batch_map where query_id = ? and gold_batch = ?"
             row = self._db.execute(sql, (query_id, gold_batch)).fetchone()
@@ -284,7 +284,7 @@ class SinkState:
 
 
 class _OtherVersion(WrongUse):
-    """A file that is there, and that this livegold does not read."""
+    """The file exists, but this version of livegold does not read it."""
 
 
 def put_meta(db: sqlite3.Connection, values: Mapping[str, object]) -> None:
@@ -292,7 +292,7 @@ def put_meta(db: sqlite3.Connection, values: Mapping[str, object]) -> None:
 
 
 def add_chunks(db: sqlite3.Connection, chunks: Iterable[Chunk]) -> None:
-    """Puts chunks into the outbox, each as soon as it is made."""
+    """Puts chunks into the outbox as they are produced."""
     db.executemany(
         "insert into outbox (batch, table_name, chunk_index, sequence, first_row, rows, sums, body)"
         " values (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""Values as a destination takes them, and a count of what had to be changed for that. No rows, no tables."""
+"""Converts values to what a destination accepts, and counts those that had to be changed. No rows, no tables."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _WIDE = decimal.Context(prec=76, rounding=decimal.ROUND_HALF_EVEN)
 
 @dataclass(frozen=True)
 class Ranges:
-    """What a destination takes of each type; by default all that gold has and JSON can say.
+    """The values a destination accepts of each type; by default everything gold can hold and JSON can express.
 
-    `integers` are the least and the greatest; doubles are finite and smaller than `doubles` in size; `decimals` are the
-    digits and how many of them after the point, `characters` the length of a text, both None for any.
+    `integers` are the minimum and the maximum; doubles are finite and smaller than `doubles` in magnitude; `decimals`
+    are precision and scale, `characters` the maximum length of a text, both None for no limit.
     """
 
     integers: tuple[int, int] = (-(2**63), 2**63 - 1)
@@ -33,7 +33,7 @@ class Ranges:
 
     @property
     def whole_digits(self) -> int | None:
-        """Digits of a decimal before the point, None for any."""
+        """Digits of a decimal before the point, None for no limit."""
         return None if self.decimals is None else self.decimals[0] - self.decimals[1]
 
 
@@ -41,9 +41,9 @@ Converter = Callable[[Any, Counter[str]], Any]
 
 
 def converter(data_type: str, ranges: Ranges) -> Converter:
-    """The function that makes a value one of a data type of the model: (value, counts) -> value or None.
+    """The function that converts a value to a data type of the model: (value, counts) -> value or None.
 
-    `counts` gets NULLED for a value out of its range and CUT for a text that is too long.
+    It counts NULLED for a value out of range and CUT for a text that is too long.
     """
     return _AS_IT_IS[data_type] if data_type in _AS_IT_IS else _RANGED[data_type](ranges)
 
@@ -79,7 +79,7 @@ def _double(ranges: Ranges) -> Converter:
 
 
 def _decimal(ranges: Ranges) -> Converter:
-    """JSON gets its digits, never a float."""
+    """JSON gets the exact digits, never a float."""
     digits, scale = ranges.decimals or (0, 0)
     step, most = Decimal(1).scaleb(-scale), Decimal(10) ** (digits - scale)
 

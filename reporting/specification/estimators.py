@@ -51,7 +51,7 @@ class Estimator:
     implementation: ClassVar[str]
     """Name of the entry point in the group `livegold.estimators`."""
     in_spark: ClassVar[bool] = False
-    """Whether it scores in Spark's own engine, which `realtime` mode requires; otherwise rows pass through Python."""
+    """Whether it scores in Spark's own engine, as the switch `realtime` requires; otherwise rows go through Python."""
 
     @property
     def answers(self) -> tuple[Answer, ...]:
@@ -88,8 +88,8 @@ class SparkML(Estimator):
 class ScikitLearn(Estimator):
     """A scikit-learn class by its path: `ScikitLearn("ensemble.RandomForestClassifier", n_estimators=50)`.
 
-    Features pass through Python as Arrow, so it works in `batch` and `stream` mode only. Its random state defaults
-    to 1.
+    Features pass through Python as Arrow, so it works with the switches `batch` and `stream` only. Its random state
+    defaults to 1.
     """
 
     implementation: ClassVar[str] = "scikit_learn"

@@ -1,4 +1,4 @@
-"""Checks of the eventstream sink's destination: settings, reachable, let in, topic there. Sends nothing."""
+"""Checks the eventstream sink's destination: settings, reachability, authentication, topic. Sends nothing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Rows as JSON messages: the ones the powerbi sink would POST, one message a row. Sends nothing.
+"""Rows as JSON messages: those the powerbi sink would POST, one message per row. Sends nothing.
 
-A message is `{"table": "Pulse", ...columns of the row}`. Its key is the name of the table, so that the rows of a table
-keep their order; its headers say where in the feed it is from.
+A message is `{"table": "Pulse", ...columns of the row}`. Its key is the table name, so that the rows of a table keep
+their order; its headers give its position in the feed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ROW_HEADER = "livegold-row"
 # Key, headers and framing count towards the event; they are a few hundred bytes.
 MAX_VALUE_BYTES = MAX_EVENT_BYTES - 4096
 
-# The type that a producer takes; ours are always bytes.
+# The type that the producer accepts; our values are always bytes.
 Headers = list[tuple[str, str | bytes | None]]
 
 
@@ -42,7 +42,7 @@ class Message:
 
 
 def check_columns(case: UseCase) -> None:
-    """Raises SpecificationError where a column would hide the name of the table."""
+    """Raises SpecificationError if a column would clash with the table name's key."""
     for table in push_dataset(case)["tables"]:
         for column in table["columns"]:
             if column["name"] == TABLE:
@@ -53,7 +53,7 @@ def check_columns(case: UseCase) -> None:
 
 
 def body_of(table: str, rows: Sequence[Mapping[str, Any]], counts: Counter[str]) -> bytes:
-    """The values of the messages of rows, a line each. `counts` gets CUT for each text that was cut to make one fit."""
+    """The message values of rows, one per line. `counts` counts CUT for each text that was cut to make a row fit."""
     return b"\n".join(fitted({TABLE: table, **row}, MAX_VALUE_BYTES, counts) for row in rows)
 
 
@@ -71,9 +71,9 @@ def messages(chunk: Chunk, use_case: str, feed: str) -> Iterator[Message]:
 
 
 def fitted(row: dict[str, Any], limit: int, counts: Counter[str]) -> bytes:
-    """A row as JSON of `limit` bytes at most: its longest texts are cut, marked and counted until it fits.
+    """A row as JSON of at most `limit` bytes: its longest texts are cut, marked and counted until it fits.
 
-    Refused for a row that is too long without its texts.
+    Raises Refused for a row that is too long even without its texts.
     """
     value = encoded(row)
     cut: set[str] = set()

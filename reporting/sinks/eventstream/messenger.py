@@ -1,7 +1,8 @@
-"""An idempotent Kafka producer that says why it cannot go on. Knows no rows and keeps nothing.
+"""An idempotent Kafka producer that reports why it cannot continue. Knows nothing of rows and persists nothing.
 
-librdkafka retries a refused password for ever and a missing topic for half a minute, and says so only on the side;
-here both are errors. An outage is not: messages stay queued, and go out once and in order when the broker is back.
+librdkafka retries a rejected password forever and a missing topic for half a minute, and reports this only through
+callbacks; here both are errors. An outage is not: messages stay queued, and are sent once and in order when the broker
+is back.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ EVENTSTREAM_SETTINGS: tuple[Setting, ...] = (
     Setting("eventstream.ca", "", "PEM file of the certificate authority of those servers, when it is a private one"),
 )
 SLICE_SECONDS = 0.2
-"""How long one look at the producer takes: as long as a sink that is being closed may have to wait."""
+"""Duration of one poll of the producer, and so the longest that closing a sink may have to wait."""
 LINGER_MS = 5
-# Event Hubs closes a connection that was idle for 240 s.
+# Event Hubs closes connections that have been idle for 240 s.
 IDLE_MS = 180_000
 RECONNECT_MOST_MS = 5_000
 _GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
@@ -57,7 +58,7 @@ _NOT_ALLOWED = (
 
 @dataclass(frozen=True)
 class Target:
-    """Where messages go. Build with `Target.of`; shows no secret when printed."""
+    """Where messages go. Create it with `Target.of`; printing it shows no secret."""
 
     servers: str
     topic: str
@@ -67,13 +68,13 @@ class Target:
 
     @classmethod
     def of(cls, settings: Settings, use_case: str) -> Target:
-        """What the settings say; touches no network. Raises SettingsError for what could not work."""
+        """The target given by the settings, without network access. Raises SettingsError for what could not work."""
         connection = None
         if settings.has_secret(SECRET):
             connection = ConnectionString.parse(settings.secret(SECRET), SECRET)
         security = settings["eventstream.security"] or ("sasl_ssl" if connection else "plaintext")
         if connection is None and (not settings["eventstream.servers"] or security.startswith("sasl")):
-            settings.secret(SECRET)  # refuses, and says where it is to be put
+            settings.secret(SECRET)  # raises an error that says where to put it
         if connection is not None and not security.startswith("sasl"):
             raise SettingsError(
                 f"setting eventstream.security is {security!r}, which uses no connection string: leave it empty"
@@ -101,11 +102,11 @@ class Target:
 
     @property
     def where(self) -> str:
-        """For messages: no secret in it."""
+        """For use in messages: contains no secret."""
         return f"{self.topic} on {self.servers}"
 
     def client_options(self) -> dict[str, str | int | bool]:
-        """Options of any confluent-kafka client; they hold the password: never print them."""
+        """Options for any confluent-kafka client. They contain the password: never print them."""
         options: dict[str, str | int | bool] = {
             "bootstrap.servers": self.servers,
             "security.protocol": self.security,
@@ -120,21 +121,21 @@ class Target:
         return options
 
     def producer_options(self) -> dict[str, str | int | bool]:
-        """Options of the producer: idempotent, and never gives up."""
+        """Options for the producer: idempotent, and never gives up."""
         return self.client_options() | {
             "enable.idempotence": True,
             "acks": "all",
-            "message.timeout.ms": 0,  # 0 is for ever: who closes the sink ends the wait
+            "message.timeout.ms": 0,  # 0 means forever: closing the sink ends the wait
             "message.max.bytes": MAX_EVENT_BYTES,
             "linger.ms": LINGER_MS,
             "connections.max.idle.ms": IDLE_MS,
             "reconnect.backoff.max.ms": RECONNECT_MOST_MS,
-            "partitioner": "murmur2_random",  # as Java's client, so that anybody's key goes where ours goes
+            "partitioner": "murmur2_random",  # like the Java client, so that equal keys map to the same partition
         }
 
 
 class Trouble:
-    """An `error_cb` that tells an outage, which passes, from what does not."""
+    """An `error_cb` that distinguishes outages, which pass, from permanent errors."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -153,15 +154,15 @@ class Trouble:
                 self._final = found
 
     def check(self) -> None:
-        """Raises what will not pass by itself."""
+        """Raises the permanent error, if there was one."""
         if self._final is not None:
             raise self._final
 
 
 def error_of(error: KafkaError, target: Target) -> LivegoldError:
-    """The error for one of librdkafka's: Terminal, or ServiceUnavailable where a new attempt may help."""
+    """Maps an error of librdkafka: to a Terminal error, or to ServiceUnavailable if a retry may help."""
     code, text = error.code(), error.str()
-    # The connection can break while it is being let in; that is told in the text only.
+    # The connection can break during authentication; only the text says so.
     broken = "transport failure" in text or "timed out" in text.lower()
     if code in _NOT_ALLOWED or (code == KafkaError._AUTHENTICATION and not broken):
         what = f"secret {SECRET}" if target.security.startswith("sasl") else "eventstream.security"
@@ -183,10 +184,10 @@ def error_of(error: KafkaError, target: Target) -> LivegoldError:
 
 
 class Messenger:
-    """Sends messages in order and waits until all were accepted. One thread at a time.
+    """Sends messages in order and waits until all are accepted. One thread at a time.
 
-    `waiting` is called again and again while it waits, with the newest trouble ("" for none); what it raises ends the
-    call. After any error the producer is another one, and what was not reported accepted may come twice.
+    `waiting` is called repeatedly while it waits, with the latest trouble ("" for none); anything it raises ends the
+    call. After any error a new producer is created, and messages not reported as accepted may be duplicated.
     """
 
     def __init__(self, target: Target, waiting: Callable[[str], None]) -> None:
@@ -196,7 +197,7 @@ class Messenger:
         self._trouble = Trouble(target)
 
     def check(self) -> str:
-        """Waits until the broker answers and has the topic; gives the cluster's id. Raises Unauthorized or NotFound."""
+        """Waits until the broker answers; returns the cluster id. Raises Unauthorized, or NotFound for the topic."""
         while True:
             producer = self._made()
             try:
@@ -214,8 +215,8 @@ class Messenger:
                 self._waiting(self._trouble.last or str(said))
 
     def send(self, messages: Sequence[Message]) -> None:
-        """Returns when the broker has all of them. Raises Terminal errors, and ServiceUnavailable for one that only a
-        new producer gets over."""
+        """Returns when the broker has all messages. Raises Terminal errors, and ServiceUnavailable for an error that
+        only a new producer can recover from."""
         try:
             self._send(messages)
         except KafkaException as error:
@@ -268,7 +269,7 @@ class Messenger:
         return self._producer
 
     def close(self) -> None:
-        """Drops what is queued and the connections."""
+        """Drops queued messages and connections."""
         if self._producer is not None:
             self._producer.purge()
             self._producer.poll(0)

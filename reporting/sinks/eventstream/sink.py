@@ -1,8 +1,8 @@
 """The eventstream sink: the rows the powerbi sink would send, as messages to a Fabric Eventstream, event hub or Kafka.
 
-Delivery is at least once: a producer's idempotence ends with its process, so what was under way in a crash is sent
-again, with the same `livegold-feed`, `livegold-batch` and `livegold-row`. Who drops duplicates of these three has every
-row exactly once. Another `livegold-feed` is gold from its start: it takes the place of all that came before.
+Delivery is at least once: a producer's idempotence ends with its process, so what was in flight at a crash is sent
+again, with the same `livegold-feed`, `livegold-batch` and `livegold-row`. A reader that drops duplicates of these three
+gets every row exactly once. A new `livegold-feed` is gold from its start and replaces everything before it.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from livegold.reporting.specification import UseCase
 log = logging.getLogger(__name__)
 
 TOPIC, SERVERS, CLUSTER = "topic", "servers", "cluster"
-"""What the state is kept for, as its keys."""
+"""Keys under which the state records its destination."""
 
 
 class EventstreamInspector(Inspector):
-    """The topic in the status."""
+    """Adds the topic to the status."""
 
     exact_by = f"drop duplicates of {FEED_HEADER}, {BATCH_HEADER}, {ROW_HEADER}"
 
@@ -51,9 +51,9 @@ class EventstreamInspector(Inspector):
 
 
 class EventstreamSink(OutboxSink):
-    """Delivers one use case to one topic. See `Sink` for when which method may be called.
+    """Delivers one use case to one topic. See `Sink` for when each method may be called.
 
-    `messenger` makes what sends, from the target and what to call while it waits.
+    `messenger` creates the Messenger from the target and the callback for waiting.
     """
 
     name = "eventstream"
@@ -101,7 +101,7 @@ class EventstreamSink(OutboxSink):
         self._refuse_other(TOPIC, self._target.topic, state)
 
     def _refuse_other(self, what: str, now: str, state: SinkState) -> None:
-        """Another topic has nothing of what was sent so far; going on in the middle would be a gap for its readers."""
+        """Another topic lacks everything sent so far; continuing there mid-way would leave its readers with a gap."""
         before = state.get(what)
         if before and now != before:
             raise WrongUse(

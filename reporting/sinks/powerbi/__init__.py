@@ -1,4 +1,4 @@
-"""The powerbi sink: batches as rows of a push dataset, once in effect."""
+"""The powerbi sink: batches as rows of a push dataset, effectively once."""
 
 from livegold.reporting.sinks.powerbi.sink import PowerBISink
 

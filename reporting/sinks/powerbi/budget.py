@@ -1,7 +1,7 @@
-"""How much of what Power BI accepts is used and when the next POST may go. Waits for nothing, sends nothing.
+"""How much of Power BI's limits is used, and when the next POST may be sent. Does not wait or send anything itself.
 
 Two sliding windows over the POSTs in the sink's state: rows in any hour, POSTs in any minute, for the whole dataset.
-Kept across restarts. POSTs count when they are begun, whatever became of them.
+Kept across restarts. POSTs count from when they are started, whatever their outcome.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from livegold.reporting.powerbi.limits import (
 )
 from livegold.reporting.sinks.state import SinkState
 
-# The service counts when a request reaches it, a little after it was begun here: windows are this much longer.
+# The service counts a request when it arrives, slightly after it was started here: windows are this much longer.
 MARGIN_SECONDS = 2.0
-# A quarter of each limit may go in one burst, the rest evenly: a burst and a whole window at that pace are together the
-# limit, so endless demand is slowed down a little all the time instead of standing still until a window has moved on.
+# A quarter of each limit may be used in one burst, the rest evenly: a burst plus a whole window at that pace is exactly
+# the limit, so sustained demand is slowed down slightly all the time instead of stalling until a window has moved on.
 BURST_SHARE = 0.25
-# Less than a clock of seconds since 1970 can tell apart would be waited for without end; the margin covers it.
+# A wait shorter than the resolution of a clock of seconds since 1970 would never end; the margin covers it.
 SHORTEST_WAIT_SECONDS = 0.001
-# Spotlight is the first to go: it gets rows only while the hour has this much left for pulse and totals, and never more
-# than may go at once with this share of a burst to spare. What it had to wait for, the next batch would wait for too.
+# Spotlight is dropped first: it gets rows only up to this share of the hour's limit, leaving the rest to pulse and
+# totals, and never more than may be sent at once with this share of a burst to spare. Any wait for spotlight rows would
+# delay the next batch too.
 SPOTLIGHT_UP_TO = 0.9
 SPOTLIGHT_LEAVES = 0.5
 
@@ -39,7 +40,7 @@ class Used:
 
 
 class _Bucket:
-    """Holds what may go at once; fills up evenly over the window of its limit."""
+    """A token bucket: holds what may be sent at once and refills evenly over the window of its limit."""
 
     def __init__(self, limit: int, window: float) -> None:
         self._capacity = limit * BURST_SHARE
@@ -52,7 +53,7 @@ class _Bucket:
         self._at = max(self._at, at)
 
     def wait(self, amount: int, now: float) -> float:
-        """Seconds until `amount` may go."""
+        """Seconds until `amount` may be sent."""
         return (min(amount, self._capacity) - self.level(now)) / self._rate
 
     def level(self, now: float) -> float:
@@ -81,7 +82,7 @@ class Budget:
         return Used(rows, posts)
 
     def wait(self, rows: int) -> float:
-        """Seconds until a POST of `rows` rows may go; 0 for now."""
+        """Seconds until a POST of `rows` rows may be sent; 0 for immediately."""
         used, now = self.used(), self._clock()
         waits = [0.0]
         if used.rows + rows > MAX_ROWS_PER_HOUR:
@@ -94,7 +95,7 @@ class Budget:
         return longest if longest >= SHORTEST_WAIT_SECONDS else 0.0
 
     def spotlight_room(self, planned: int) -> int:
-        """How many rows of spotlight a batch may have besides `planned` rows of everything else."""
+        """How many rows of spotlight a batch may have in addition to `planned` other rows."""
         used = self.used()
         if used.posts >= SPOTLIGHT_UP_TO * MAX_POSTS_PER_MINUTE:
             return 0

@@ -1,4 +1,4 @@
-"""Checks of Power BI that change nothing there: TLS, clock, token, workspace, role, the use case's dataset."""
+"""Read-only checks of Power BI: TLS, clock, token, workspace, role, the use case's dataset."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from livegold.reporting.specification import UseCase
 
 AREA = "Power BI"
 CLOCK = "clock"
-# Entra ID and the API allow five minutes between two clocks; a token looks young or old for as long as they differ.
+# Entra ID and the API tolerate five minutes of clock skew; beyond it a token looks not yet valid or expired.
 MAX_SKEW_SECONDS = 300.0
 NOTABLE_SKEW_SECONDS = 30.0
-# What lets a caller write: Member is what the documentation of service principals asks for.
+# The roles that may write; the documentation of service principals asks for Member.
 WRITING_ROLES = ("Admin", "Member", "Contributor")
 
 
 class PowerBIChecks:
-    """The checks in order; one that fails says why the later ones were not made. `clock`: seconds since the epoch."""
+    """The checks in order; a failed one explains why later ones were skipped. `clock` gives seconds since the epoch."""
 
     def __init__(
         self, settings: Settings, case: UseCase | None, session: Session, clock: Callable[[], float] = time.time
@@ -81,10 +81,10 @@ class PowerBIChecks:
         except LivegoldError as error:
             yield refused(AREA, "dataset", error)
 
-    # The way there.
+    # Reachability.
 
     def _endpoint(self, key: str) -> Iterator[Finding]:
-        """Whether an address answers over TLS (with whatever status), and what its clock says."""
+        """Whether an address answers over TLS (with any status), and what its clock says."""
         address = self._settings[key]
         name = f"{key.removeprefix('powerbi.')} reachable"
         began = self._clock()
@@ -107,7 +107,7 @@ class PowerBIChecks:
             theirs = parsedate_to_datetime(answer.headers["Date"]).timestamp()
         except (KeyError, ValueError, TypeError):
             return Finding(AREA, CLOCK, NOT_CHECKED, "the service gave no Date")
-        # The header is cut to whole seconds, and was written some time between asking and hearing.
+        # The header is truncated to whole seconds and was written between the request and the response.
         late = max(0.0, began - theirs - 1.0, theirs - ended)
         if late >= NOTABLE_SKEW_SECONDS:
             verdict = FAILED if late >= MAX_SKEW_SECONDS else WARNING
@@ -115,7 +115,7 @@ class PowerBIChecks:
             return Finding(AREA, CLOCK, verdict, f"{late:.0f} s away from the service's", advice)
         return Finding(AREA, CLOCK, OK, f"within {max(1.0, late + ended - began):.0f} s of the service's")
 
-    # Who asks.
+    # The caller.
 
     def _token(self, tokens: Tokens) -> Finding:
         kind = "service principal" if tokens.service_principal else "user"
@@ -138,7 +138,7 @@ class PowerBIChecks:
         yield Finding(AREA, "workspace", OK, f"{found[0].name!r}{capacity}")
 
     def _role(self, client: PowerBIClient, datasets: int) -> Finding:
-        """The role as far as it can be told: members of a workspace are listed to those who may see them."""
+        """The caller's role as far as it can be determined: only some callers may list a workspace's members."""
         seen = f"lists its {datasets} dataset{'' if datasets == 1 else 's'}"
         if client.workspace is None:
             return Finding(AREA, "role", OK, f"owner; {seen}")
@@ -146,7 +146,7 @@ class PowerBIChecks:
         mine = {str(self._claims[key]).lower() for key in named if self._claims.get(key)}
         doing = "listing the members of the workspace"
         try:
-            # A dataset's address without a dataset is that of the workspace.
+            # The address of a dataset, without the dataset, is that of the workspace.
             root = client.at("").rstrip("/").removesuffix("/datasets")
             members = values_of(client.call("GET", f"{root}/users", doing), doing)
         except (NotFound, Unauthorized) as error:
@@ -207,7 +207,7 @@ class PowerBIChecks:
 
 
 def certificate_problem(error: Exception) -> str:
-    """What OpenSSL has against a certificate, in its own words."""
+    """Why OpenSSL rejects a certificate, in its own words."""
     text = str(error)
     for mark in ("certificate verify failed: ", "CERTIFICATE_VERIFY_FAILED] "):
         if mark in text:

@@ -1,8 +1,8 @@
-"""The push dataset of a use case: found, made, taken over, emptied, and watched for other writers. Sends no batch.
+"""The push dataset of a use case: found, created, taken over, emptied, and watched for other writers. Sends no batch.
 
-Who else writes shows in the sequence numbers: a table has a number of ours or somebody else wrote to it. A dataset that
-was written to by a state that is gone is *claimed* before it is emptied: a row of zeros with a number above all others
-tells a writer that still runs to stop, and it has had the time to see it before the rows go.
+Sequence numbers reveal other writers: if a table's number is not ours, somebody else wrote to it. A dataset filled from
+a state that no longer exists is *claimed* before it is emptied: a row of zeros with a number above all others tells a
+writer that is still running to stop, and it is given time to notice before the rows are deleted.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ RETENTION = "basicFIFO"
 PUSH_RANGES = Ranges((INT64_MIN, INT64_MAX), DOUBLE_MAX, (DECIMAL_DIGITS, DECIMAL_SCALE), MAX_STRING_CHARACTERS)
 DATASET_ID, DATASET_NAME, DEFINITION = "dataset_id", "dataset_name", "definition"
 MODE, EMPTYING = "mode", "emptying"
-# A writer looks for others this often, and one that takes over waits longer than that before it empties.
+# A writer checks for others this often, and one that takes over waits longer than that before it empties the dataset.
 WATCH_SECONDS = 5.0
 CLAIM_SECONDS = 3 * WATCH_SECONDS
 
 
 class Destination:
-    """One dataset and what the state knows of it. `wait(seconds)` waits; `clock` gives seconds since the epoch."""
+    """One dataset and what the state knows about it. `wait(seconds)` waits; `clock` gives seconds since the epoch."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Destination:
         self.id = ""
 
     def ready(self) -> None:
-        """Finds or makes the dataset. Refused where one of the name cannot be used; SecondWriter; Transient."""
+        """Finds or creates the dataset. Raises Refused if one with the name cannot be used, SecondWriter, Transient."""
         kept = self._state.get(DATASET_ID) if self._state.get(DATASET_NAME) == self._name else ""
         self.id = kept
         if kept:
@@ -79,14 +79,14 @@ class Destination:
             self._empty()
 
     def start_over(self, feed: str) -> None:
-        """Empties the dataset and everything known of it, for a feed that begins again. Transient: call it again."""
+        """Empties the dataset and everything known about it, for a feed that starts over. Retry after a Transient."""
         newest = max([self._state.highest_number(), *(n for n in self._numbers() if n is not None)])
         log.warning("dataset %r (%s) is emptied: gold is handed over from the start", self._name, self.id)
         self._begin_again(newest, {FEED: feed})
         self._empty()
 
     def last_number(self, table: str) -> int | None:
-        """The service's last sequence number of a table, -1 for none yet; None where it does not offer them."""
+        """The service's last sequence number of a table, -1 for none yet; None if it does not offer them."""
         try:
             numbers = self._client.sequence_numbers(self.id, table)
         except NotFound:
@@ -102,12 +102,12 @@ class Destination:
         return max((n.number for n in numbers), default=-1)
 
     def _note_mode(self, mode: str) -> None:
-        # Numbers are read every few seconds: written to the disk is only what has changed.
+        # Numbers are read every few seconds: only changes are written to disk.
         if self._state.get(MODE) != mode:
             self._state.put(**{MODE: mode})
 
     def gone(self, error: NotFound) -> NotFound:
-        """What the service said of a dataset or table that is not there, with what to do."""
+        """The service's error for a dataset or table that does not exist, with what to do about it."""
         return NotFound(
             f"{error}: dataset {self._name!r} is gone: run `livegold backfill {self._case.name}`",
             status=error.status,
@@ -120,7 +120,7 @@ class Destination:
         return self._state.get(MODE, ONCE)
 
     def refuse_second_writer(self, *, now: bool = False) -> None:
-        """SecondWriter where Pulse has a number that was not sent from here. Looks every WATCH_SECONDS, or `now`."""
+        """Raises SecondWriter if Pulse has a number not sent from here. Checks every WATCH_SECONDS, or `now`."""
         if not now and self._clock() - self._watched < WATCH_SECONDS:
             return
         self._watched = self._clock()
@@ -161,14 +161,15 @@ class Destination:
         return made.id
 
     def _taken_over(self, found: Dataset) -> str:
-        """A dataset from before this state: emptied, as the feed begins again too; its numbers stay behind us."""
+        """Takes over a dataset that predates this state: it is emptied, as the feed also starts over, and the sequence
+        numbers continue above the ones it has."""
         if found.push is False:
             raise Refused(
                 f"dataset {self._name!r} ({found.id}) takes no rows: it was not made as a push dataset; rename it"
             )
         self._put_tables(found.id)
         self.id = found.id
-        # No number may mean that nobody wrote, or that the service shows the newest late: both are claimed.
+        # No number may mean that nobody wrote, or that the service shows the newest late: claimed in both cases.
         offered = [n for n in self._numbers() if n is not None]
         newest = self._claim(max(offered)) if offered else -1
         log.warning("dataset %r (%s) is emptied: its rows came from a state that is gone", self._name, found.id)
@@ -176,7 +177,7 @@ class Destination:
         return found.id
 
     def _claim(self, newest: int) -> int:
-        """The number that was sent to tell others to stop."""
+        """Tells other writers to stop; returns the sequence number sent for this."""
         number = sequence_number(self._base_above(newest), 0, 0)
         log.warning("dataset %r (%s) has had another writer: it is told to stop", self._name, self.id)
         at = dt.datetime.fromtimestamp(self._clock(), dt.UTC)
@@ -188,7 +189,7 @@ class Destination:
         return number
 
     def _put_tables(self, dataset: str) -> None:
-        """Columns and measures as they are wanted; Refused where a table is missing."""
+        """Updates columns and measures to the definition; raises Refused if a table is missing."""
         there = set(self._client.tables(dataset))
         missing = [name for name in self._tables if name not in there]
         if missing:
@@ -208,7 +209,7 @@ class Destination:
         self._state.start_over(**{BASE: self._base_above(newest), TICK: tick, **fresh})
 
     def _base_above(self, newest: int) -> int:
-        # Seconds since 1970 outrun one batch a second: above numbers, too, that the service has but shows late.
+        # Seconds since 1970 stay ahead of one batch per second, so also above numbers that the service shows late.
         return max(base_above(newest) + 1, int(self._clock()))
 
     def _numbers(self) -> list[int | None]:
@@ -221,7 +222,7 @@ class Destination:
 
 
 def check_definition(case: UseCase, kept: str, kept_name: str, definition: Mapping[str, Any]) -> None:
-    """Refused (before anything is asked) where a dataset made from the definition `kept` cannot become `definition`."""
+    """Raises Refused, before any request, if a dataset made from the definition `kept` cannot become `definition`."""
     if not kept.startswith("{") or kept_name != definition["name"]:
         return
     faults = impossible_changes(json.loads(kept), definition)
@@ -233,7 +234,7 @@ def check_definition(case: UseCase, kept: str, kept_name: str, definition: Mappi
 
 
 def reset_dataset(client: PowerBIClient, state: SinkState, name: str, *, drop: bool) -> None:
-    """`drop` deletes the dataset; one that is gone is one that was never there."""
+    """`drop` deletes the dataset; one that no longer exists is treated as if it never had."""
     there = [d.id for d in client.datasets() if d.name == name]
     kept = state.get(DATASET_ID)
     if drop:

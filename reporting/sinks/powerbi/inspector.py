@@ -1,4 +1,4 @@
-"""What the powerbi sink has delivered: its status, and what the service itself counts, asked through queries."""
+"""What the powerbi sink has delivered: its status, and the service's own counts, obtained through queries."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from livegold.reporting.sinks.state import SinkState
 
 
 class PowerBIInspector(Inspector):
-    """The dataset and the budget in the status; `delivered` asks the service."""
+    """Adds the dataset and the budget to the status; `delivered` asks the service."""
 
     mode = ONCE
 
     def _more(self, state: SinkState) -> Mapping[str, Any]:
         used = Budget(state, self._clock).used()
         rate = state.rows_since(PULSE, self._clock() - HOUR_SECONDS)
-        # How far back Pulse reaches when it is full, at the pace of the last hour; None while nothing came.
+        # How far back Pulse reaches when it is full, at the rate of the last hour; None if no rows arrived.
         hours = round(MAX_ROWS_BASIC_FIFO / rate, 2) if rate else None
         name = state.get(DATASET_NAME) or None
         details = {
@@ -51,7 +51,7 @@ class PowerBIInspector(Inspector):
         }
 
     def delivered(self) -> Delivered:
-        """By the ledger and by the service. WrongUse where the sink has not run; Transient when nobody answers."""
+        """By the ledger and by the service. Raises WrongUse if the sink has not run, Transient if nobody answers."""
         found = super().delivered()
         with closing(SinkState(self._folder, self.name, read_only=True)) as state:
             dataset, tick = state.get(DATASET_ID), int(state.get(TICK, "0"))
@@ -63,13 +63,13 @@ class PowerBIInspector(Inspector):
                 whole = found.tables[PULSE].rows <= MAX_ROWS_BASIC_FIFO
                 pulse = asked.sums(PULSE, self._additive) if whole else None
         except (SettingsError, Refused, Unauthorized, NotFound) as error:
-            # Tenants may forbid queries: the ledger is then all there is.
+            # Tenants may forbid queries: then only the ledger is available.
             return replace(found, unasked=str(error))
         return replace(found, tables=tables, totals=totals, pulse=pulse)
 
 
 class _Asked:
-    """A dataset, asked by executeQueries: no call reads its rows."""
+    """A dataset, queried with executeQueries because no call reads its rows."""
 
     def __init__(self, settings: Settings, dataset: str) -> None:
         if not dataset:
@@ -91,7 +91,7 @@ class _Asked:
         return {c: row.get(c) or 0 for c in columns}
 
     def totals(self, columns: Sequence[str], tick: int) -> dict[str, Any]:
-        """Sums over the newest tick, as the measures read it; all 0 while it is not complete."""
+        """Sums over the newest tick, as the measures see it; all 0 while it is incomplete."""
         wanted = {c: c for c in (*columns, COMPLETE_TICK)}
         row = self._one(count_and_sums(TOTALS, wanted, at_least=AtLeast(TICK, tick), count="rows counted"))
         whole = row.get(COMPLETE_TICK) == tick

@@ -1,7 +1,7 @@
-"""The powerbi sink: batches of the gold feed as rows of a push dataset, once in effect. No rows are made here.
+"""The powerbi sink: batches of the gold feed as rows of a push dataset, effectively once. No rows are made here.
 
-Each chunk is one POST, with its sequence number. Before one that is in doubt is sent again, the table's sequence number
-is read back, for as long as the service may take to show it.
+Each chunk is one POST with its sequence number. Before a chunk in doubt is sent again, the table's sequence number is
+read back for as long as the service may take to show it.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ from livegold.reporting.sinks.rows import Row
 from livegold.reporting.sinks.state import SinkState
 from livegold.reporting.specification import UseCase
 
-# So long after a POST its number is looked for before it is sent again: a service may show a number late. Where it is
-# seen to be late, because the number of an earlier POST is missing too, it is given more.
+# How long after a POST its number is looked for before it is sent again, because the service may show a number late. If
+# it is known to be late, because the number of an earlier POST is missing too, it gets longer.
 SETTLE_SECONDS = 15.0
 LATEST_SECONDS = 300.0
 LOOK_SECONDS = 1.0
 
 
 class PowerBISink(OutboxSink):
-    """Delivers one use case to its push dataset. See `Sink` for when which method may be called.
+    """Delivers one use case to its push dataset. See `Sink` for when each method may be called.
 
-    `client` must be used by nobody else. `dataset_named` is the dataset's name, by default that of the use case.
-    `writers` is the folder of locks by which writers on one machine see each other.
+    `client` must not be shared. `dataset_named` is the dataset's name, by default derived from the use case. `writers`
+    is the lock folder through which writers on one machine see each other.
     """
 
     name = "powerbi"
@@ -103,7 +103,7 @@ class PowerBISink(OutboxSink):
 
     @property
     def dataset(self) -> str:
-        """Id of the dataset, once open."""
+        """Id of the dataset, available once open."""
         return self._there.id
 
     @property
@@ -128,7 +128,7 @@ class PowerBISink(OutboxSink):
         check_definition(self._case, state.get(DEFINITION), state.get(DATASET_NAME), self._definition)
 
     def _has_batches_of(self, state: SinkState) -> bool:
-        # A dataset of another name has none of the batches.
+        # A dataset with another name has none of the batches.
         return state.get(DATASET_NAME) == self._dataset_name
 
     def _lock_destination(self, held: ExitStack) -> None:
@@ -167,7 +167,7 @@ class PowerBISink(OutboxSink):
             self._state.not_sent(chunk)
             raise self._there.gone(error) from None
         except Refused:
-            # A service may refuse a number it has: of an attempt whose number it shows late.
+            # The service may reject a number it already has, from an attempt whose number it shows late.
             if chunk.attempts and self._has_landed(chunk):
                 return FOUND
             self._state.not_sent(chunk)
