@@ -1,1 +1,1 @@
-"""Delivery to Power BI in simulated time, beside the naive push: `livegold bench delivery`. Starts no Spark."""
+"""Delivery to Power BI in simulated time, compared with the naive push: `livegold bench delivery`. Starts no Spark."""

@@ -1,4 +1,4 @@
-"""The least a Spark job can do with the same events, to compare with: parse, write Delta. Run by `livegold bench`."""
+"""The minimal Spark job on the same events as a baseline: parse, write Delta. Run by `livegold bench`."""
 
 import json
 import sys

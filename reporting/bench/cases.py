@@ -1,4 +1,4 @@
-"""The second use case of the bench: measures and a dimension that taxi_tips does not have. Not shipped to users."""
+"""The bench's second use case: measures and a dimension that taxi_tips does not have. Not shipped to users."""
 
 from __future__ import annotations
 

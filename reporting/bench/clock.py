@@ -1,10 +1,10 @@
-"""Simulated time: stands still while the program works, and passes when somebody waits. Not for measuring anything."""
+"""Simulated time: stands still while the program works and passes when somebody waits. Not for measuring."""
 
 from __future__ import annotations
 
 
 class SimulatedClock:
-    """Seconds since the epoch. One thread moves it, any may read it."""
+    """Seconds since the epoch. One thread advances it, any may read it."""
 
     def __init__(self, start: float) -> None:
         self._now = start
@@ -17,5 +17,5 @@ class SimulatedClock:
         self._now += max(0.0, seconds)
 
     def wait_until(self, then: float) -> None:
-        """Lets time pass up to `then`, which may be over already."""
+        """Lets time pass up to `then`, which may already be in the past."""
         self._now = max(self._now, then)

@@ -1,7 +1,7 @@
-"""Every measure on the service's rows beside gold, under many filters and groupings. Reads nothing, sends nothing.
+"""Compares every measure on the service's rows with gold, under many filters and groupings. Reads and sends nothing.
 
-What basicFIFO has dropped no window can show: `whole_from` is the first bucket of which every row is still held, and
-a measure is compared where its window begins there or later. What is so far is always compared, from Totals.
+No window can show what basicFIFO has dropped: `whole_from` is the first bucket whose rows are all still held, and a
+measure is compared only if its window begins there or later. All-time measures are always compared, from Totals.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from livegold.reporting.measures import (
 from livegold.reporting.schema import BUCKET_NO
 from livegold.reporting.specification import UseCase
 
-# An axis of three hours of minutes, and of half an hour for each value of a dimension: more points only repeat them.
+# A time axis of three hours in minutes, and of half an hour per dimension value: more points add nothing new.
 MAX_POINTS, MAX_POINTS_BY_VALUE = 180, 30
 
 
 @dataclass
 class Compared:
-    """How many values were compared, how many had a window that was not held, and which differed."""
+    """How many values were compared, how many had a window no longer held, and which differed."""
 
     values: int = 0
     not_held: int = 0
@@ -48,7 +48,7 @@ class Compared:
 
 
 def random_filters(case: UseCase, values: dict[str, list[str]], number: int, rng: random.Random) -> list[list[Among]]:
-    """No filter, then `number` of them over one or two dimensions, each among some of the values that occur."""
+    """No filter, then `number` filters over one or two dimensions, each selecting some of the values that occur."""
     found: list[list[Among]] = [[]]
     names = [d.name for d in case.all_dimensions]
     for _ in range(number):
@@ -58,7 +58,7 @@ def random_filters(case: UseCase, values: dict[str, list[str]], number: int, rng
 
 
 class Comparison:
-    """Gold beside the rows of one moment."""
+    """Compares gold with the service's rows at one moment."""
 
     def __init__(self, case: UseCase, gold: Gold, stored: StoredAnswers, whole_from: int) -> None:
         self._case = case
@@ -71,7 +71,7 @@ class Comparison:
         self._in_time = [m for m in case.measures if not isinstance(m.scope, AllTime)]
 
     def compare(self, filters: Iterable[Sequence[Among]], rng: random.Random) -> Compared:
-        """All measures under each filter: as cards, by a dimension, and on an axis of time."""
+        """All measures under each filter: as cards, by a dimension, and on a time axis."""
         found = Compared()
         for where in filters:
             dimension = rng.choice(self._case.all_dimensions).name
@@ -83,7 +83,7 @@ class Comparison:
         return found
 
     def compare_dax(self, dax: DaxAnswers, filters: Iterable[Sequence[Among]]) -> Compared:
-        """The dataset's own DAX under each filter: as cards, and at one point of an axis."""
+        """The dataset's own DAX under each filter: as cards, and at one point of a time axis."""
         found = Compared()
         for where in filters:
             names = [m.name for m in self._so_far]
@@ -106,7 +106,7 @@ class Comparison:
         return _compared(self._so_far, by, where, self._gold.ask(self._so_far, by, where), here)
 
     def _compare_cards(self, by: Sequence[str], where: Sequence[Among]) -> Compared:
-        """At the newest bucket; a card of buckets looks at those that are whole."""
+        """At the newest bucket; a card over buckets covers those that are complete."""
         held = [m for m in self._in_time if self._is_held(m, self._newest)]
         found = Compared(not_held=len(self._in_time) - len(held))
         if held:
@@ -116,7 +116,7 @@ class Comparison:
         return found
 
     def _compare_axis(self, by: Sequence[str], where: Sequence[Among]) -> Compared:
-        """One point for each bucket that is whole, windows rolling along."""
+        """One point per complete bucket, with rolling windows."""
         if not self._in_time or self._whole_from > self._newest:
             return Compared(not_held=len(self._in_time))
         points = MAX_POINTS if len(by) == 1 else MAX_POINTS_BY_VALUE
@@ -147,9 +147,9 @@ def _compared(
     *,
     roughly: bool = False,
 ) -> Compared:
-    """Groups that only one side has must show nothing: gold keeps every group, the service adds rows of zeros.
+    """Groups that only one side has must be empty: gold keeps every group, the service adds rows of zeros.
 
-    `roughly` is for the DAX engine, which has every number as a double.
+    `roughly` is for the DAX engine, which represents every number as a double.
     """
     found = Compared()
     wanted = {tuple(r[b] for b in by): r for r in gold}
@@ -167,7 +167,7 @@ def _compared(
 
 
 def same(expected: Any, shown: Any, *, exact: bool) -> bool:
-    """Whether two values of a measure are one: to the last digit where it is exact, else within the tolerance."""
+    """Whether two values of a measure are equal: to the last digit if it is exact, otherwise within the tolerance."""
     if expected is None or shown is None:
         return expected is shown
     if exact and not isinstance(expected, float):

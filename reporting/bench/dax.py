@@ -1,7 +1,7 @@
-"""The measures' DAX, as it was put into the dataset, over the rows the service holds, by an engine that is not ours.
+"""Evaluates the measures' DAX, as put into the dataset, over the rows the service holds, with a third-party engine.
 
-The engine (pbix-mcp, extra `templates`) keeps rows as Python lists: a value over 200,000 rows takes it a while, so it
-is asked for fewer contexts than SQL is.
+The engine (pbix-mcp, extra `templates`) keeps rows as Python lists: a value over 200,000 rows takes a while, so it is
+used for fewer contexts than SQL.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def engine_is_here() -> bool:
 
 
 class DaxAnswers:
-    """A dataset by its `definition` (as the service gives it) and the rows of its tables."""
+    """A dataset given by its `definition` (as returned by the service) and the rows of its tables."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class DaxAnswers:
         )
 
     def ask(self, measures: Sequence[str], where: Sequence[Among] = (), bucket_no: int | None = None) -> Answer:
-        """One row with a value for each measure: a card, or one point of an axis."""
+        """One row with a value per measure: a card, or one point of a time axis."""
         context: dict[str, list[Any]] = {}
         for condition in where:
             key = self._keys[condition.column]

@@ -1,7 +1,7 @@
-"""Days of gold through the real powerbi sink into the real local service, in simulated time, and what came of it.
+"""Sends days of gold through the real powerbi sink to the real local service in simulated time, and checks the result.
 
-What gold wrote while the sink was busy is one batch of the feed, as it is in a run: that is how a sink that must wait
-catches up. Prints nothing; `livegold.reporting.bench.shown` does.
+Whatever gold wrote while the sink was busy becomes one batch of the feed, as in a run: that is how a sink that had to
+wait catches up. Prints nothing; `livegold.reporting.bench.shown` does.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from livegold.reporting.specification import UseCase
 CHECKPOINTS = 6
 FILTERS = 4
 DAX_FILTERS = 1
-# How often the service is asked how many rows it stored, in simulated seconds: how finely FIFO's edge is known.
+# How often the service is asked how many rows it stored, in simulated seconds: the resolution of FIFO's edge.
 COUNT_SECONDS = 120.0
 EVENTS = "events in the newest whole tick of Totals"
-# The first bucket that is whole, where no row was dropped yet.
+# The first complete bucket if no row was dropped yet.
 EVERYTHING = 0
-# What the service answers once an hour, to be asked again with a new token.
+# What the service answers once an hour, so that the client repeats the request with a new token.
 TOKEN_EXPIRED = 403
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that must hold, with what was found."""
+    """A condition that must hold, with what was found."""
 
     name: str
     wanted: str
@@ -56,7 +56,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The service's rows beside gold at one moment. `span` is the time Pulse holds whole, in seconds."""
+    """The service's rows compared with gold at one moment. `span` is the time Pulse holds completely, in seconds."""
 
     hour: float
     spell: str
@@ -70,7 +70,7 @@ class Checkpoint:
 
 @dataclass
 class Told:
-    """What the simulation offered to the sink."""
+    """What the simulation offered the sink."""
 
     events: int = 0
     late: int = 0
@@ -112,14 +112,14 @@ class Delivered:
         return statistics.median(self.told.behind), max(self.told.behind)
 
     def require(self) -> None:
-        """CheckFailed for the first check that did not hold."""
+        """Raises CheckFailed for the first check that did not pass."""
         for check in self.checks:
             if not check.passed:
                 raise CheckFailed(f"{self.case}: {check.name}: wanted {check.wanted}, found {check.found}")
 
 
 class Delivery:
-    """One use case; `run`, and then as many `check` as wanted while the service runs. `folder` must not exist."""
+    """One use case: `run`, then any number of `compare` while the service is running. `folder` must not exist."""
 
     def __init__(
         self,
@@ -165,11 +165,11 @@ class Delivery:
 
     @property
     def stored(self) -> Stored:
-        """What the service has of this use case, once the sink is open."""
+        """What the service has stored for this use case, once the sink is open."""
         return Stored(self._case, self._service.endpoint.api, self._sink.dataset, self._reading)
 
     def run(self) -> Delivered:
-        """All hours, with checkpoints on the way; raises what the sink raises, and never CheckFailed."""
+        """Runs all hours, with checkpoints along the way; raises what the sink raises, but never CheckFailed."""
         begun = time.monotonic()
         self._sink.open()
         parts = self._number_of_checkpoints
@@ -189,7 +189,7 @@ class Delivery:
         return self.outcome(time.monotonic() - begun)
 
     def compare(self, rng: random.Random, filters: int) -> Checkpoint:
-        """The service's rows beside gold, now."""
+        """Compares the service's rows with gold now."""
         begun = time.monotonic()
         self._note_edge()
         self._gold.ready()
@@ -227,7 +227,7 @@ class Delivery:
         return found
 
     def outcome(self, wall_seconds: float) -> Delivered:
-        """The figures, and everything that must hold. Asks sink and service once more."""
+        """The figures, and the checks of everything that must hold. Asks sink and service once more."""
         status = self._sink.status()
         definition = self.stored.definition()
         events = self._case.events_column
@@ -256,13 +256,13 @@ class Delivery:
         )
 
     def _feed(self) -> Iterator[list[GoldBatch]]:
-        """What gold wrote since the sink was last ready, or the next batch to come."""
+        """What gold wrote since the sink was last ready, or else the next batch."""
         waiting: list[GoldBatch] = []
         for batch in self._simulation.batches():
             if waiting and batch.ends > self._clock():
                 yield waiting
                 waiting = []
-            # The sink may have let time pass, so that this one is there by now.
+            # The sink may have let time pass, so that this one is already due.
             if not waiting:
                 self._clock.wait_until(batch.ends)
             waiting.append(batch)
@@ -301,7 +301,7 @@ class Delivery:
         self._edge.append((stored, self._gold.newest))
 
     def _whole_from(self, dropped: int) -> int:
-        """The first bucket of which FIFO has dropped no row: no row is of a later bucket than gold had at the time."""
+        """The first bucket of which FIFO dropped no row: no row has a later bucket than gold had when it was stored."""
         if dropped == 0:
             return EVERYTHING
         return next(newest for stored, newest in self._edge if stored >= dropped) + 1
@@ -354,7 +354,7 @@ class Delivery:
             )
 
     def _check_nulled(self, nulled: object, not_sent: int) -> Check:
-        """Every refused sum, and the refused values of spotlight rows that were sent: `not_sent` rows were thinned."""
+        """All refused sums, plus the refused values of spotlight rows that were sent: `not_sent` rows were thinned."""
         told = self._told
         least = told.refused_sums + (0 if not_sent else told.refused_values)
         most = told.refused_sums + told.refused_values

@@ -1,6 +1,6 @@
-"""What the simulated hours bring: rate, late events, bursts, floods, silence. Makes no rows.
+"""The load in the simulated hours: rate, late events, bursts, floods, silence. Makes no rows.
 
-All spells are shares of the whole, bounded in length, so that two hours meet the same as two days do.
+All spells are shares of the total time, bounded in length, so that two hours include the same spells as two days.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from functools import cached_property
 from livegold.reporting.errors import WrongUse
 
 HOUR = 3_600.0
-# How late an event may come.
+# How late an event may arrive.
 LATEST_SECONDS = 2 * HOUR
 MIN_HOURS = 0.5
 
 
 @dataclass(frozen=True)
 class Spell:
-    """Some time, in seconds since the start, in which things go differently. No `rate` is silence."""
+    """A period, in seconds since the start, with a different load. A `rate` of 0 is silence."""
 
     name: str
     first: float
@@ -34,9 +34,9 @@ class Spell:
 
 @dataclass(frozen=True)
 class Demand:
-    """`rate` is events a second, `late_share` how many of them come up to two hours late, `spotlight` rows a batch.
+    """`rate` is events per second, `late_share` the share up to two hours late, `spotlight` the rows per batch.
 
-    WrongUse for a number that makes no simulation.
+    Raises WrongUse for values that make no sensible simulation.
     """
 
     hours: float = 48.0
@@ -63,7 +63,7 @@ class Demand:
 
     @cached_property
     def usual(self) -> Spell:
-        """What holds while nothing special does."""
+        """The load when there is no special spell."""
         return Spell(
             "usual",
             0.0,
@@ -76,19 +76,19 @@ class Demand:
 
     @cached_property
     def spells(self) -> tuple[Spell, ...]:
-        """A silence, ten times the events with a batch every second, and a flood of late events."""
+        """A silence, a burst of ten times the events with a batch every second, and a flood of late events."""
 
         usual = self.usual
         return (
             replace(self._spell("silence", 0.30, 1 / 16, 3 * HOUR), rate=0.0),
-            # A batch a second: more POSTs a minute and more spotlight than the budget has.
+            # A batch per second: more POSTs per minute and more spotlight rows than the budget allows.
             replace(
                 self._spell("burst", 0.55, 1 / 12, HOUR / 3),
                 rate=10 * usual.rate,
                 batch_seconds=1.0,
                 spotlight=self.most_spotlight,
             ),
-            # A region's hub is back: what it held up comes all at once, and makes rows in every bucket of two hours.
+            # A region's hub is back: what it held up arrives all at once, with rows in every bucket of two hours.
             replace(self._spell("flood", 0.80, 1 / 12, HOUR / 2), late_share=0.3),
         )
 
@@ -97,5 +97,5 @@ class Demand:
         return replace(self.usual, name=name, first=first, last=first + min(longest, self.seconds * share))
 
     def at(self, second: float) -> Spell:
-        """What holds at a second since the start."""
+        """The spell at a second since the start."""
         return next((s for s in self.spells if second in s), self.usual)

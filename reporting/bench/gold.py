@@ -1,4 +1,4 @@
-"""The pulse rows of the simulation as gold keeps them, in Parquet, asked with livegold's own SQL. Sends nothing."""
+"""The simulation's pulse rows as gold keeps them, in Parquet, queried with livegold's own SQL. Sends nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Answer = list[dict[str, Any]]
 
 
 def connection() -> duckdb.DuckDBPyConnection:
-    """A database in memory that looks for nothing on the network."""
+    """An in-memory database without network access."""
     return duckdb.connect(config={"autoinstall_known_extensions": False, "TimeZone": "UTC"})
 
 
@@ -34,7 +34,7 @@ def asked(
     where: Sequence[Filter] = (),
     buckets: str | None = None,
 ) -> Answer:
-    """Rows of group and measures, by the project's rendering over rows of pulse."""
+    """One row per group with its measures, computed by the project's SQL over rows of pulse."""
     sql = sql_over_pulse(measures, table, by, where, bucket_seconds=case.bucket_seconds, buckets=buckets)
     cursor = database.execute(sql)
     names = [d[0] for d in cursor.description]
@@ -42,7 +42,7 @@ def asked(
 
 
 class Gold:
-    """Pulse of one use case under `folder`, append-only, with a table of the buckets that passed."""
+    """Pulse of one use case under `folder`, append-only, with a table of the elapsed buckets."""
 
     def __init__(self, case: UseCase, folder: Path) -> None:
         self._case = case
@@ -69,11 +69,11 @@ class Gold:
             self._write()
 
     def ask(self, measures: Sequence[Measure], by: Sequence[str] = (), where: Sequence[Filter] = ()) -> Answer:
-        """Measures over all that was added; by bucket, over every bucket that passed, silent or not."""
+        """Measures over everything added; by bucket, over every elapsed bucket, silent or not."""
         return asked(self._database, self._case, "gold", measures, by, where, "buckets")
 
     def ready(self) -> None:
-        """Call after `add` and before `ask`."""
+        """Makes added rows queryable: call after `add` and before `ask`."""
         if self._waiting:
             self._write()
         files = [str(self._folder / f"{n}.parquet") for n in range(self._files)]
@@ -92,7 +92,7 @@ class Gold:
         return [value for (value,) in found]
 
     def _columns(self) -> str:
-        """Every column; what no Power BI column holds is nothing, as in the dataset."""
+        """Every column, with values that no Power BI column can hold as null, as in the dataset."""
         made = []
         for column in self._case.pulse_columns:
             name = f'"{column.name}"'

@@ -1,7 +1,7 @@
-"""The push as people write it first: one row an event, the rows of each batch in POSTs, and a pause after a 429.
+"""The push as people first write it: one row per event, each batch's rows in POSTs, and a pause after a 429.
 
-It sends 10,000 rows a POST, the most there may be, and waits longer after each refusal as their HTTP library's retry
-does; it knows no budget and reads no Retry-After. After the last try it gives the rows up and goes on.
+It sends 10,000 rows per POST, the maximum, and waits longer after each refusal, like the retries of an HTTP library; it
+has no budget and ignores Retry-After. After the last attempt it drops the rows and continues.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ DEFINITION = {
 
 @dataclass(frozen=True)
 class Naive:
-    """What became of `events`, in rows; `behind` is how many seconds after its event the next row would be sent."""
+    """What happened to `events`, in rows; `behind` is how many seconds after its event the next row would be sent."""
 
     hours: float
     events: int
@@ -68,14 +68,14 @@ def push_naively(
     hours: float,
     counted: Callable[[str, str], tuple[int, int]],
 ) -> Naive:
-    """Sends events of `rate` a second for some simulated hours; `counted` gives (stored, held) of a dataset's table."""
+    """Sends `rate` events per second for some simulated hours; `counted` gives (stored, held) of a dataset's table."""
     dataset = client.create_dataset(DEFINITION, "basicFIFO").id
     begun = time.monotonic()
     start, end = clock(), clock() + hours * 3_600
     sent = accepted = given_up = 0
     while clock() < end:
         first = start + sent / rate
-        # The rows of a POST are all there a little after its last event.
+        # The rows of a POST are complete shortly after its last event.
         clock.wait_until(first + MAX_ROWS_PER_POST / rate)
         if _arrives(client, clock, dataset, _rows(first, rate), end):
             accepted += MAX_ROWS_PER_POST

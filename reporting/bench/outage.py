@@ -1,6 +1,6 @@
-"""What an outage of Power BI costs gold: its rate with the service there and gone, in turn. No time fails anything.
+"""What a Power BI outage costs gold: its rate with the service up and down, alternately. No timing fails the bench.
 
-A backlog is published first, so that gold works as fast as it can in every phase. At the end the service is there, and
+A backlog is published first, so that gold works as fast as it can in every phase. At the end the service is up, and
 what was delivered is compared with gold.
 """
 
@@ -34,7 +34,7 @@ LONGEST_WAIT_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Phase:
-    """`rate` is events a second that gold took in; `rows` those that Power BI accepted meanwhile."""
+    """`rate` is gold's events per second; `rows` is how many rows Power BI accepted meanwhile."""
 
     there: bool
     rate: float
@@ -43,14 +43,14 @@ class Phase:
 
 @dataclass(frozen=True)
 class Outage:
-    """What was seen: phases in turn, and the events that were delivered in the end, which are gold's."""
+    """The observations: alternating phases, and the events delivered in the end, which equal gold's."""
 
     phases: tuple[Phase, ...]
     delivered: int
     failures: int
 
     def rate(self, *, there: bool) -> tuple[float, float, float]:
-        """Median, least and most events a second of the phases with the service there, or gone."""
+        """Median, minimum and maximum events per second of the phases with the service up, or down."""
         rates = sorted(p.rate for p in self.phases if p.there is there)
         return statistics.median(rates), rates[0], rates[-1]
 
@@ -58,9 +58,9 @@ class Outage:
 def bench_outage(
     case: UseCase, settings: Settings, events: int, seconds: float, pairs: int, say: Callable[[str], None]
 ) -> Outage:
-    """Publishes `events`, then takes the service away `pairs` times for `seconds` each. Needs `<home>/bench-outage`.
+    """Publishes `events`, then stops the service `pairs` times for `seconds` each. Uses `<home>/bench-outage`.
 
-    Raises CheckFailed when what was delivered is not what gold has, or the backlog did not last.
+    Raises CheckFailed if what was delivered differs from gold, or if the backlog did not last.
     """
     from livegold.streams.accounts import reconcile
     from livegold.streams.hub import Hub, ensure_topic, publish
@@ -110,7 +110,7 @@ def bench_outage(
                     raise CheckFailed(f"all {events:,} events were done before the phases: give --events more")
             failures = watch.failures()
             run.stop(LONGEST_WAIT_SECONDS)
-            # What is left of the backlog, in large batches: nothing is timed any more.
+            # The rest of the backlog, in large batches, since nothing is timed any more.
             large = {**environment, "LIVEGOLD_HUB_BATCH_EVENTS": str(REST_EVENTS)}
             fresh([*command[:-1], "batch", "--sink", "powerbi"], large)
             found = reconcile(case, own)
@@ -124,7 +124,7 @@ def bench_outage(
 
 
 class _Gold:
-    """Looks at a run from outside."""
+    """Observes a run from outside."""
 
     def __init__(self, settings: Settings, case: UseCase, run: Child) -> None:
         self._status = StatusFile(settings.home, case.name)
@@ -150,7 +150,7 @@ class _Gold:
             time.sleep(LOOK_SECONDS)
 
     def phase(self, seconds: float, *, there: bool) -> Phase:
-        """From the end of a batch to the end of the last one that ends in time: whole batches only."""
+        """Measures from the end of one batch to the end of the last one that ends in time: complete batches only."""
         began, first, rows = self._next_end(), self.events(), self.rows()
         last, at = first, began
         until = began + seconds

@@ -1,7 +1,7 @@
-"""How fast the pipeline is, beside a bare Spark job on the same events. Not a test: no time fails anything.
+"""How fast the pipeline is, compared with a bare Spark job on the same events. Not a test: no timing fails it.
 
-Each run is a fresh process with an empty lake; the two take turns, so that a machine that gets slower meets both.
-Run as a module it is one run of the pipeline in `batch`.
+Each run is a fresh process with an empty lake; the two alternate, so that a machine that slows down affects both. Run
+as a module, it is one `batch` run of the pipeline.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SAMPLE_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Run:
-    """One run: `seconds` its queries took, `process_seconds` all of it, `peak_mb` most memory of all its processes."""
+    """One run: `seconds` for its queries, `process_seconds` in total, `peak_mb` peak memory of all its processes."""
 
     seconds: float
     process_seconds: float
@@ -42,10 +42,10 @@ class Run:
 def bench_pipeline(
     case: UseCase, settings: Settings, events: int, runs: int, say: Callable[[str], None]
 ) -> dict[str, list[Run]]:
-    """Publishes `events` made-up events (5% dirty, 2% duplicate) to a broker of its own and runs both over them.
+    """Publishes `events` generated events (5% dirty, 2% duplicates) to its own broker and runs both over them.
 
-    Everything lies in `<home>/bench`, which is emptied first. Raises CheckFailed when a table does not have the rows
-    it must have.
+    Everything is in `<home>/bench`, which is emptied first. Raises CheckFailed if a table does not have the expected
+    rows.
     """
     from livegold.streams.hub import Hub, ensure_topic, publish
     from livegold.streams.local import Broker
@@ -85,7 +85,7 @@ def bench_pipeline(
 
 
 def summary(found: dict[str, list[Run]], events: int) -> list[tuple[str, str, str, str, str]]:
-    """Rows of a table: name, rows a second (median, least and most), seconds, whole process, peak memory."""
+    """Rows of a table: name, rows per second (median, minimum and maximum), seconds, whole process, peak memory."""
     lines = []
     for name, runs in found.items():
         rates = sorted(events / r.seconds for r in runs)
@@ -102,7 +102,7 @@ def summary(found: dict[str, list[Run]], events: int) -> list[tuple[str, str, st
 
 
 def ratio(found: dict[str, list[Run]]) -> float:
-    """Rows a second of livegold as a share of the bare job's: the median of the pairs that ran one after the other."""
+    """livegold's rows per second as a share of the bare job's: the median over consecutive pairs of runs."""
     ours, bare = (found[name] for name in NAMES)
     return statistics.median(b.seconds / o.seconds for o, b in zip(ours, bare, strict=True))
 
@@ -110,7 +110,7 @@ def ratio(found: dict[str, list[Run]]) -> float:
 def _labelled(case: UseCase, count: int, kinds: Counter[str]) -> Iterator[tuple[str | None, bytes]]:
     from livegold.reporting.usecases.taxi_events import NOMINAL_RATE, generate_labelled
 
-    # Without a rate the times run on at the nominal one: begin so long ago that none lies ahead.
+    # Without a rate, event times advance at the nominal rate: start far enough back that none is in the future.
     start = datetime.now(UTC) - timedelta(seconds=count / NOMINAL_RATE + 60)
     for kind, event in generate_labelled(7, start, count=count, dirty=0.05, duplicate=0.02):
         kinds[kind] += 1
@@ -125,7 +125,7 @@ def _run(module: str, changed: dict[str, str], case: UseCase, lake: str) -> Run:
 
 
 def _rows(lake: Lake) -> dict[str, int]:
-    """Rows of every table that is there, counted from its files."""
+    """Row counts of every existing table, from its files."""
     from deltalake import DeltaTable
 
     paths = {
@@ -155,12 +155,12 @@ def _verify(name: str, rows: dict[str, int], kinds: Counter[str], events: int) -
 
 
 def without_settings() -> dict[str, str]:
-    """The environment without anything that sets livegold."""
+    """The environment without livegold's variables."""
     return {k: v for k, v in os.environ.items() if not k.startswith("LIVEGOLD_")}
 
 
 def fresh(command: list[str], environment: dict[str, str]) -> tuple[str, int]:
-    """What a process of its own printed, and the most memory (MB) it and its children held at a time."""
+    """Runs a command in a new process; returns its output and the peak memory (MB) of it and its children."""
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -184,7 +184,7 @@ def _memory_of_session(session: int) -> int:
     total = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            # The name in brackets may hold blanks; the session is the fourth field after it, resident pages the 22nd.
+            # The name in parentheses may contain blanks; the session is the fourth field after it, the RSS the 22nd.
             fields = stat.read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue

@@ -1,7 +1,7 @@
-"""Which values the dimensions of a simulated use case have by when, and how often each occurs. Makes no rows.
+"""Which values the dimensions of a simulated use case have at what time, and how often each occurs. Makes no rows.
 
-Values come one after the other, all of them within GROWN of the whole time; a dimension that admits values is offered
-more than it has room for, and those that come too late are "other". Model versions follow one another.
+Values appear one after another, all within the share GROWN of the total time; a dimension that admits values is offered
+more than it has room for, and those that come too late become "other". Model versions follow one another.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from livegold.reporting.schema import KEY, LABEL, LAST_ORDER, MODEL_VERSION, ORD
 from livegold.reporting.specification import Dimension, UseCase
 
 GROWN = 0.6
-# Values that a dimension with no room left is offered besides.
+# Additional values offered to a dimension that has no room left.
 TOO_MANY = 5
 VERSIONS = 3
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """Combinations of dimension values as columns of equal length, with the share of events each has."""
+    """Combinations of dimension values as columns of equal length, with each one's share of events."""
 
     columns: dict[str, pa.Array]
     shares: np.ndarray
@@ -40,18 +40,18 @@ class Population:
 
     @cached_property
     def bounds(self) -> dict[str, int]:
-        """Rows that the table of a dimension has in the end; not for model versions, which have no bound worth it."""
+        """Final row counts of the dimensions' tables; not for model versions, whose bound is never reached."""
         return {d.name: len(_kept(d)) + len(LAST_ORDER) for d in self._dimensions if d.name != MODEL_VERSION}
 
     def mixture(self, passed: float) -> Mixture:
-        """What events are like at this share of the time."""
+        """The mixture of events at this share of the time."""
         active = tuple(self._number_of(d, passed) for d in self._dimensions)
         if active not in self._mixtures:
             self._mixtures = {active: self._mixed(active)}
         return self._mixtures[active]
 
     def tables(self, passed: float) -> dict[str, pa.Table]:
-        """Tables of key, label, order: declared values from the start, others once they were met."""
+        """Tables of key, label, order: declared values from the start, others once they have occurred."""
         found = {}
         for dimension in self._dimensions:
             keys = _kept(dimension)
@@ -83,7 +83,7 @@ class Population:
         return Mixture(columns, probabilities / probabilities.sum())
 
     def _offered(self, dimension: Dimension) -> list[str]:
-        """The values that events bring, in the order in which they appear. The second event has none."""
+        """The values that events bring, in order of appearance; the second one is unknown."""
         kept = _kept(dimension)
         if dimension.name == MODEL_VERSION or dimension.name in self._of_task:
             return kept
@@ -99,7 +99,7 @@ class Population:
 
 
 def _kept(dimension: Dimension) -> list[str]:
-    """The values that gold tells apart."""
+    """The values that gold distinguishes."""
     if dimension.name == MODEL_VERSION:
         return [str(n + 1) for n in range(VERSIONS)]
     if dimension.values is not None:

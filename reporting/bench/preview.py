@@ -1,7 +1,7 @@
-"""How soon the page shows what was stored: a real local service, the preview as a process, headless Chromium.
+"""How soon the page shows stored rows: a real local service, the preview as a process, headless Chromium.
 
-Each round stores a tick of Totals and some rows of Pulse, as the sink does, and waits for nothing; the page notes
-itself when its tile changed. A delay is from the answer of the service to the changed tile, by one clock.
+Each round stores a tick of Totals and some rows of Pulse, as the sink does, without waiting; the page itself records
+when its tile changed. A delay is from the service's response to the changed tile, by the same clock.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from livegold.reporting.settings import load
 from livegold.reporting.specification import UseCase
 
 ROUND_SECONDS = 1.1
-"""Two POSTs a round: a dataset takes 120 a minute."""
+"""Two POSTs per round: a dataset accepts 120 per minute."""
 TOTALS_ROWS, PULSE_ROWS = 30, 25
-"""Of a round: 50 rows a second."""
+"""Rows per round: 50 per second."""
 LAST_SECONDS = 10.0
 MINUTES_STORED = 120
 
 
 @dataclass(frozen=True)
 class Delays:
-    """Milliseconds from stored row to changed tile; `missed` rounds never showed."""
+    """Milliseconds from stored row to changed tile; `missed` rounds were never shown."""
 
     stored: int
     rounds: int
@@ -52,9 +52,9 @@ class Delays:
 
 
 def bench_preview(case: UseCase, stored: int, rounds: int, say: Callable[[str], None]) -> list[Delays]:
-    """Delays with next to nothing stored, then with `stored` rows of Pulse and as many of Totals.
+    """Delays with almost nothing stored, then with `stored` rows each of Pulse and Totals.
 
-    WrongUse for more than a dataset holds, and for a use case without a count so far or without a tile of it.
+    Raises WrongUse for more rows than a dataset holds, and for a use case without a tile of an all-time event count.
     """
     if not 0 <= stored <= MAX_ROWS_BASIC_FIFO:
         raise WrongUse(f"stored is {stored}: give 0 to {MAX_ROWS_BASIC_FIFO:,}, which is all that a dataset holds")
@@ -73,7 +73,7 @@ def bench_preview(case: UseCase, stored: int, rounds: int, say: Callable[[str], 
 
 
 def _tile(case: UseCase) -> tuple[str, str]:
-    """Name of a visual of the first page that shows a count of events so far, and what it calls the measure."""
+    """Name of a visual on the first page that shows an all-time event count, and its name for the measure."""
     counts = [m.name for m in case.measures if isinstance(m.expression, Count) and isinstance(m.scope, AllTime)]
     page = next(p for p in template_of(case, None).pages if p.kind == "page")
     for visual in page.visuals:
@@ -84,7 +84,7 @@ def _tile(case: UseCase) -> tuple[str, str]:
 
 
 class _Pushed:
-    """The push dataset in a service of its own, and rows for it whose counts of events are known."""
+    """The push dataset in a dedicated service, and rows for it with known event counts."""
 
     def __init__(self, case: UseCase, service: LocalService) -> None:
         self._case = case
@@ -100,7 +100,7 @@ class _Pushed:
             self._post(table, next((p.rows() for p in case.model.task.parameters if p.name == name), rows))
 
     def fill(self, number: int) -> None:
-        """So many rows of Pulse over the last hours, and of Totals."""
+        """Stores this many rows of Pulse, spread over the last hours, and as many of Totals."""
         newest = self._bucket()
         span = MINUTES_STORED * 60 // self._case.bucket_seconds
         while number > 0:
@@ -110,7 +110,7 @@ class _Pushed:
             number -= part
 
     def tick(self, number: int) -> float:
-        """A whole tick of Totals in one POST, one event more than the last; when it was stored."""
+        """Stores a complete tick of Totals in one POST, with one event more than the last; returns the time."""
         self._tick += 1
         self.events += 1
         rows = [self._row(TOTALS, i, {TICK: self._tick, COMPLETE_TICK: 0, LEFT_OUT: 0}) for i in range(number)]
@@ -144,7 +144,7 @@ class _Pushed:
             self._client.post_rows(self._dataset, table, rows)
 
 
-# Notes the time of every change of one visual's values.
+# Records the time of every change of one visual's values.
 _WATCH = """
 window.benchSeen = [];
 const visual = document.querySelector(`[data-visual="${arguments[0]}"]`);
@@ -191,7 +191,7 @@ def _measured(
 
 
 def _shown(values: str | None, measure: str) -> int | None:
-    """The measure's value in what a visual shows."""
+    """The measure's value as shown by a visual."""
     found = json.loads(values) if values else None
     if not found or measure not in found["columns"] or not found["rows"]:
         return None

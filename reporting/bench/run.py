@@ -1,6 +1,6 @@
 """The whole bench: the naive push and livegold for each use case, each against a local service in simulated time.
 
-Each is a process of its own with its own service and clock, because simulated time cannot be shared: two at once.
+Each is a separate process with its own service and clock, because simulated time cannot be shared; two run at once.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ Say = Callable[[str], None]
 
 
 def bench_case(name: str) -> UseCase:
-    """A use case as elsewhere, or the bench's own `bench_parcels`."""
+    """A use case by name or file, or the bench's own `bench_parcels`."""
     return PARCELS if name == PARCELS.name else load_use_case(name)
 
 
 def bench_delivery(
     cases: Sequence[str], demand: Demand, naive_hours: float, folder: Path, say: Say
 ) -> tuple[list[Delivered], Naive | None]:
-    """Everything lies in `folder`, which is emptied first and taken away in the end. `say` must be picklable.
+    """Runs the bench in `folder`, which is emptied first and removed at the end. `say` must be picklable.
 
-    Raises what a sink raises. Whether all that must hold held is for `Delivered.require`.
+    Raises what a sink raises. `Delivered.require` checks the results.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -68,7 +68,7 @@ def deliver(name: str, demand: Demand, folder: Path, say: Say) -> Delivered:
 
 
 def naive_push(folder: Path, rate: float, hours: float, say: Say) -> Naive:
-    """The naive push for some hours."""
+    """Runs the naive push for some hours."""
     clock = SimulatedClock(START)
     with LocalService(folder, clock=clock) as service:
         wire = CountingSession(service.endpoint.ca, clock)

@@ -1,4 +1,4 @@
-"""The delivery bench as tables for a terminal. Computes nothing that decides anything."""
+"""Shows the delivery bench as tables in a terminal. Computes nothing that affects the outcome."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from livegold.reporting.schema import PULSE, SPOTLIGHT, TOTALS
 
 
 def shown(delivered: Sequence[Delivered], naive: Naive | None) -> Group:
-    """All tables: figures side by side, measures beside gold, what had to hold."""
+    """All tables: figures side by side, measures compared with gold, and the checks."""
     return Group(_figures(delivered, naive), *map(_checkpoints, delivered), *map(_checks, delivered))
 
 

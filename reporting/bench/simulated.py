@@ -1,7 +1,7 @@
-"""Gold in simulated time: each batch's partial sums and spotlight rows, seeded, with no event ever made.
+"""Gold in simulated time: each batch's partial sums and spotlight rows, seeded, without generating any events.
 
-A batch of 150,000 events is a few hundred rows of pulse: how many events each combination of bucket and dimension
-values has is drawn from their shares, and the sums from that number. The sums of a batch are those of its events.
+A batch of 150,000 events is a few hundred rows of pulse: the number of events for each combination of bucket and
+dimension values is drawn from their shares, and the sums from that number. A batch's sums are those of its events.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from livegold.reporting.schema import (
 )
 from livegold.reporting.specification import Column, UseCase
 
-# Every so many usual batches one has values that Power BI refuses or cuts.
+# One in this many usual batches has values that Power BI rejects or that must be cut.
 BAD_EVERY = 25
 LONG_TEXT = 5_000
 WORST_SEVERITY = 1e6
@@ -47,7 +47,7 @@ _TYPES = {
 class GoldBatch:
     """What gold wrote at `ends` (seconds since the epoch).
 
-    `refused_sums` cells of pulse, and `refused_values` and `long_texts` of spotlight, are such as Power BI never takes.
+    `refused_sums` counts cells of pulse, `refused_values` and `long_texts` cells of spotlight that Power BI rejects.
     """
 
     ends: float
@@ -62,7 +62,7 @@ class GoldBatch:
 
 
 class Simulation:
-    """The batches of one use case from `start` (seconds since the epoch) on. The same seed makes the same rows."""
+    """The batches of one use case from `start` (seconds since the epoch) on. The same seed gives the same rows."""
 
     def __init__(self, case: UseCase, demand: Demand, start: float) -> None:
         self._case = case
@@ -80,15 +80,15 @@ class Simulation:
 
     @property
     def bounds(self) -> dict[str, int]:
-        """Rows each dimension's table has at its bounds."""
+        """Row count of each dimension's table at its bound."""
         return self._population.bounds
 
     def dimensions(self, at: float) -> dict[str, pa.Table]:
-        """The tables of the dimensions as gold has them at a time."""
+        """The dimensions' tables as gold has them at a time."""
         return self._population.tables((at - self._start) / self._demand.seconds)
 
     def batches(self) -> Iterator[GoldBatch]:
-        """All batches in the order of time; none while there is silence."""
+        """All batches in chronological order; none during silence."""
         second = 0.0
         while second < self._demand.seconds:
             spell = self._demand.at(second)
@@ -101,7 +101,7 @@ class Simulation:
 
     def _batch(self, spell: Spell, begins: float, ends: float) -> GoldBatch:
         events = round(spell.rate * (ends - begins))
-        # Nothing is older than the start: there was no stream before it.
+        # Nothing is older than the start, since there was no stream before it.
         longest = max(self._least_late, min(LATEST_SECONDS, ends))
         late = int(self._random.binomial(events, spell.late_share)) if longest > self._least_late else 0
         mixture = self._population.mixture(ends / self._demand.seconds)
@@ -121,7 +121,7 @@ class Simulation:
     def _counted(
         self, mixture: Mixture, begin: float, end: float, punctual: int, delays: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Bucket, place in the mixture and number of events of each row, and whether they are late."""
+        """For each row: bucket, index in the mixture, number of events, and whether they are late."""
         length = self._case.bucket_seconds
         first, last = int(begin // length), int(np.nextafter(end, 0) // length)
         borders = [begin, *(n * length for n in range(first + 1, last + 1)), end]
@@ -197,7 +197,7 @@ class Simulation:
         return _numbers(column, self._random.gamma(2.0, 10.0, number))
 
     def _refused_sums(self, pulse: pa.Table) -> tuple[pa.Table, int]:
-        """The first row's sums as no service takes them: one double, one whole number."""
+        """Makes two of the first row's sums invalid for any service: one double, one integer."""
         refused = 0
         for type_, value in (("double", float("nan")), ("bigint", REFUSED_INTEGER)):
             name = next((n for n, c in self._sums.items() if c.type == type_ and n.endswith("_sum")), None)
@@ -206,7 +206,7 @@ class Simulation:
         return pulse, refused
 
     def _refused_values(self, spotlight: pa.Table) -> tuple[pa.Table, int, int]:
-        """The first row's values, severe enough to be sent before all others."""
+        """Makes the first row's values invalid, and the row severe enough to be sent before all others."""
         if not spotlight.num_rows:
             return spotlight, 0, 0
         refused = long_texts = 0
@@ -227,14 +227,14 @@ def _times(micros: np.ndarray) -> pa.Array:
 
 
 def _numbers(column: Column, values: np.ndarray) -> pa.Array:
-    """Values as the column's type has them; a decimal from a whole number of its last place."""
+    """Values in the column's type; decimals are built from integers in units of the last place."""
     decimal = _DECIMAL.fullmatch(column.type)
     if decimal is None:
         whole = column.type != "double"
         return pa.array(np.round(values).astype(np.int64) if whole else values, _TYPES[column.type])
     precision, scale = int(decimal[1]), int(decimal[2])
     low = np.round(values * 10**scale).astype(np.int64)
-    words = np.column_stack([low, low >> 63])  # 128 bits, the low ones first
+    words = np.column_stack([low, low >> 63])  # 128 bits, low word first
     return pa.Array.from_buffers(
         pa.decimal128(precision, scale), len(low), [None, pa.py_buffer(np.ascontiguousarray(words).tobytes())]
     )

@@ -1,4 +1,4 @@
-"""The rows that the local service stored, read back page by page and asked with SQL. Asks no sink."""
+"""The rows stored by the local service, read back page by page and queried with SQL. Asks no sink."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Stored(StoredRows):
         self._case = case
 
     def pulse(self) -> pa.Table:
-        """All of Pulse that is held."""
+        """All rows of Pulse currently held."""
         return self._table(PULSE, self.rows(PULSE))
 
     def totals(self) -> pa.Table:
-        """The newest tick of Totals that was written whole, as the measures find it."""
+        """The newest complete tick of Totals, as the measures find it."""
         _, held = self.counts(TOTALS)
         read = PAGE_ROWS
         while True:
@@ -58,7 +58,7 @@ class Stored(StoredRows):
 
 
 class StoredAnswers:
-    """Measures over rows that were read back: so far from `totals` (one tick), all else from `pulse`."""
+    """Measures over rows that were read back: all-time ones from `totals` (one tick), all others from `pulse`."""
 
     def __init__(self, case: UseCase, pulse: pa.Table, totals: pa.Table) -> None:
         self._case = case

@@ -1,4 +1,4 @@
-"""What goes over the wire to the service and comes back: POSTs, rows and statuses counted where they happen."""
+"""Traffic to and from the service: POSTs, rows and statuses, counted at the HTTP session."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from livegold.reporting.powerbi import Session
 from livegold.reporting.powerbi.limits import HOUR_SECONDS, MINUTE_SECONDS
 from livegold.reporting.sinks import CUT_MARK
 
-# Simulated seconds that an answer takes.
+# Simulated seconds that a response takes.
 ANSWER_SECONDS = 0.1
 
 
 class Sliding:
-    """The most that came within any `window` seconds."""
+    """The maximum amount within any `window` seconds."""
 
     def __init__(self, window: float) -> None:
         self._window = window
@@ -35,7 +35,7 @@ class Sliding:
 
 
 class CountingSession(Session):
-    """A session that counts POSTs of rows by the status they were answered with. An answer takes simulated time."""
+    """A session that counts POSTs of rows by response status. A response takes simulated time."""
 
     def __init__(self, ca: str, clock: SimulatedClock) -> None:
         super().__init__(ca)
@@ -54,7 +54,7 @@ class CountingSession(Session):
         if method == "POST" and str(url).endswith("/rows"):
             self.statuses[answer.status_code] += 1
             if answer.status_code == 200:
-                # Rows are flat, and no text of the simulation has a brace in it: one for the body, one for each row.
+                # Rows are flat and no simulated text contains a brace: one for the body, one for each row.
                 rows = options["data"].count(b"{") - 1
                 table = unquote(str(url).rsplit("/", 2)[1])
                 self.rows[table] += rows

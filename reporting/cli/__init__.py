@@ -1,1 +1,1 @@
-"""The command line `livegold`: one small module a command. The front door, and the only room that knows every other."""
+"""The command line `livegold`: one small module per command. The only package that depends on all the others."""

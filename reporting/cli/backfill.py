@@ -1,4 +1,4 @@
-"""`livegold backfill`: shows how a destination is refilled. Refilling it is reporting/library/refill.py."""
+"""`livegold backfill`: shows the progress of a backfill. The backfill itself is in reporting/library/refill.py."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def backfill(usecase: str, name: str, drop: bool, restart: bool) -> None:
 
 
 class _Lines:
-    """Says a sink's status whenever it reads otherwise than before."""
+    """Prints a sink's status whenever it has changed."""
 
     def __init__(self) -> None:
         self._shown = ""

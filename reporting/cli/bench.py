@@ -11,7 +11,7 @@ from livegold.reporting.library import LOCAL, PAGE, SCREENSHOTS, require
 from livegold.reporting.settings import load
 
 DELIVERED = ("taxi_tips", "bench_parcels")
-# Of the tables in a file or a pipe.
+# Width of the tables in a file or a pipe.
 PLAIN_WIDTH = 160
 
 

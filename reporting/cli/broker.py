@@ -1,4 +1,4 @@
-"""`livegold broker`: the local Kafka in the foreground. The broker itself is streams/local/broker.py."""
+"""`livegold broker`: the local Kafka in the foreground. The broker itself is in streams/local/broker.py."""
 
 from __future__ import annotations
 

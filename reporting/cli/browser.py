@@ -1,4 +1,4 @@
-"""Opens a page in the user's browser where there is one to be seen. Serves nothing."""
+"""Opens a page in the user's browser if there is a display. Serves nothing."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 import webbrowser
 
 PREVIEW_SAYS = "preview: "
-"""How `livegold preview` begins the line with its address."""
+"""Prefix of the line in which `livegold preview` prints its address."""
 
 
 def open_page(address: str) -> bool:
-    """Whether a browser was asked to show it: none is where nobody sees a screen, as over SSH.
+    """Opens a page; returns whether a browser was asked to. None is without a display, for example over SSH.
 
-    There Python would start a browser for text, which takes the terminal.
+    There, Python would start a text-mode browser, which takes over the terminal.
     """
     seen = sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     return seen and webbrowser.open(address)

@@ -1,9 +1,9 @@
-"""`livegold demo`: everything on this machine, told as one story by a process that starts no Spark itself.
+"""`livegold demo`: everything on this machine, orchestrated by a process that does not start Spark itself.
 
-1. The broker, the local Power BI service with the live preview, and the training start side by side.
-2. The pipeline starts, and with its first batch awaited, the publisher: the minutes count from the first event.
-3. At the end, or on Ctrl-C, the publisher ends; what it published goes through to the last row; the pipeline ends.
-4. Everything is counted anew and shown; service and broker end.
+1. The broker, the local Power BI service with the live preview, and the training start in parallel.
+2. The pipeline starts and, once it is running, the publisher: the minutes count from the first event.
+3. At the end, or on Ctrl-C, the publisher stops; what it published is processed to the last row; the pipeline stops.
+4. Everything is recounted and shown; service and broker stop.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ TICK_SECONDS = 0.25
 LOOK_SECONDS = 1.0
 QUALITY_SECONDS = 5.0
 CATCH_UP_SECONDS = 90.0
-"""Nothing has moved for so long: a first batch compiles for a minute where the machine is slow or busy."""
+"""How long nothing may move: on a slow or busy machine, the first batch spends a minute compiling."""
 LONGEST_CATCH_UP_SECONDS = 600.0
 START_SECONDS = 900.0
-"""The first start of all fetches Kafka's and Delta's jars, over whatever network there is."""
+"""The very first start downloads Kafka's and Delta's jars, possibly over a slow network."""
 
 BROKER, SERVICE, MODEL, PIPELINE, PUBLISHER = "Kafka broker", "Power BI service", "model", "pipeline", "first event"
 PREVIEW = "live preview"
@@ -96,7 +96,7 @@ def demo(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is to be shown: `usecase` as it was given, `expected` events where a file says so."""
+    """What to demonstrate: `usecase` as it was given; `expected` is the number of events in a file, if given."""
 
     usecase: str
     case: UseCase
@@ -109,7 +109,7 @@ class _Plan:
 
 
 class _Demo:
-    """One run; the numbers of the module's docstring are its methods, in order."""
+    """One run; its methods follow the numbered steps of the module docstring."""
 
     def __init__(self, plan: _Plan, home: DemoHome, stop: threading.Event) -> None:
         from livegold.reporting.cli.demo_view import DemoState, Screen
@@ -146,7 +146,7 @@ class _Demo:
     # ---- 1. side by side ---------------------------------------------------------------------------------------------
 
     def _start(self) -> bool:
-        """False when Ctrl-C came first."""
+        """Starts everything; False if Ctrl-C came first."""
         from livegold.reporting.home import client_secret, read_endpoint
         from livegold.streams.local import running_servers
 
@@ -171,7 +171,7 @@ class _Demo:
                 stage.environment.update({variable_of(k.replace("__", ".")): v for k, v in given.items()})
                 self._state.end(SERVICE, endpoint.api)
             if PREVIEW not in self._state.steps and not (self._open(BROKER) or self._open(SERVICE)):
-                # It follows events through the broker too, so it waits for both.
+                # It also follows events through the broker, so it waits for both.
                 stage.start("preview", self._plan.usecase, "--no-open")
                 self._state.begin(PREVIEW)
             if PREVIEW in self._state.steps and self._open(PREVIEW) and (page := self._page()):
@@ -202,7 +202,7 @@ class _Demo:
     # ---- 2. the stream begins ----------------------------------------------------------------------------------------
 
     def _stream_begins(self) -> bool:
-        """False when Ctrl-C came before the first event."""
+        """Starts pipeline and publisher; False if Ctrl-C came before the publisher."""
         from livegold.reporting.cli.watch import Watch
         from livegold.reporting.settings import load as load_settings
 
@@ -225,7 +225,7 @@ class _Demo:
             self._seen.look()
             return self._seen.published > 0
 
-        # After Ctrl-C too there may be an event on its way: from here on everything is counted.
+        # Even after Ctrl-C an event may be on its way: from here on everything is counted.
         self._wait(arrived, "broker", "powerbi", "run")
         state.end(PUBLISHER)
         state.page = state.steps[PREVIEW].note
@@ -263,7 +263,7 @@ class _Demo:
             stage.stop("broker")
 
     def _catch_up(self) -> None:
-        """Until the last row is through, or nothing has moved for CATCH_UP_SECONDS, or a process fails."""
+        """Waits until the last row is through, nothing has moved for CATCH_UP_SECONDS, or a process fails."""
         began = moved = time.monotonic()
         place: object = None
         self._seen.look()
@@ -293,7 +293,7 @@ class _Demo:
             self._problems.append("reconcile found a difference")
         acknowledged, others = self._acknowledged(), 0
         if acknowledged is not None and found.hub is not None and acknowledged < found.hub:
-            # The page that follows one event publishes too, and so may anybody.
+            # The page that follows one event also publishes, and so may anybody else.
             others = found.hub - acknowledged
             acknowledged = found.hub
         if acknowledged is not None and acknowledged != found.hub:
@@ -320,7 +320,7 @@ class _Demo:
             return None
 
     def _newest(self) -> tuple[Any, str]:
-        """A file's newest part is what the model has not seen of it; of made-up events it has seen none."""
+        """Quality on unseen events: for a file, its newest part; of generated events, the model has seen none."""
         from livegold.reporting.lake import newest_quality
 
         task, predictions = self._case.model.task, self._seen.lake.predictions
@@ -356,13 +356,13 @@ class _Demo:
                 self._live_quality = LiveQuality(self._case.model.task, self._seen.lake.predictions)
             return self._live_quality()
         except (DeltaError, OSError):
-            return self._state.quality  # a commit that is just being written; the next look will have it
+            return self._state.quality  # a commit is just being written; the next look will include it
 
     def _open(self, step: str) -> bool:
         return self._state.steps[step].ended is None
 
     def _wait(self, ready: Callable[[], bool], *lasting: str) -> bool:
-        """Until `ready`; False at Ctrl-C. Raises LivegoldError when a process fails or nothing comes of it."""
+        """Waits until `ready`; False on Ctrl-C. Raises LivegoldError if a process fails or does not start in time."""
         deadline = time.monotonic() + START_SECONDS
         while not ready():
             self._stage.check(*lasting)

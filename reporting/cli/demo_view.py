@@ -1,4 +1,4 @@
-"""What a demo shows: the steps of its start, the live state, the summary. Not for deciding or counting anything."""
+"""The display of a demo: its start-up steps, the live state, the summary. Decides and counts nothing."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from livegold.reporting.cli.view import BAD, CHECK, CROSS, GOOD, QUIET, TITLE
 from livegold.reporting.tasks import Figure, Quality, Task
 
 LINE_SECONDS = 5.0
-"""Between two lines where there is no terminal."""
+"""Interval between lines when there is no terminal."""
 
 
 @dataclass
 class Step:
-    """Something that is being started or ended; times are seconds of the monotonic clock."""
+    """Something being started or stopped; times are seconds of the monotonic clock."""
 
     began: float = field(default_factory=time.monotonic)
     ended: float | None = None
@@ -40,7 +40,7 @@ class Step:
 
 @dataclass
 class DemoState:
-    """All that a demo shows at a moment."""
+    """Everything a demo shows at a given moment."""
 
     case: str
     question: str
@@ -69,13 +69,13 @@ class DemoState:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the first event, no more than there are minutes."""
+        """Seconds since the first event, at most the demo's minutes."""
         since = 0.0 if self.first_event is None else time.monotonic() - self.first_event
         return min(since, self.minutes * 60)
 
 
 class Screen:
-    """Shows a state while it changes: redrawn in place on a terminal, as lines elsewhere."""
+    """Shows a changing state: redrawn in place on a terminal, as lines elsewhere."""
 
     def __init__(self, state: DemoState, console: Console) -> None:
         self._state = state
@@ -101,7 +101,7 @@ class Screen:
             self._live.stop()
 
     def update(self) -> None:
-        """To be called whenever the state may have changed."""
+        """Must be called whenever the state may have changed."""
         if self._live is not None:
             return
         state = self._state
@@ -203,7 +203,7 @@ def _model(state: DemoState) -> RenderableType:
 
 
 def line(state: DemoState) -> str:
-    """The state in one line, where there is no terminal."""
+    """The state in one line, for output without a terminal."""
     gold, sink = state.status.get("gold", {}), state.sink
     raw = state.status.get("queries", {}).get("raw", {}).get("committed") or 0
     text = (
@@ -225,10 +225,10 @@ def _minutes(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Summary:
-    """All that a demo ends with.
+    """The final results of a demo.
 
-    `usecase` is the name or file it was given, `found` a Reconciliation; `evaluated` names what `quality` is over.
-    `others` of the events that were acknowledged were published by somebody else.
+    `usecase` is the name or file it was given, `found` a Reconciliation; `evaluated` names the events that `quality` is
+    computed over. `others` of the acknowledged events were published by somebody else.
     """
 
     state: DemoState
@@ -264,7 +264,7 @@ def summary(end: Summary) -> RenderableType:
 
 def _quality(end: Summary) -> RenderableType:
     headline, *others = sorted(end.state.task.figures, key=lambda f: f.name != end.state.task.headline)
-    # The baseline stands beside what it is the baseline of.
+    # The baseline is shown next to the figure it belongs to.
     figures = (headline, Figure("baseline", "baseline", headline.format), *others)
     columns = ("events", *(f.label for f in figures))
     table = view.listing("on", *columns, right=columns)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from livegold.reporting.specification import UseCase
 
 SHOWN = ("home", "lake", "hub.", "spark.", "mlflow.")
-"""Settings that are shown, besides those of the sinks."""
+"""Settings that are shown in addition to those of the sinks."""
 
 
 @click.command()
@@ -109,7 +109,7 @@ def _line(finding: Finding) -> str:
 
 
 def _probed(settings: Settings, session: Any, with_ids: bool) -> dict[str, Any] | None:
-    """The report, None where nothing can be asked: the checks say why. SIGTERM deletes the datasets as Ctrl-C does."""
+    """The report; None if nothing can be asked, as explained by the checks. SIGTERM cleans up just as Ctrl-C does."""
     from livegold.reporting.doctor.exchanges import Redactor
     from livegold.reporting.doctor.probe import Probe
     from livegold.reporting.doctor.report import as_json

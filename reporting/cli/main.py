@@ -1,7 +1,6 @@
-"""`livegold`: finds the command, and makes one clear line of whatever goes wrong. No command in here.
+"""`livegold`: finds the command, and reports any error as one clear line. Contains no command.
 
-Commands are imported when they are asked for, and what they need (Spark, Kafka, MLflow) when they run, so that `--help`
-is there at once.
+Commands are imported on demand, and what they need (Spark, Kafka, MLflow) when they run, so that `--help` is instant.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from livegold.reporting.cli.redaction import redacted
 from livegold.reporting.errors import LivegoldError
 
 INTERRUPTED = 130
-"""Exit code of a program that Ctrl-C ended (128 + SIGINT)."""
+"""Exit code of a program ended by Ctrl-C (128 + SIGINT)."""
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """Where a command is; its click command has the command's name."""
+    """The module of a command; its click command has the same name as the command."""
 
     module: str
     help: str
@@ -113,7 +112,7 @@ def run(arguments: Sequence[str]) -> int:
         _complain("interrupted", debug)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output, `head` for one, has had enough. Python would complain again while it closes stdout.
+        # The reader of our output, such as `head`, has closed the pipe. Python would complain again on closing it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:

@@ -1,4 +1,4 @@
-"""`livegold powerbi`: the local Power BI service in the foreground. The service itself is reporting/service."""
+"""`livegold powerbi`: the local Power BI service in the foreground. The service itself is in reporting/service."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 from livegold.reporting.library import LOCAL, require
 
-# As livegold.reporting.service.server has it, which is too heavy to import for a line of help.
+# The same as in livegold.reporting.service.server, which is too heavy to import for a line of help.
 DEFAULT_PORT = 8643
 
 

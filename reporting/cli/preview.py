@@ -1,4 +1,4 @@
-"""`livegold preview`: the template of a use case in the browser, live. The page itself is dashboards/preview."""
+"""`livegold preview`: the template of a use case live in the browser. The page itself is in dashboards/preview."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command that takes its time is at, as lines on standard error that a person and `livegold demo` read alike."""
+"""Progress of long-running commands, as lines on standard error that both people and `livegold demo` read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ MARK = "... "
 
 
 def say(what: str) -> None:
-    """Says what begins now."""
+    """Prints the step that begins now."""
     click.echo(MARK + what, err=True)
 
 
 def last_progress(log: str) -> str:
-    """The last thing that was said, out of all the lines of a log; empty when nothing was."""
+    """The last progress message in a log; empty if there is none."""
     lines = [line for line in log.splitlines() if line.startswith(MARK)]
     return lines[-1].removeprefix(MARK) if lines else ""

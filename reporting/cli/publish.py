@@ -1,4 +1,4 @@
-"""`livegold publish`: shows how publishing comes along. Publishing is reporting/library/publication.py."""
+"""`livegold publish`: shows the progress of publishing. Publishing itself is in reporting/library/publication.py."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def publish(
 
 @contextmanager
 def _progress(entity: str, total: int | None) -> Iterator[Callable[[Published], None]]:
-    """A bar on a terminal, a line every few seconds elsewhere; both on standard error."""
+    """A progress bar on a terminal, a line every few seconds elsewhere; both on standard error."""
     if not sys.stderr.isatty():
         last = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""`livegold reconcile`: shows what streams/accounts/reconciliation.py finds. Not for finding it."""
+"""`livegold reconcile`: shows the results of streams/accounts/reconciliation.py. Does not compute them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes secrets out of texts that are about to be shown. Not for keeping them."""
+"""Removes secrets from texts before they are shown. Does not store secrets."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _KEY = re.compile(r"SharedAccessKey=([^;\s]+)")
 
 
 def redacted(text: str) -> str:
-    """`text` without any secret that is set, nor the key inside a connection string.
+    """`text` without any secret that is set or the key inside a connection string.
 
-    Read from the environment, where alone secrets may be: the settings themselves may be what is wrong.
+    Secrets are read from the environment, the only place for them, because the settings themselves may be invalid.
     """
     secrets = [os.environ.get(variable, "") for variable in secret_variables()]
     secrets += [key for secret in secrets for key in _KEY.findall(secret)]
-    # The longest first: one may hold another.
+    # Longest first: one may contain another.
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return _KEY.sub(f"SharedAccessKey={HIDDEN}", text)

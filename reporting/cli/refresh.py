@@ -1,6 +1,6 @@
 """`livegold refresh`: runs, watches, schedules and cancels refreshes, for cron, Airflow or a Databricks job.
 
-One command, one exit code, and with --json one object on standard output. The calls are in reporting/powerbi.
+One command, one exit code and, with --json, one object on standard output. The calls are in reporting/powerbi.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from livegold.reporting.errors import LivegoldError, NotFound, WrongUse
 if TYPE_CHECKING:
     from livegold.reporting.powerbi import Dataset, Refresh, Refreshes, Schedule
 
-# As livegold.reporting.powerbi.refresh and .limits have them, which are too heavy to import for a line of help.
+# The same as in livegold.reporting.powerbi.refresh and .limits, which are too heavy to import for a line of help.
 TYPES = ("Full", "ClearValues", "Calculate", "DataOnly", "Automatic", "Defragment")
 LONGEST_WAIT_SECONDS = 24 * 3_600
 DEFAULT_TOP = 10
@@ -143,7 +143,7 @@ Answer = Callable[[dict[str, Any], Callable[[], object]], None]
 
 @contextmanager
 def _answering(as_json: bool) -> Iterator[Answer]:
-    """Gives what shows the answer: as one JSON object, which is there after an error too, or for people."""
+    """Yields a function that shows the answer: as one JSON object, printed even after an error, or as text."""
     from livegold.reporting.cli.redaction import redacted
 
     answered = False
@@ -174,7 +174,7 @@ def _answering(as_json: bool) -> Iterator[Answer]:
 
 @contextmanager
 def _workspace() -> Iterator[Refreshes]:
-    """The refreshes of the workspace that the settings name."""
+    """The refreshes of the workspace given by the settings."""
     from livegold.reporting.powerbi import PowerBIClient, Refreshes, powerbi_settings
     from livegold.reporting.settings import load as load_settings
 
@@ -193,7 +193,7 @@ def _listed(option: str, text: str) -> list[str]:
 
 
 def _completed(change: dict[str, Any], now: Schedule, service_principal: bool) -> dict[str, Any]:
-    """A change as the service wants it: days go with times, new times are switched on, applications get no mail."""
+    """A change as the service requires it: days accompany times, new times are enabled, applications get no mail."""
     from livegold.reporting.powerbi import DAYS
 
     change = {**change, "notify": None}

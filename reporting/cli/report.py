@@ -1,4 +1,4 @@
-"""`livegold report`: a report template in a folder, checked if asked for. Writing: reporting/library/template.py."""
+"""`livegold report`: writes a report template and optionally checks it, through reporting/library/template.py."""
 
 from __future__ import annotations
 

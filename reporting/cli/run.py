@@ -1,4 +1,4 @@
-"""`livegold run`: a pipeline until its end or a signal. Running it is reporting/library/runs.py."""
+"""`livegold run`: runs a pipeline until its end or a signal. Running it is in reporting/library/runs.py."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run(usecase: str, switch: str, source: str, old: str, sinks: tuple[str, ...]
     with stop_on_signals() as stop:
         say("Spark starts")
         spark = spark_session(plan.settings)
-        # Spark takes SIGINT for itself when it starts.
+        # Spark installs its own SIGINT handler when it starts.
         with stop_on_signals(stop):
             run = plan.start(spark, warm_up=warm_up, progress=say, stop=stop)
             status = run.wait()

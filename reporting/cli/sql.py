@@ -1,4 +1,4 @@
-"""`livegold sql`: a query's answer as a table, CSV or JSON lines. The query itself is reporting/lake/sql.py."""
+"""`livegold sql`: a query's result as a table, CSV or JSON lines. The query itself is in reporting/lake/sql.py."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _csv(rows: pa.Table) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no type for. A decimal is a number where that is exact, else its digits as text."""
+    """Converts types that JSON lacks. A decimal becomes a number if that is exact, otherwise its digits as text."""
     if isinstance(value, Decimal):
         number = float(value)
         return number if Decimal(repr(number)) == value else str(value)

@@ -1,4 +1,4 @@
-"""The processes of a demo: started, watched and ended together. Not for what they do."""
+"""Starts, watches and stops the processes of a demo together. Not for what they do."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from livegold.reporting.errors import LivegoldError
 from livegold.streams.local import Child
 
 END_SECONDS = 60.0
-"""Time for a process to end what it is at; a batch of Spark's on a busy laptop takes most of it."""
+"""Time for a process to finish its work; a Spark batch on a busy laptop takes most of it."""
 TAIL_BYTES = 8_192
-"""Of a log that are looked at for its last lines."""
+"""How much of the end of a log is read for its last lines."""
 
 
 class Stage:
-    """`livegold` commands as child processes; leaving the `with` block ends those that still run, newest first.
+    """`livegold` commands as child processes; leaving the `with` block stops those still running, newest first.
 
     Each writes to `<logs>/<name>.log`. None outlives this process, however it ends.
     """
@@ -27,7 +27,7 @@ class Stage:
     def __init__(self, logs: Path, environment: Mapping[str, str]) -> None:
         self._logs = logs
         self.environment = {**environment, "PYTHONUNBUFFERED": "1"}
-        """What the next process to start gets."""
+        """The environment of the next process to be started."""
         self._children: dict[str, Child] = {}
 
     def start(self, name: str, *arguments: str) -> None:
@@ -39,20 +39,20 @@ class Stage:
         return self._logs / f"{name}.log"
 
     def done(self, name: str) -> bool:
-        """Whether a process has ended well; LivegoldError, with its last word, when it has ended otherwise."""
+        """Whether a process has ended successfully; raises LivegoldError, with its last log line, if it has failed."""
         code = self._children[name].exit_code
         if code:
             raise LivegoldError(f"{name} ended with exit code {code}: {self.last_word(name)} (see {self.log(name)})")
         return code == 0
 
     def check(self, *lasting: str) -> None:
-        """Raises LivegoldError for a process that has failed, and for one of `lasting` that has ended at all."""
+        """Raises LivegoldError if any process has failed, or if one of `lasting` has ended at all."""
         for name in self._children:
             if self.done(name) and name in lasting:
                 raise LivegoldError(f"{name} ended by itself: {self.last_word(name)} (see {self.log(name)})")
 
     def stop(self, name: str) -> None:
-        """Asks a process to end and waits; LivegoldError when it did not end well. Nothing if it never started."""
+        """Stops a process and waits; raises LivegoldError if it failed. Does nothing if it was never started."""
         child = self._children.get(name)
         if child is not None:
             child.stop(END_SECONDS)
@@ -60,12 +60,12 @@ class Stage:
             del self._children[name]
 
     def last_word(self, name: str) -> str:
-        """The last line of a process's log: of a livegold command that failed, its error."""
+        """The last line of a process's log; for a failed livegold command, its error."""
         lines = [line.strip() for line in self._tail(name).splitlines() if line.strip()]
         return lines[-1].removeprefix("livegold: ") if lines else "it said nothing"
 
     def progress_of(self, name: str) -> str:
-        """What a process said last that it is at."""
+        """The last progress message of a process."""
         return last_progress(self._tail(name))
 
     def _tail(self, name: str) -> str:
@@ -82,7 +82,7 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # After an error or a second Ctrl-C nothing is waited for.
+        # After an error or a second Ctrl-C there is no waiting.
         grace = 0.0 if kind is not None else END_SECONDS
         for child in reversed(self._children.values()):
             child.stop(grace)

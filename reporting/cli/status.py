@@ -1,4 +1,4 @@
-"""`livegold status`: the status documents of the pipelines of this home, as tables or JSON."""
+"""`livegold status`: the status documents of the pipelines in this home, as tables or JSON."""
 
 from __future__ import annotations
 

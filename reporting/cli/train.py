@@ -1,4 +1,4 @@
-"""`livegold train`: shows what a training found. Training is reporting/library/training.py."""
+"""`livegold train`: shows the result of a training. Training itself is in reporting/library/training.py."""
 
 from __future__ import annotations
 

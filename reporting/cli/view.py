@@ -1,4 +1,4 @@
-"""What the terminal shows, drawn with rich from documents that others made. Nothing is computed in here."""
+"""Terminal output, drawn with rich from documents made elsewhere. Computes nothing."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ CHECK, CROSS = "✓", "✗"
 
 
 PIPED_WIDTH = 120
-"""Columns where there is no terminal: a file has room."""
+"""Width in columns when there is no terminal: a file has room."""
 
 
 def console() -> Console:
-    """Standard output."""
+    """A console on standard output."""
     own = Console()
     return own if own.is_terminal else Console(width=PIPED_WIDTH)
 
 
 def grid(*alignments: str) -> Table:
-    """Columns without lines; `alignments` are rich's justifications."""
+    """A grid without lines; `alignments` are rich's column justifications."""
     table = Table.grid(padding=(0, 2))
     for alignment in alignments:
         table.add_column(justify=alignment)  # type: ignore[arg-type]
@@ -45,7 +45,7 @@ def listing(*columns: str, right: Iterable[str] = ()) -> Table:
 
 
 def rows_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> RenderableType:
-    """The answer of a query."""
+    """The result of a query as a table."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(Text(column), header_style=TITLE, overflow="fold")
@@ -62,7 +62,7 @@ def count(value: Any) -> str:
 
 
 def queries(status: Mapping[str, Any]) -> RenderableType:
-    """Each query of a pipeline's status: where it is, how quick, how far behind."""
+    """Each query in a pipeline's status: its position, rate and lag."""
     table = listing(
         "query", "state", "batch", "events/s", "behind", "last error", right=("batch", "events/s", "behind")
     )
@@ -84,7 +84,7 @@ def queries(status: Mapping[str, Any]) -> RenderableType:
 
 
 def behind(value: float | None, feed: bool) -> str:
-    """Lag of a query: events for those off the hub, bytes of gold for a feed."""
+    """Lag of a query: in events for those that read the hub, in bytes of gold for a feed."""
     if value is None:
         return ""
     if value == 0:
@@ -93,7 +93,7 @@ def behind(value: float | None, feed: bool) -> str:
 
 
 def sink(name: str, status: Mapping[str, Any], running: bool) -> RenderableType:
-    """One sink: where it delivers, what was delivered, what the destination's limits leave, what went wrong."""
+    """One sink: its destination, what was delivered, the use of the destination's limits, and the last error."""
     table = grid("left", "left")
     state = Text("running", GOOD) if running else Text("not running", QUIET)
     if status.get("stopped"):
@@ -153,7 +153,7 @@ def status_report(found: Mapping[str, Mapping[str, Any]]) -> RenderableType:
 
 
 def evaluation(found: Mapping[str, Any], task: Task) -> RenderableType:
-    """What `livegold train` found: figures on the newest part beside the baseline, and what the task breaks down."""
+    """The result of `livegold train`: figures on the newest part with the baseline, and the task's breakdown."""
     evaluated = listing(
         f"on the newest {found['evaluated_on']:,.0f}", "new model", "baseline", right=("new model", "baseline")
     )
@@ -183,7 +183,7 @@ def evaluation(found: Mapping[str, Any], task: Task) -> RenderableType:
 
 
 def equation(found: Any, published: int | None = None) -> Text:
-    """published = raw = gold + quarantine + duplicates; published is what the hub holds unless it is given."""
+    """published = raw = gold + quarantine + duplicates; `published` is by default what the hub holds."""
     published = found.hub if published is None else published
     begin = "" if published is None else f"published {published:,} = "
     return Text.assemble(
@@ -196,7 +196,7 @@ def equation(found: Any, published: int | None = None) -> Text:
 
 
 def reasons(found: Any) -> RenderableType:
-    """Why events are in quarantine; the value after a reason's colon is left out, so that equal reasons meet."""
+    """Why events are in quarantine; the value after a reason's colon is dropped, so that equal reasons are grouped."""
     grouped: dict[str, int] = {}
     for reason, n in found.reasons.items():
         short = reason.split(":", 1)[0]
@@ -236,7 +236,7 @@ def reconciliation(found: Any) -> RenderableType:
 
 @contextmanager
 def publishing(entity: str, total: int | None) -> Iterator[Callable[[int, float], None]]:
-    """A progress bar on standard error, fed with (events so far, events a second)."""
+    """A progress bar on standard error, fed with (events so far, events per second)."""
     columns = [
         SpinnerColumn(),
         TextColumn("publishing {task.description}s"),

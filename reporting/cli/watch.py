@@ -1,6 +1,6 @@
-"""What a running demo is at, from the outside: the broker's offsets, the status file, deliveries, gold's files.
+"""Observes a running demo from outside: the broker's offsets, the status file, deliveries, gold's files.
 
-Not for starting or ending anything. Nothing here starts Spark.
+Does not start or stop anything. Nothing here starts Spark.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from livegold.reporting.specification import UseCase
 from livegold.streams.hub import Hub, offsets
 
 RATE_SECONDS = 4.0
-"""Span that a rate is taken over."""
+"""Time span over which a rate is computed."""
 ANSWER_SECONDS = 2.0
 SETTLED_SECONDS = 6.0
-"""A feed whose deliveries cannot be counted is taken to be done when nothing has been waiting for so long."""
+"""A feed whose deliveries cannot be counted is considered done when nothing has been waiting for this long."""
 
 
 class Watch:
-    """Looks at one use case's run; `clock` gives seconds."""
+    """Observes one use case's run; `clock` gives seconds."""
 
     def __init__(self, settings: Settings, case: UseCase, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
@@ -41,7 +41,7 @@ class Watch:
         self.published = 0
 
     def look(self) -> None:
-        """Asks the broker how much it holds: `published`. A broker that is slow to answer leaves it as it was."""
+        """Updates `published` from the broker's offsets. If the broker is slow to answer, it stays as it was."""
         try:
             self.published = sum(end - first for first, end in offsets(self._hub, ANSWER_SECONDS).values())
         except Transient:
@@ -53,16 +53,16 @@ class Watch:
 
     @property
     def rate(self) -> float:
-        """Events a second published lately."""
+        """Recently published events per second."""
         if len(self._seen) < 2:
             return 0.0
         (began, first), (ended, last) = self._seen[0], self._seen[-1]
         return (last - first) / (ended - began) if ended > began else 0.0
 
     def status(self) -> Mapping[str, Any]:
-        """What the pipeline says of itself; empty before it says anything.
+        """The pipeline's own status; empty before there is one.
 
-        How far raw and gold are behind is put right by what the broker holds: a query only knows what it has asked for.
+        The lag of raw and gold is corrected with the broker's offsets, since a query only knows what it has requested.
         """
         status = self._status.read() or {}
         for name in ("raw", "gold"):
@@ -76,13 +76,13 @@ class Watch:
         return self._inspector.status()
 
     def place(self) -> tuple[object, ...]:
-        """Something that differs whenever anything has moved on."""
+        """A value that changes whenever there is any progress."""
         status = self.status()
         batches = [(q.get("batch"), q.get("committed")) for q in status.get("queries", {}).values()]
         return (*batches, status.get("gold", {}).get("events"), self.sink().get("rows_delivered"))
 
     def behind(self) -> list[str]:
-        """Names of queries that have not caught up with everything published; one that has ended is not waited for."""
+        """Names of active queries that have not caught up with everything published."""
         status = self.status()
         queries = {n: q for n, q in status.get("queries", {}).items() if q["active"]}
         waiting = [n for n in ("raw", "gold") if n in queries and (queries[n].get("committed") or 0) < self.published]
@@ -102,6 +102,6 @@ class Watch:
         return self._clock() - self._idle_since > SETTLED_SECONDS
 
     def _events_delivered(self) -> int | None:
-        """Events in the rows of Pulse that were accepted; None for a use case without a count of events."""
+        """Events in the accepted rows of Pulse; None for a use case without a count of events."""
         column = self._case.events_column
         return None if column is None else self._inspector.accepted_sum(column)

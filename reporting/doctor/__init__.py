@@ -1,1 +1,1 @@
-"""What a run needs, checked before it is missed; and what only a real tenant can settle, asked of one."""
+"""Checks what a run needs before it starts, and probes a real tenant for what only a real tenant can answer."""

@@ -1,4 +1,4 @@
-"""What was asked of the API and what it answered, word for word, with ids taken out. Not for tokens: none is kept."""
+"""Records requests to the API and its responses verbatim, and redacts ids. Keeps no tokens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 @dataclass(frozen=True)
 class Exchange:
-    """One call of the API: the path it went to, what came back."""
+    """One API call: its path and the response."""
 
     method: str
     path: str
@@ -40,7 +40,7 @@ class Exchange:
 
 
 class RecordingSession(Session):
-    """A session that remembers the last exchange with the API of each thread. Entra ID's answers hold tokens and are
+    """A session that remembers each thread's last exchange with the API. Entra ID's responses contain tokens and are
     not remembered."""
 
     def __init__(self, api: str, ca: str = "") -> None:
@@ -68,10 +68,10 @@ class RecordingSession(Session):
 
 
 class Redactor:
-    """Takes secrets, ids and addresses out of texts. The same id is the same placeholder everywhere.
+    """Removes secrets, ids and addresses from texts. The same id gets the same placeholder everywhere.
 
-    `known` maps ids to what they are called; `secrets` go whatever `with_ids` says. Ids of requests stay: they are what
-    support asks for, and tell nothing of who asked.
+    `known` maps ids to their placeholders; `secrets` are removed even with `with_ids`. Request ids stay: support asks
+    for them, and they reveal nothing about the caller.
     """
 
     def __init__(self, known: dict[str, str], secrets: tuple[str, ...], *, with_ids: bool) -> None:
@@ -81,11 +81,11 @@ class Redactor:
         self._kept: set[str] = set()
 
     def name(self, value: str, name: str) -> None:
-        """Calls an id `name` from here on."""
+        """Uses `name` as the placeholder of an id from now on."""
         self._names.setdefault(value.lower(), f"<{name}>")
 
     def keep(self, request_id: str) -> None:
-        """Leaves the id of a request as it is."""
+        """Leaves a request id unredacted."""
         self._kept.add(request_id.lower())
 
     def __call__(self, text: str) -> str:
@@ -100,7 +100,7 @@ class Redactor:
         return _ADDRESS.sub("<address>", text)
 
     def everywhere(self, value: Any) -> Any:
-        """The same of every text in a JSON value."""
+        """Redacts every text in a JSON value."""
         if isinstance(value, str):
             return self(value)
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The tools of a probe: calls at a pace whose answers are kept whatever they are, and rows counted. Asks nothing."""
+"""The tools of a probe: paced calls whose answers are kept whatever they are, and row counts. Asks no questions."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from livegold.reporting.powerbi.limits import MAX_POSTS_PER_MINUTE, MINUTE_SECON
 log = logging.getLogger(__name__)
 
 NAME = "livegold probe "
-"""How the names of all datasets of a probe begin."""
-# At three quarters of what is allowed, nothing that a probe sees is a limit that it ran into.
+"""Prefix of the names of all datasets of a probe."""
+# At three quarters of the allowed rate, nothing a probe observes is due to a rate limit.
 PACE_SECONDS = MINUTE_SECONDS / (0.75 * MAX_POSTS_PER_MINUTE)
 LONGEST_PAUSE_SECONDS = 120.0
-# Rows that were accepted show in queries after seconds; a number is read back for longer.
+# Accepted rows show up in queries within seconds; a sequence number is read back for longer.
 SHOWS_WITHIN_SECONDS = 20.0
 LOOK_SECONDS = 2.0
 READ_BACK_SECONDS = 30.0
 REMOVE_ATTEMPTS = 3
 FIRST_LOOK_SECONDS = 0.1
-# How finely it is known when a number became readable.
+# Resolution with which it is known when a number became readable.
 FINE_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a call was answered: `error` where it was refused, `exchange` where anything came back."""
+    """The answer to a call: `error` if it was refused, `exchange` if there was any response."""
 
     value: Any = None
     error: LivegoldError | None = None
@@ -50,7 +50,7 @@ class Answer:
 
     @property
     def words(self) -> str:
-        """accepted, refused (400), or no answer."""
+        """The answer in words: "accepted", "refused (400)" or "no answer"."""
         if self.error is None:
             return "accepted"
         return f"refused ({self.error.status})" if self.error.status else "no answer"
@@ -58,7 +58,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Result:
-    """The answer to one question of `questions.QUESTIONS`, with what was exchanged for it."""
+    """The answer to one question of `questions.QUESTIONS`, with the exchanges as evidence."""
 
     key: str
     answer: str
@@ -67,7 +67,7 @@ class Result:
 
 
 class Lab:
-    """One probe's datasets, calls and results. `clock` gives seconds since the epoch, `sleep` waits some."""
+    """One probe's datasets, calls and results. `clock` gives seconds since the epoch; `sleep` waits some seconds."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Lab:
     # Results.
 
     def found(self, key: str, answer: str, *given: Answer, detail: str = "") -> None:
-        """Keeps the answer to a question; the first one counts."""
+        """Records the answer to a question; the first one counts."""
         evidence = tuple(a.exchange for a in given if a.exchange is not None)
         self.results.setdefault(key, Result(key, answer, detail, evidence))
         log.info("%s: %s", key, answer)
@@ -100,7 +100,7 @@ class Lab:
     # Calls.
 
     def attempt(self, call: Callable[[], Any]) -> Answer:
-        """Makes a call and keeps what came of it. A pause that the service asks for is made, once."""
+        """Makes a call and records the outcome. If the service asks for a pause, it waits and retries once."""
         answer = self.attempt_once(call)
         if isinstance(answer.error, Throttled):
             self.sleep(min(answer.error.retry_after or 1.0, LONGEST_PAUSE_SECONDS))
@@ -108,7 +108,7 @@ class Lab:
         return answer
 
     def attempt_once(self, call: Callable[[], Any]) -> Answer:
-        """The same without the pause."""
+        """The same without a retry."""
         self.session.reset()
         try:
             return Answer(call(), None, self.session.last)
@@ -116,7 +116,7 @@ class Lab:
             return Answer(None, error, self.session.last)
 
     def create(self, definition: Mapping[str, Any], retention: str) -> Answer:
-        """Makes a dataset; `value` is it. One that was accepted and not returned is found by its name."""
+        """Creates a dataset, which is the answer's `value`; one accepted but not returned is looked up by name."""
         answer = self.attempt(lambda: self.client.create_dataset(definition, retention))
         if answer.exchange is not None and answer.exchange.status < 300 and not isinstance(answer.value, Dataset):
             there = [d for d in self.client.datasets() if d.name == definition["name"]]
@@ -124,7 +124,7 @@ class Lab:
         return answer
 
     def post(self, table: str, rows: Sequence[Mapping[str, Any]] | bytes, number: int | None = None) -> Answer:
-        """Rows for a table of the dataset, not sooner than the pace allows."""
+        """Posts rows to a table of the dataset, no sooner than the pace allows."""
         early = self._sent_at + PACE_SECONDS - self.clock()
         if early > 0:
             self.sleep(min(early, PACE_SECONDS))
@@ -132,7 +132,7 @@ class Lab:
         return self.attempt(lambda: self.client.post_rows(self.dataset, table, rows, number))
 
     def next_row(self) -> int:
-        """A number that no row has yet."""
+        """A row number not used yet."""
         self._row += 1
         return self._row
 
@@ -142,7 +142,7 @@ class Lab:
     # Looking at what was stored.
 
     def rows(self, table: str, by: Sequence[str], first: int) -> list[Row] | None:
-        """The rows from number `first` on, with the columns `by`; None where queries are refused."""
+        """The rows from number `first` on, with the columns `by`; None if queries are refused."""
         query = sums_by(table, ["n", *by], {"times": "one"}, at_least=AtLeast("n", first))
         try:
             return execute_query(self.client, self.dataset, query)
@@ -153,7 +153,7 @@ class Lab:
             return None
 
     def times(self, table: str, row: int) -> int | None:
-        """How often a row is there, looked at until it is or should be; None where it cannot be counted."""
+        """How many times a row is stored, polled until it shows up or should have; None if it cannot be counted."""
         if not self.can_query:
             return None
         ends = self.clock() + SHOWS_WITHIN_SECONDS
@@ -167,7 +167,7 @@ class Lab:
             self.sleep(LOOK_SECONDS)
 
     def fate(self, answer: Answer, table: str, row: int, stored: str, dropped: str) -> str:
-        """What became of a row: refused, or accepted and stored, or not stored, or nobody can tell."""
+        """What happened to a row: refused, accepted and stored, accepted but not stored, or unknown."""
         if not answer.ok:
             return answer.words
         times = self.times(table, row)
@@ -176,7 +176,7 @@ class Lab:
         return stored if times else dropped
 
     def read_back(self, table: str, number: int) -> tuple[float | None, Answer]:
-        """Seconds until a number is shown for a table, None when it is not in time; and the last answer."""
+        """Seconds until a number is shown for a table, None if it is not in time; and the last answer."""
         began, pause = self.clock(), FIRST_LOOK_SECONDS
         while True:
             asked = self.clock()
@@ -188,10 +188,10 @@ class Lab:
             self.sleep(pause)
             pause = min(2 * pause, FINE_LOOK_SECONDS)
 
-    # What a probe made.
+    # Cleaning up.
 
     def remove(self) -> list[str]:
-        """Deletes every dataset of this probe; gives the names of those that are left."""
+        """Deletes every dataset of this probe; returns the names of those left."""
         left = [self.name]
         for _ in range(REMOVE_ATTEMPTS):
             try:
@@ -218,12 +218,12 @@ class Lab:
 
 
 def columns(**types: str) -> list[dict[str, str]]:
-    """Columns `n` and `one`, by which rows are told apart and counted, and those given."""
+    """Columns `n` and `one`, for identifying and counting rows, plus those given."""
     return [{"name": n, "dataType": t} for n, t in {"n": "Int64", "one": "Int64", **types}.items()]
 
 
 def same(left: object, right: object) -> bool:
-    """Whether two values are equal, numbers whatever their type."""
+    """Whether two values are equal, comparing numbers regardless of type."""
     if isinstance(left, Decimal | int) and isinstance(right, Decimal | int) and not isinstance(left, bool):
         return Decimal(left) == Decimal(right)
     return left == right

@@ -1,4 +1,4 @@
-"""Checks of this machine that need no Spark: Python, disk, lake. Java, Spark and the hub: streams.py."""
+"""Checks of this machine that need no Spark: Python, disk, lake. For Java, Spark and the hub, see streams.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from livegold.reporting.specification import UseCase
 MACHINE, LAKE = "machine", "lake"
 MIN_PYTHON = (3, 11)
 GB = 1024**3
-# A demo writes some GB an hour, and a full disk corrupts the broker's log.
+# A demo writes several GB an hour, and a full disk corrupts the broker's log.
 MIN_FREE_BYTES = 1 * GB
 FEW_FREE_BYTES = 5 * GB
 
@@ -72,7 +72,7 @@ def lake_access(settings: Settings) -> Iterator[Finding]:
 
 
 def gold_tables(settings: Settings, case: UseCase | None) -> Iterator[Finding]:
-    """Whether gold of the use case can be read, where there is one."""
+    """Whether the use case's gold, if any, can be read."""
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
@@ -98,7 +98,7 @@ def gold_tables(settings: Settings, case: UseCase | None) -> Iterator[Finding]:
 
 
 def settings_that_matter(settings: Settings, prefixes: tuple[str, ...]) -> dict[str, str]:
-    """Settings that are not at their default, and each secret as "set" or "not set"; only of these sections."""
+    """Settings in these sections that differ from their defaults, and each secret as "set" or "not set"."""
     found = {}
     for setting in all_settings():
         if not setting.key.startswith(prefixes):
@@ -111,7 +111,7 @@ def settings_that_matter(settings: Settings, prefixes: tuple[str, ...]) -> dict[
 
 
 def local_folder(root: str) -> Path | None:
-    """The folder of a lake on this machine, None for one elsewhere."""
+    """The folder of a lake on this machine, None for a remote one."""
     address = urlsplit(root)
     if address.scheme == "file":
         return Path(address.path)

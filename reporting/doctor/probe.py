@@ -1,7 +1,7 @@
-"""Settles on a tenant what only a tenant can settle, in throw-away datasets that are deleted at the end.
+"""Finds out on a tenant what only a tenant can answer, in temporary datasets that are deleted at the end.
 
-A probe makes four datasets named `livegold probe ...`, sends some fifty small requests of rows at a pace well below the
-limits, and deletes them, on Ctrl-C too. The questions are in questions.py, what is asked in which order in probe_*.py.
+A probe creates four datasets named `livegold probe ...`, sends about fifty small requests of rows at a pace well below
+the limits, and deletes the datasets, even on Ctrl-C. The questions are in questions.py, their order in probe_*.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NUMBERED, EMPTIED, VALUES, CHANGING = "Numbered", "Emptied", "Values", "Changing
 
 @dataclass(frozen=True)
 class Probed:
-    """What a probe found: results by question, names of datasets that earlier probes and this one left behind."""
+    """What a probe found: results by question, and names of datasets left behind by earlier probes and by this one."""
 
     results: dict[str, Result]
     leftovers: list[str]
@@ -36,8 +36,8 @@ class Probed:
 
 
 class Probe:
-    """One probe. `session` is the client's own, `claims` are those of its token (see doctor/powerbi.py), `clock` gives
-    seconds since the epoch, `say` hears what begins."""
+    """One probe. `session` is the client's own, `claims` are those of its token (see `powerbi.claims_of`), `clock`
+    gives seconds since the epoch, `say` is told each step as it begins."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Probe:
         self._ids: dict[str, str] = {}
 
     def __call__(self) -> Probed:
-        """Runs it. Raises the client's errors only where nothing at all can be asked."""
+        """Runs the probe. Raises the client's errors only if nothing at all can be asked."""
         lab, began = self._lab, self._lab.clock()
         leftovers = [d.name for d in lab.client.datasets() if d.name.startswith(NAME)]
         undeleted: list[str] = []
@@ -81,7 +81,7 @@ class Probe:
         self._say("limits and errors")
         ask_about_errors(lab, NUMBERED, CHANGING)
         if lab.dataset:
-            # Last, as nobody knows what it does to the rows.
+            # Last, because its effect on the rows is unknown.
             refresh = lab.attempt(lambda: Refreshes(lab.client).refresh(lab.dataset))
             lab.found("refresh", refresh.words, refresh)
 

@@ -1,4 +1,4 @@
-"""How a tenant says no: shapes of errors, word for word, and six requests at once."""
+"""How a tenant refuses: error formats, verbatim, and six concurrent requests."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from livegold.reporting.powerbi.limits import MAX_PENDING_POSTS
 
 
 def ask_about_errors(lab: Lab, table: str, changing: str) -> None:
-    """`table` has columns n and one; `changing` is no longer needed."""
+    """Asks about errors. `table` has columns n and one; `changing` is no longer needed."""
     nowhere = str(uuid.uuid4())
     rows = [{"n": 1, "one": 1}]
     missing = lab.attempt(lambda: lab.client.post_rows(nowhere, table, rows))
     lab.found("missing_dataset", missing.words, missing)
     if lab.client.workspace is not None:
-        # The address of a workspace's datasets, with another workspace in it.
+        # The address of a workspace's datasets, with a different workspace id.
         url = lab.client.at("").rstrip("/").replace(lab.client.workspace, nowhere)
         wrong = lab.attempt(lambda: lab.client.call("GET", url, "listing datasets"))
         lab.found("wrong_workspace", wrong.words, wrong)
@@ -36,7 +36,7 @@ def _ask_for_too_much_at_once(lab: Lab, table: str) -> None:
     numbers = [lab.next_row() for _ in range(MAX_PENDING_POSTS + 1)]
 
     def post(number: int) -> Answer:
-        # Not `attempt`: it would make the pause that it is asked for.
+        # Not `attempt`, which would pause and retry.
         return lab.attempt_once(lambda: lab.client.post_rows(lab.dataset, table, [{"n": number, "one": 1}]))
 
     with ThreadPoolExecutor(len(numbers)) as pool:

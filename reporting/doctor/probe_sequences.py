@@ -1,4 +1,4 @@
-"""What a tenant does with sequence numbers. The sink relies on reading them back, and on nothing else."""
+"""What a tenant does with sequence numbers. The sink relies only on reading them back."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from livegold.reporting.doctor.lab import LOOK_SECONDS, SHOWS_WITHIN_SECONDS, An
 from livegold.reporting.doctor.questions import AT_ONCE, DROPPED, NO, STORED, STORED_AGAIN, YES
 from livegold.reporting.schema import OTHER
 
-# What one look at the numbers takes; a number that the first look shows was there at once.
+# A number that the very first look shows counts as readable at once.
 _AN_EMPTY_LIST = "an empty list"
 
 
 def ask_about_sequences(lab: Lab, table: str, emptied: str) -> None:
-    """`table` and `emptied` have columns n and one, and no rows."""
+    """Asks about sequence numbers. `table` and `emptied` have columns n and one, and no rows."""
     empty = lab.numbers(table)
     lab.found("offered", YES if empty.ok else f"no, {empty.words}", empty)
     if empty.ok:
@@ -64,7 +64,7 @@ def _see_whether_rows_can_be_counted(lab: Lab, table: str) -> None:
 
 
 def _first_query(lab: Lab, table: str, row: int) -> Answer:
-    """A dataset that was just made may not answer queries at once; one that must not be asked never will."""
+    """The first query: a newly created dataset may not answer at once, one that may not be queried never will."""
     ends = lab.clock() + SHOWS_WITHIN_SECONDS
     while True:
         asked = lab.attempt(lambda: lab.rows(table, [], row))

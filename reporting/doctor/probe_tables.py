@@ -1,4 +1,4 @@
-"""What PUT may change in a table, with rows in it and without."""
+"""What PUT may change in a table, with and without rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from livegold.reporting.doctor.questions import NO, YES
 
 
 def ask_about_tables(lab: Lab, table: str) -> None:
-    """`table` has columns n, one, a (Int64), b and c (String), and no rows."""
+    """Asks about changes. `table` has columns n, one, a (Int64), b and c (String), and no rows."""
     now = {"a": "Int64", "b": "String", "c": "String"}
     now = _change(lab, table, "add_empty", now, {**now, "d": "String"}, None)
     now = _change(lab, table, "type_empty", now, {**now, "a": "Double"}, None)
@@ -31,7 +31,7 @@ def ask_about_tables(lab: Lab, table: str) -> None:
 def _change(
     lab: Lab, table: str, key: str, before: dict[str, str], after: dict[str, str], row: int | None
 ) -> dict[str, str]:
-    """Asks for a change; gives the columns that the table has then."""
+    """Requests a change; returns the columns the table has afterwards."""
     answer = lab.attempt(lambda: lab.client.put_table(lab.dataset, _definition(table, after)))
     if not answer.ok:
         lab.found(key, answer.words, answer)

@@ -1,4 +1,4 @@
-"""What a tenant takes for a value, and what it keeps of it."""
+"""Which values a tenant accepts, and what it stores for them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _became(found: object) -> str:
 
 
 def _time_kept(sent: str) -> Reading:
-    """Times come back with or without a zone, which is UTC then."""
+    """Compares a time, which comes back with or without a zone; without one it is UTC."""
 
     def reading(found: Any) -> str:
         wanted, there = _time(sent), _time(str(found))
@@ -69,7 +69,7 @@ def _time(text: str) -> dt.datetime | None:
     return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
 
 
-# Question -> what is sent besides n and one, the column looked at (none where only the answer counts), what it became.
+# Question -> (values sent besides n and one, column read back, how its stored value is described).
 _CASES: dict[str, tuple[dict[str, Any], str, Reading]] = {
     "missing_column": ({}, "whole", _kept(0)),
     "null": (dict.fromkeys(VALUE_TYPES), "whole", _kept(0)),
@@ -91,7 +91,7 @@ _CASES: dict[str, tuple[dict[str, Any], str, Reading]] = {
 
 
 def ask_about_values(lab: Lab, table: str) -> None:
-    """`table` has columns n and one and VALUE_TYPES. A request for each case, then one look at what was kept."""
+    """`table` has columns n and one and VALUE_TYPES. Sends a request per case, then looks once at what was stored."""
     sent: dict[str, tuple[int, Answer]] = {}
     for key, (values, _, _) in _CASES.items():
         row = lab.next_row()
@@ -110,13 +110,13 @@ def ask_about_values(lab: Lab, table: str) -> None:
             lab.found(key, reading(found[row][column]), answer)
     first = lab.next_row()
     many = [{"n": first, "one": 1}] * (MAX_ROWS_PER_POST + 1)
-    # As bytes: the client counts the rows of a list itself.
+    # As bytes, because the client itself counts the rows of a list.
     answer = lab.post(table, rows_body(many))
     lab.found("too_many_rows", answer.words, answer)
 
 
 def _look(lab: Lab, table: str, wanted: set[int]) -> dict[int, Row] | None:
-    """The rows by their number, looked at until all are there or should be."""
+    """The rows by number, polled until all show up or should have."""
     if not lab.can_query or not wanted:
         return None if wanted else {}
     ends = lab.clock() + SHOWS_WITHIN_SECONDS

@@ -1,6 +1,6 @@
-"""What a probe asks a tenant, and what livegold takes for granted meanwhile (docs/assumptions.md). Asks nobody.
+"""The questions a probe asks a tenant, and what livegold assumes meanwhile (docs/assumptions.md). Makes no requests.
 
-An answer is one of a few words that the probe says; `assumed` lists those that livegold is made for.
+An answer is one of a few phrases produced by the probe; `assumed` lists those livegold is designed for.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ OTHER = "something else"
 
 @dataclass(frozen=True)
 class Question:
-    """`text` as a person would ask it. `assumed`: the answers that change nothing; the first is what livegold expects.
-    `matters`: what another answer would mean."""
+    """`text` is the question in plain words. `assumed`: the answers that change nothing, the expected one first.
+    `matters`: what any other answer would mean."""
 
     text: str
     assumed: tuple[str, ...]
@@ -112,7 +112,7 @@ AS_ASSUMED, DIFFERS, NOT_SETTLED = "as assumed", "differs", "not settled"
 
 
 def verdict_on(key: str, answer: str | None) -> tuple[str, str]:
-    """(verdict, what it means) of an answer; None for a question that could not be asked."""
+    """(verdict, what it means) for an answer; an answer of None means the question could not be asked."""
     question = QUESTIONS[key]
     if answer is None or (answer in (NOT_COUNTED, "no answer") and answer not in question.assumed):
         return NOT_SETTLED, ""

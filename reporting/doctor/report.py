@@ -1,4 +1,4 @@
-"""The report of a probe: Markdown that a user can read and send, with one JSON block in it. Finds nothing out."""
+"""The report of a probe: Markdown for users to read and send, with one JSON block. Does no probing itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from livegold.reporting.powerbi.limits import REQUEST_ID_HEADER
 
 
 def as_json(probed: Probed, redact: Redactor, service: str) -> dict[str, Any]:
-    """The report as one JSON document, ids taken out by `redact`. `service` is the address of the API."""
+    """The report as one JSON document with ids removed by `redact`. `service` is the address of the API."""
     for value, name in probed.ids.items():
         redact.name(value, name)
     findings = []
@@ -50,7 +50,7 @@ def as_json(probed: Probed, redact: Redactor, service: str) -> dict[str, Any]:
 
 
 def as_markdown(document: dict[str, Any]) -> str:
-    """The document of `as_json` for people, with itself as the JSON block at the end."""
+    """The document of `as_json` in readable form, with the document itself as the JSON block at the end."""
     findings = document["findings"]
     verdicts = [f["verdict"] for f in findings]
     counted = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
@@ -72,7 +72,7 @@ def as_markdown(document: dict[str, Any]) -> str:
             verdict = f"**differs** from {' / '.join(finding['assumed'])}: {finding['means']}"
         lines.append(f"| {_cell(finding['question'])} | {_cell(said)} | {_cell(verdict)} |")
     text = json.dumps(document, indent=1, ensure_ascii=False)
-    # A fence longer than any in the bodies.
+    # A fence longer than any in the response bodies.
     fence = "```"
     while fence in text:
         fence += "`"

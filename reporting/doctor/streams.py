@@ -1,4 +1,4 @@
-"""Checks for `livegold doctor` that need what only streams has: Java, Spark, the hub, the model registry."""
+"""Checks for `livegold doctor` that need the streams package: Java, Spark, the hub, the model registry."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def java_version() -> Iterator[Finding]:
 
 
 def spark_versions() -> Iterator[Finding]:
-    """pyspark and delta-spark beside those livegold is tested with, and whether their jars are on this machine."""
+    """Compares pyspark and delta-spark with the tested versions, and checks whether their jars are on this machine."""
     if _on_a_cluster():
         yield Finding(MACHINE, "Spark", NOT_CHECKED, "the cluster has its own")
         return
@@ -69,7 +69,7 @@ def spark_versions() -> Iterator[Finding]:
 
 
 def memory(settings: Settings) -> Iterator[Finding]:
-    """Whether what Spark may take is there."""
+    """Whether the machine has the memory that Spark may use."""
     wanted = _MEMORY.fullmatch(settings["spark.memory"])
     try:
         there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
@@ -84,7 +84,7 @@ def memory(settings: Settings) -> Iterator[Finding]:
 
 
 def hub_access(settings: Settings, case: UseCase | None, deadline: float = HUB_SECONDS) -> Iterator[Finding]:
-    """Metadata of the topic: reachable, let in, there, how many partitions and events."""
+    """The topic: reachability, authentication, existence, number of partitions and events."""
     from livegold.streams.hub import Hub, offsets
 
     if case is None and not settings["hub.topic"] and settings["hub.kind"] != "folder":
@@ -107,7 +107,7 @@ def hub_access(settings: Settings, case: UseCase | None, deadline: float = HUB_S
 
 
 def champion(settings: Settings, case: UseCase | None) -> Iterator[Finding]:
-    """The registry, and a model that the use case as it is now can score with."""
+    """The registry, and whether it has a model that the current use case can score with."""
     if importlib.util.find_spec("mlflow") is None:
         yield Finding(MODEL, "champion", FAILED, "mlflow is missing", "run `pip install 'livegold[models]'`")
         return
@@ -125,7 +125,7 @@ def champion(settings: Settings, case: UseCase | None) -> Iterator[Finding]:
     except LivegoldError as error:
         yield refused(MODEL, "champion", error)
         return
-    except Exception as error:  # whatever the registry's client raises is its answer
+    except Exception as error:  # anything the registry's client raises is reported
         said = " ".join(str(error).split())[:200]
         yield Finding(MODEL, "registry", FAILED, f"{type(error).__name__}: {said}", "check mlflow.uri")
         return
@@ -137,7 +137,7 @@ def champion(settings: Settings, case: UseCase | None) -> Iterator[Finding]:
 
 
 def _pinned() -> dict[str, str]:
-    """Versions that livegold asks for exactly."""
+    """Versions that livegold pins exactly."""
     found = {}
     for line in importlib.metadata.requires("livegold") or ():
         match = re.match(r"([A-Za-z0-9._-]+)==([^;\s]+)", line)

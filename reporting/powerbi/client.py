@@ -130,7 +130,7 @@ class PowerBIClient:
         return _dataset(object_of(self.call("GET", self.at(dataset), doing), doing))
 
     def find_dataset(self, name_or_id: str) -> Dataset:
-        """The dataset with this id, or else this name. NotFound lists some that exist, Refused those with equal names."""
+        """The dataset with this id, or else this name. NotFound lists some that exist, Refused those with one name."""
         there = self.datasets()
         by_id = [d for d in there if d.id.lower() == name_or_id.lower()]
         found = by_id or [d for d in there if d.name == name_or_id]

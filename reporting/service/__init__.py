@@ -1,1 +1,1 @@
-"""The local service: a server that behaves as the Power BI REST API does, for laptops and tests. Not for production."""
+"""The local service: a server that behaves like the Power BI REST API, for laptops and tests. Not for production."""

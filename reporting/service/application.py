@@ -1,4 +1,4 @@
-"""Puts the parts of the local service together as one ASGI application. Not for running it: see `server`."""
+"""Assembles the parts of the local service into one ASGI application. Not for running it: see `server`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Options:
-    """What a start of the service can choose; see `LocalService`."""
+    """Options for starting the service; see `LocalService`."""
 
     http: bool = False
     open_token: str | None = field(default=None, repr=False)
@@ -53,7 +53,7 @@ class Options:
 
 @contextlib.contextmanager
 def opened_application(home: Path, clock: Callable[[], float], options: Options) -> Iterator[Front]:
-    """The whole service on the state under `<home>/powerbi`, which must exist and be nobody else's."""
+    """The whole service on the state under `<home>/powerbi`, which must exist and not be in use by another service."""
     folder = places.service_folder(home)
     key = places.signing_key(home)
     tokens = Tokens(key, clock, options.open_token)
@@ -91,7 +91,7 @@ async def _no_such_call(request: Request, error: Exception) -> Response:
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    """A fault of the local service itself; a test that meets it should see the cause in the log."""
+    """An error in the local service itself; a test that hits it finds the cause in the log."""
     log.error("the local service failed on %s %s", request.method, request.url.path, exc_info=error)
     message = "The local service failed: this is a bug of it, please report it"
     return JSONResponse({"error": {"code": "InternalError", "message": message}}, 500)

@@ -1,7 +1,7 @@
-"""Client assertions: a client that proves who it is with a certificate and not a secret. Not tokens of our own.
+"""Client assertions: a client proves its identity with a certificate instead of a secret. Not the service's own tokens.
 
-The certificate is `<home>/powerbi/client-certificate.pem`; put one there to make it known to the local service, as one
-is uploaded to an application in Entra ID. It is read anew at each use.
+The certificate is `<home>/powerbi/client-certificate.pem`; put one there to register it with the local service, just as
+one is uploaded to an application in Entra ID. It is re-read at each use.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _PADDINGS: dict[str, padding.AsymmetricPadding] = {
 
 
 class BadAssertion(Exception):
-    """An assertion that proves nothing; its text says why and holds nothing of it."""
+    """An invalid assertion; the text says why, without revealing any of it."""
 
 
 def check_assertion(assertion: str, file: Path, token_endpoints: tuple[str, ...]) -> None:
     """Raises BadAssertion unless the holder of the certificate in `file` signed it for one of our token endpoints.
 
-    Its times are checked against the real clock: they are the client's own, whatever clock the service is given.
+    Its times are checked against the real clock, since they come from the client, whatever clock the service is given.
     """
     head, claims, signed, signature = _parts(assertion)
     certificate = _certificate(file)
@@ -84,7 +84,7 @@ def _certificate(file: Path) -> x509.Certificate:
 
 
 def _same_certificate(head: dict[str, Any], certificate: x509.Certificate) -> None:
-    """The thumbprint in the header, SHA-1 or SHA-256, says which certificate is meant."""
+    """Checks the thumbprint in the header, SHA-1 or SHA-256, against the certificate."""
     for key, algorithm in (("x5t#S256", hashes.SHA256()), ("x5t", hashes.SHA1())):
         if key in head:
             try:

@@ -1,4 +1,4 @@
-"""Workspaces, datasets and tables: the calls that make, list, change and delete them. Not rows, not refreshes."""
+"""Workspaces, datasets and tables: the calls that create, list, change and delete them. Not rows, not refreshes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from livegold.reporting.service.store import Store, StoredDataset
 WORKSPACE_NAME = "livegold local"
 SETTINGS = "settings"
 OWNER = "owner"
-# What public clients ask for; some put the value in double quotes, and ids in none.
+# The filters public clients use; some put the value in double quotes, and ids without quotes.
 _FIELD = r"(?:tolower\(\s*)?(?P<field>name|id)\s*\)?"
 _VALUE = r"""(?:'(?P<single>(?:[^']|'')*)'|"(?P<double>[^"]*)"|(?P<bare>[0-9a-fA-F-]{36}))"""
 _EQUAL = re.compile(rf"\s*{_FIELD}\s+eq\s+{_VALUE}\s*", re.IGNORECASE)
@@ -52,7 +52,7 @@ class Calls:
                     "/datasets/{dataset}": {"GET": self._dataset, "PATCH": self._update, "DELETE": self._delete},
                     "/datasets/{dataset}/tables": {"GET": self._tables},
                     "/datasets/{dataset}/tables/{table}": {"PUT": self._put_table},
-                    # What public clients list along the way; nothing of it is kept here.
+                    # What public clients list along the way; none of it is stored here.
                     "/datasets/{dataset}/datasources": {"GET": self._none_of_dataset},
                     **{f"/{kind}": {"GET": self._none} for kind in ("reports", "dashboards")},
                 }
@@ -159,7 +159,7 @@ class Calls:
 
 
 def _named(condition: str, name: str = WORKSPACE_NAME, known_id: str = LOCAL_WORKSPACE) -> bool:
-    """Whether `$filter` lets something of this name and id through."""
+    """Whether `$filter` matches something with this name and id."""
     if not condition.strip():
         return True
     has = {"name": name.lower(), "id": known_id.lower()}

@@ -1,4 +1,4 @@
-"""Whether the local workspace is on shared or on dedicated capacity, and what differs. Not the refreshes."""
+"""Whether the local workspace is on shared or dedicated capacity, and what differs. Not the refreshes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Capacity:
         return MAX_SCHEDULED_REFRESHES_DEDICATED if self.is_dedicated(workspace) else MAX_SCHEDULED_REFRESHES_SHARED
 
     def of_group(self) -> dict[str, object]:
-        """The fields of a workspace that tell its capacity."""
+        """The fields of a workspace that describe its capacity."""
         if not self.dedicated:
             return {"isOnDedicatedCapacity": False}
         return {

@@ -1,7 +1,7 @@
 """The local service's own certificate authority and its certificate for localhost. Not for any other host.
 
-Made once and kept, so that a client that trusts `ca.pem` goes on trusting it after a restart. The authority's private
-key is thrown away as soon as it has signed the one certificate: nobody can sign another with it.
+Created once and kept, so that a client that trusts `ca.pem` still does after a restart. The authority's private key is
+discarded as soon as it has signed this one certificate: nobody can sign another with it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Certificates:
 
 
 def ensure_certificates(folder: Path) -> Certificates:
-    """The certificates in `folder`, made if they are not there or about to expire."""
+    """The certificates in `folder`, created if they do not exist or are about to expire."""
     files = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
     if not _usable(files):
         folder.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def _builder(
 
 
 def write_private(file: Path, content: bytes) -> None:
-    """Writes a file that only its owner can read (mode 0600 from its first byte), replacing an older one at once."""
+    """Writes a file that only its owner can read (mode 0600 from the start), atomically replacing an older one."""
     new = file.with_name(file.name + ".new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

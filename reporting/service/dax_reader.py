@@ -1,4 +1,4 @@
-"""Reads the two forms of DAX query that the local service answers. Not their evaluation, and no other DAX.
+"""Parses the two forms of DAX query that the local service answers. Not their evaluation, and no other DAX.
 
     query      = "EVALUATE" ( summarize | row | "CALCULATETABLE" "(" ( row | summarize ) { "," predicate } ")" )
     row        = "ROW" "(" string "," aggregate { "," string "," aggregate } ")"
@@ -12,8 +12,8 @@
     literal    = string | number | "TRUE()" | "FALSE()" | "BLANK()"
     operator   = "=" | "<>" | "<" | "<=" | ">" | ">="
 
-White space is free between the parts; functions are known in any case. All columns are of one table, but for ROW
-without predicates, whose aggregates may be of several.
+Whitespace is allowed between all parts; function names are case-insensitive. All columns must be of one table, except
+in ROW without predicates, whose aggregates may be of several.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Literal = str | int | Decimal | bool | None
 
 
 class UnknownQuery(Exception):
-    """A query that the local service does not answer; the text says where it left the grammar."""
+    """A query that the local service does not answer; the text says where it deviates from the grammar."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,14 @@ class Query:
 
 
 def read_query(text: str) -> Query:
-    """The query in a text; UnknownQuery if it is of neither form."""
+    """Parses a query; raises UnknownQuery if it has neither form."""
     if len(text) > MAX_QUERY_CHARACTERS:
         raise UnknownQuery(f"the query has over {MAX_QUERY_CHARACTERS} characters")
     return _Reader(text).query()
 
 
 class _Reader:
-    """Takes one token after the other."""
+    """A recursive-descent parser over the tokens."""
 
     def __init__(self, text: str) -> None:
         self._tokens = _tokens(text)

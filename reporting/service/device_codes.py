@@ -1,7 +1,8 @@
 """Device codes: how a user signs in on a machine without a browser. Not for service principals.
 
-No user sits behind the local service, so a code is approved by itself once a client has asked for it and been told to
-wait: clients meet "authorization_pending" and then their token. A code may be approved or denied sooner by hand.
+There is no user behind the local service, so a code is approved automatically once a client has asked about it and been
+told to wait: clients get "authorization_pending" first and then their token. A code may also be approved or denied
+earlier by hand.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 LIFE_SECONDS = 900
 INTERVAL_SECONDS = 1
-# no vowels and nothing that looks like something else
+# no vowels and no ambiguous letters
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 MAX_WAITING = 1_000
 
@@ -33,7 +34,7 @@ class _Waiting:
 
 
 class DeviceCodes:
-    """Codes given out and not yet used, in memory. `clock` gives seconds since the epoch."""
+    """Codes issued and not yet used, in memory. `clock` gives seconds since the epoch."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -41,7 +42,7 @@ class DeviceCodes:
         self._waiting: dict[str, _Waiting] = {}
 
     def give(self) -> tuple[str, str]:
-        """(device code, user code), both new."""
+        """A new (device code, user code)."""
         device, user = secrets.token_urlsafe(48), "".join(secrets.choice(LETTERS) for _ in range(9))
         with self._lock:
             if len(self._waiting) >= MAX_WAITING:
@@ -50,7 +51,7 @@ class DeviceCodes:
         return device, user
 
     def ask(self, device: str) -> str:
-        """APPROVED (the code is used up then), or the error a client gets."""
+        """APPROVED (which uses up the code), or the error for the client."""
         with self._lock:
             found = self._waiting.get(device)
             if found is None:
@@ -65,7 +66,7 @@ class DeviceCodes:
             return found.answer
 
     def decide(self, user_code: str, approve: bool) -> bool:
-        """The user's own answer; False when no such code is waiting."""
+        """Records the user's decision; False if no such code is waiting."""
         wanted = user_code.strip().upper()
         with self._lock:
             for waiting in self._waiting.values():

@@ -1,4 +1,4 @@
-"""The token endpoint as HTTP: as much of Entra ID as `msal` needs, v1 and v2. Nothing of Power BI in here."""
+"""The token endpoint over HTTP: as much of Entra ID as `msal` needs, v1 and v2. Nothing about Power BI."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Entra:
         return JSONResponse(_configuration(request, ""))
 
     async def _keys(self, request: Request) -> Response:
-        """None: the local service's tokens are for itself, and its clients need not check them."""
+        """No keys: the local service's tokens are for itself, and its clients need not verify them."""
         return JSONResponse({"keys": []})
 
     async def _token(self, request: Request) -> Response:

@@ -1,7 +1,7 @@
-"""Faults on demand: what the next matching requests meet instead of, before or after their real answer.
+"""Injected faults: what the next matching requests get instead of, before or after their real answer.
 
-Set through `/_local/faults` only. A fault names the requests it is for by method and a part of the path, how many
-(`times`) or for how long (`seconds` of the service's clock), and what happens: a status, a delay, a cut connection.
+Set only through `/_local/faults`. A fault specifies the requests it applies to by method and part of the path, how many
+(`times`) or for how long (`seconds` of the service's clock), and what happens: a status, a delay, a dropped connection.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ MAX_SECONDS = 86_400.0
 class Fault:
     """`cut` is "before" (nothing is stored) or "after" (stored, but the answer is lost). `skip` requests pass first.
 
-    `delay` and `retry_after` are in seconds. With `seconds` the fault holds for that long and `times` does not count.
-    `method` and `path` may be empty: any.
+    `delay` and `retry_after` are in seconds. With `seconds` the fault lasts that long and `times` is ignored. An empty
+    `method` or `path` matches any.
     """
 
     path: str = "/rows"
@@ -41,7 +41,7 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait for their requests, in the order they were set."""
+    """The faults waiting for their requests, in the order they were set."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -50,7 +50,7 @@ class Faults:
         self._lock = threading.Lock()
 
     def add(self, body: Any) -> dict[str, Any]:
-        """A fault from its JSON; a Problem of 400 names a key or value that cannot be."""
+        """Adds a fault from its JSON; raises a Problem of 400 naming an invalid key or value."""
         kinds = {f.name: type(f.default) for f in fields(Fault)}
         if not isinstance(body, dict):
             raise bad_request("a fault is a JSON object")
@@ -85,7 +85,7 @@ class Faults:
             return [asdict(f) for f in self._waiting]
 
     def next(self, method: str, path: str) -> Fault | None:
-        """The fault this request meets, counted down; None for most."""
+        """The fault for this request, counted down; usually None."""
         with self._lock:
             self._drop_old()
             for fault in self._waiting:

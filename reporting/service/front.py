@@ -1,7 +1,7 @@
-"""The outermost layer of the local service: what holds for every request whatever it asks. Not for any one call.
+"""The outermost layer of the local service: what applies to every request. Not for any specific call.
 
-A RequestId on every answer, doubled and trailing slashes, only this machine's host names, a request's size, faults on
-demand, and refusals as JSON.
+Adds a RequestId to every response, removes doubled and trailing slashes, accepts only this machine's host names, limits
+the request size, applies injected faults, and returns errors as JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from livegold.reporting.service.problems import Problem, too_large
 _REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
 log = logging.getLogger(__name__)
 HOSTS = (b"localhost", b"127.0.0.1")
-# What is read and thrown away of a body that is too large, so that the client gets the 413 and not a reset connection.
+# How much of a too large body is read and discarded, so that the client gets the 413 instead of a reset connection.
 MAX_DRAINED_BYTES = 8 * MAX_REQUEST_BYTES
 
 
@@ -42,7 +42,7 @@ class Front:
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = [*message.get("headers", []), (b"cache-control", b"no-store")]
-                if not any(name.lower() == _REQUEST_ID for name, _ in headers):  # a refresh gives its own
+                if not any(name.lower() == _REQUEST_ID for name, _ in headers):  # a refresh sets its own
                     headers.append((_REQUEST_ID, request_id.encode()))
                 message = {**message, "headers": headers}
             await send(message)
@@ -73,7 +73,7 @@ class Front:
 
 
 def _one_slash(scope: Scope) -> Scope:
-    """Public clients ask for /myorg//datasets and for a token at .../token/."""
+    """Normalises slashes: public clients request /myorg//datasets, and a token at .../token/."""
     path = "/" + "/".join(part for part in scope["path"].split("/") if part)
     return {**scope, "path": path, "raw_path": path.encode()}
 
@@ -116,14 +116,14 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 async def _nowhere(message: Message) -> None:
-    """The answer of a request whose connection is about to be cut."""
+    """Discards the response to a request whose connection is about to be dropped."""
 
 
 def _cut(receive: Receive) -> None:
-    """Drops the connection with no answer. ASGI has no word for it, so uvicorn's transport is asked directly."""
+    """Drops the connection without a response. ASGI cannot express this, so it uses uvicorn's transport directly."""
     cycle: Any = receive.__self__  # type: ignore[attr-defined]
     cycle.transport.abort()
-    cycle.disconnected = True  # or uvicorn would answer for us, with a 500
+    cycle.disconnected = True  # otherwise uvicorn would answer with a 500
 
 
 def _fault_body(fault: Fault) -> bytes:

@@ -1,4 +1,4 @@
-"""Who gets a token, and in which of Entra ID's words the others are refused. Not the tokens themselves."""
+"""Decides who gets a token, and refuses others with Entra ID's error messages. Not the tokens themselves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from livegold.reporting.service.device_codes import DeviceCodes
 from livegold.reporting.service.tokens import APPLICATION, LIFE_SECONDS, POWERBI_RESOURCE, USER, Tokens, encoded
 
 DEVICE_GRANTS = ("urn:ietf:params:oauth:grant-type:device_code", "device_code")
-# Authorities that stand for "the tenant of whoever signs in"; an application needs a tenant of its own.
+# Authorities that stand for "the tenant of whoever signs in"; an application needs a specific tenant.
 ANY_TENANT = ("common", "organizations")
 OPENID_SCOPES = {"openid", "profile", "offline_access", "email"}
 RESOURCE_SPELLINGS = (POWERBI_RESOURCE, "https://api.powerbi.com")
@@ -24,7 +24,7 @@ Answer = dict[str, Any]
 
 
 class TokenRefused(Exception):
-    """The token endpoint says no, in Entra ID's words."""
+    """The token endpoint refuses, with Entra ID's error message."""
 
     def __init__(self, status: int, error: str, code: int, description: str) -> None:
         super().__init__(description)
@@ -42,7 +42,7 @@ class TokenRefused(Exception):
 
 
 class Grants:
-    """Answers the forms of the token endpoint. `certificate` is where a client's certificate is registered."""
+    """Answers forms posted to the token endpoint. `certificate` is where a client's certificate is registered."""
 
     def __init__(self, tokens: Tokens, codes: DeviceCodes, client_secret: str, certificate: Path) -> None:
         self._tokens = tokens
@@ -51,7 +51,7 @@ class Grants:
         self._certificate = certificate
 
     def token(self, root: str, tenant: str, form: dict[str, str], *, v1: bool) -> Answer:
-        """The token endpoint's answer to a form; `root` is the authority's address. Raises TokenRefused."""
+        """The token endpoint's response to a form; `root` is the authority's address. Raises TokenRefused."""
         grant = form.get("grant_type", "")
         _known_tenant(tenant, for_user=grant != "client_credentials")
         _known_client(form)
@@ -68,7 +68,7 @@ class Grants:
         return _answer(self._of_user(root), _resource(form, needed=False), v1)
 
     def device_code(self, root: str, tenant: str, form: dict[str, str]) -> Answer:
-        """The answer to a client that wants its user to sign in elsewhere. Raises TokenRefused."""
+        """The response to a client whose user will sign in elsewhere. Raises TokenRefused."""
         _known_tenant(tenant, for_user=True)
         _known_client(form)
         _resource(form)
@@ -141,7 +141,7 @@ def _known_client(form: dict[str, str]) -> None:
 
 
 def _resource(form: dict[str, str], *, needed: bool = True) -> str:
-    """The one resource there is tokens for, as v1's `resource` or v2's `scope` name it."""
+    """The only resource for which there are tokens, as named by v1's `resource` or v2's `scope`."""
     asked = {form["resource"]} if form.get("resource") else set(form.get("scope", "").split()) - OPENID_SCOPES
     wanted = {_resource_of(scope) for scope in asked}
     if wanted == {POWERBI_RESOURCE} or (not wanted and not needed):
@@ -151,7 +151,7 @@ def _resource(form: dict[str, str], *, needed: bool = True) -> str:
 
 
 def _resource_of(scope: str) -> str:
-    """`https://.../powerbi/api/.default` and `.../powerbi/api/Dataset.ReadWrite.All` are of one resource."""
+    """`https://.../powerbi/api/.default` and `.../powerbi/api/Dataset.ReadWrite.All` belong to one resource."""
     for spelling in RESOURCE_SPELLINGS:
         if scope.rstrip("/") == spelling or scope.startswith(spelling + "/"):
             return POWERBI_RESOURCE
@@ -159,7 +159,7 @@ def _resource_of(scope: str) -> str:
 
 
 def _answer(tokens: Answer, resource: str, v1: bool) -> Answer:
-    """v1 gives its numbers as texts."""
+    """The token response; v1 returns its numbers as strings."""
     if v1:
         life: Answer = {"expires_in": str(LIFE_SECONDS), "ext_expires_in": str(LIFE_SECONDS), "resource": resource}
     else:

@@ -1,4 +1,4 @@
-"""What every call under /v1.0/myorg has in common: who asks, of which workspace, with which body. Not the calls."""
+"""What all calls under /v1.0/myorg have in common: the caller, the workspace, the body. Not the calls themselves."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_FIELDS = 100
 
 @dataclass(frozen=True)
 class Asked:
-    """One call, its token checked. `workspace` is MY_WORKSPACE or the workspace's id."""
+    """One call whose token has been checked. `workspace` is MY_WORKSPACE or the workspace's id."""
 
     request: Request
     body: bytes
@@ -40,11 +40,11 @@ class Asked:
         return self.request.path_params
 
     def json(self) -> Any:
-        """The body as JSON; a Problem of 400 if it is none."""
+        """The body as JSON; raises a Problem of 400 if it is not valid."""
         return parsed(self.body)
 
     def top(self) -> int | None:
-        """`$top`, at least 1 where given."""
+        """`$top`, at least 1; None if it is not given."""
         text = self.request.query_params.get("$top", "")
         if not text:
             return None
@@ -53,7 +53,7 @@ class Asked:
         return min(int(text), MAX_TOP)
 
     def context(self, what: str) -> str:
-        """`@odata.context` of an answer."""
+        """`@odata.context` of a response."""
         return f"{self.root}{ROOT}/$metadata#{what}"
 
 
@@ -61,26 +61,26 @@ Call = Callable[[Asked], Response]
 
 
 class Guard:
-    """Makes routes of calls. Each checks the bearer token, then the workspace, before anything else."""
+    """Turns calls into routes. Each checks the bearer token, then the workspace, before anything else."""
 
     def __init__(self, tokens: Tokens, store: Store) -> None:
         self._tokens = tokens
         self._store = store
 
     def routes(self, calls: Mapping[str, Mapping[str, Call]]) -> list[Route]:
-        """`calls` by path and method, in My workspace and in groups alike."""
+        """Routes for `calls`, by path and method, both in My workspace and in groups."""
         return [*self._below(ROOT, calls), *self.group_routes(calls)]
 
     def group_routes(self, calls: Mapping[str, Mapping[str, Call]]) -> list[Route]:
-        """Calls that My workspace does not have."""
+        """Routes for calls that My workspace does not have."""
         return self._below(ROOT + "/groups/{group}", calls)
 
     def plain_routes(self, calls: Mapping[str, Mapping[str, Call]]) -> list[Route]:
-        """Calls that are of no workspace."""
+        """Routes for calls that belong to no workspace."""
         return self._below(ROOT, calls, any_principal=True)
 
     def dataset(self, asked: Asked) -> StoredDataset:
-        """The dataset in the path; a Problem of 404."""
+        """The dataset in the path; raises a Problem of 404."""
         return self._store.dataset(asked.workspace, asked.path["dataset"])
 
     def _below(self, root: str, calls: Mapping[str, Mapping[str, Call]], *, any_principal: bool = False) -> list[Route]:
@@ -113,7 +113,7 @@ def _workspace(request: Request, who: Principal) -> str:
 
 
 def parsed(body: bytes) -> Any:
-    """JSON out of a request's body; a Problem of 400 for anything else."""
+    """Parses a request's JSON body; raises a Problem of 400 if it is not valid."""
     try:
         return orjson.loads(body)
     except ValueError as error:
@@ -121,9 +121,9 @@ def parsed(body: bytes) -> Any:
 
 
 def parsed_or_empty(body: bytes, content_type: str = "") -> dict[str, Any]:
-    """As `parsed`, for calls that may come without a body; a Problem of 400 for what is no object.
+    """Like `parsed`, for calls whose body is optional; raises a Problem of 400 if it is not an object.
 
-    A form is taken too: a public client sends `notifyOption=NoNotification`.
+    A form is accepted too: a public client sends `notifyOption=NoNotification`.
     """
     if content_type.startswith("application/x-www-form-urlencoded") and not body.lstrip().startswith(b"{"):
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)[:MAX_FIELDS])
@@ -140,5 +140,5 @@ def ok(content: dict[str, Any], status: int = 200) -> Response:
 
 
 def shown_json(value: Any) -> str:
-    """JSON inside of JSON, as `serviceExceptionJson` is."""
+    """JSON embedded in JSON, as in `serviceExceptionJson`."""
     return json.dumps(value, separators=(",", ":"))

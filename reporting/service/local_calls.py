@@ -1,4 +1,4 @@
-"""What only the local service has, under /_local: rows read back, faults, plans and switches. The real one has none."""
+"""Calls that only the local service has, under /_local: reading rows back, faults, refresh plans and switches."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ IMPORT_KEYS = {"name", "tables", "relationships", "parameters", "workspace"}
 
 @dataclass(frozen=True)
 class Levers:
-    """The parts of the service that /_local reaches into."""
+    """The parts of the service that /_local controls."""
 
     store: Store
     tokens: Tokens
@@ -44,7 +44,7 @@ class Levers:
 
 
 class LocalCalls:
-    """Routes under /_local, open to everything on this machine."""
+    """Routes under /_local, open to all programs on this machine."""
 
     def __init__(self, levers: Levers) -> None:
         self._has = levers
@@ -70,12 +70,12 @@ class LocalCalls:
         return JSONResponse({"status": "ok"})
 
     def _datasets(self, request: Request, body: bytes) -> Response:
-        """All datasets, of My workspace and of the workspace."""
+        """All datasets, in My workspace and in the workspace."""
         found = [d for w in (LOCAL_WORKSPACE, MY_WORKSPACE) for d in self._has.store.datasets(w)]
         return JSONResponse({"value": [{"id": d.id, "name": d.name, "workspace": d.workspace} for d in found]})
 
     def _import(self, request: Request, body: bytes) -> Response:
-        """Makes a dataset as if a file with an import model had been published: it can be refreshed, not pushed to."""
+        """Creates a dataset as if an import model had been published: it can be refreshed but not pushed to."""
         given = parsed(body)
         if not isinstance(given, dict) or not set(given) <= IMPORT_KEYS:
             raise bad_request(f"an imported dataset has {', '.join(sorted(IMPORT_KEYS))}")
@@ -95,7 +95,7 @@ class LocalCalls:
         return JSONResponse(self._shown(self._dataset(request), request))
 
     def _shown(self, dataset: StoredDataset, request: Request) -> dict[str, Any]:
-        """The dataset as it was defined, with the rows each table holds and its push URL."""
+        """The dataset as defined, with the row counts of each table and its push URL."""
         tables = [
             {"name": t.name, "columns": t.columns, "measures": t.measures, "stored": t.stored, "held": t.held}
             for t in self._has.store.tables(dataset.id)
@@ -115,9 +115,10 @@ class LocalCalls:
         return shown
 
     def _rows(self, request: Request, body: bytes) -> Response:
-        """Rows in the order they came, `?after=N&limit=N` of them; with `?count=true` only how many.
+        """Rows in order of arrival, paged by `?after=N&limit=N`; with `?count=true` only the counts.
 
-        `held` rows are there, `stored` counts those that basicFIFO has dropped too; `last` is where to go on from.
+        `held` is the current number of rows; `stored` also counts those that basicFIFO has dropped; `last` is where to
+        continue from.
         """
         table = self._has.store.table(self._dataset(request).id, request.path_params["table"])
         counts = {"count": table.held, "held": table.held, "stored": table.stored}

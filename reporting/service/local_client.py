@@ -1,4 +1,4 @@
-"""A client of a local service that runs in this process, with its real tokens."""
+"""A client for a local service running in this process, with its real tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from livegold.reporting.service.server import LocalService
 
 
 def client_of(service: LocalService, session: Session | None = None) -> PowerBIClient:
-    """Over `session`, or over one of its own that trusts the service's certificate."""
+    """A client using `session`, or a new one that trusts the service's certificate."""
     at = service.endpoint
     session = session or Session(at.ca)
     tokens = TokenProvider(at.authority, at.tenant, at.client_id, service.secret, session)

@@ -1,4 +1,4 @@
-"""The parameters of an imported dataset: listed and updated by the specification's rules. Not refreshes."""
+"""The parameters of an imported dataset: listed and updated according to the specification. Not refreshes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
 
 
 class Parameters:
-    """Parameters kept with their datasets."""
+    """Parameters, stored with their datasets."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -25,7 +25,7 @@ class Parameters:
         return list(self._store.document(dataset.id, KIND).get("value", []))
 
     def set(self, dataset: StoredDataset, given: Any) -> None:
-        """The parameters of a dataset that is being imported. Raises a Problem of 400."""
+        """Sets the parameters of a dataset being imported. Raises a Problem of 400."""
         if not isinstance(given, list) or len(given) > MAX_PARAMETERS_PER_REQUEST:
             raise bad_request(f"parameters are a list of {MAX_PARAMETERS_PER_REQUEST} at most")
         made = []

@@ -1,4 +1,4 @@
-"""The refusals of the local service, with the status, code and body shape users have seen. Not the client's errors."""
+"""The local service's error responses, with the status, code and body format users have seen. Not client errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Problem(Exception):
-    """An answer that is not a success. `code` is the API's error code, `retry_after` is in seconds."""
+    """An error response. `code` is the API's error code; `retry_after` is in seconds."""
 
     def __init__(self, status: int, code: str, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -49,12 +49,12 @@ def no_such_table(table: str) -> Problem:
 
 
 def not_a_push_dataset(dataset: str) -> Problem:
-    """Words that users have seen."""
+    """With the message that users have seen."""
     return Problem(404, "ItemNotFound", f"Dataset {dataset} is not Push API dataset.")
 
 
 class NotForApplications(Problem):
-    """My workspace asked for by a service principal: status and `Message` are what users report, `error` is ours."""
+    """My workspace requested by a service principal: status and `Message` are as users report, `error` is ours."""
 
     def __init__(self) -> None:
         super().__init__(403, "Forbidden", "API is not accessible for application")

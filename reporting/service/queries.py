@@ -1,7 +1,7 @@
-"""executeQueries: evaluates what `dax_reader` reads over the rows that are held. Not a DAX engine.
+"""executeQueries: evaluates queries parsed by `dax_reader` over the stored rows. Not a DAX engine.
 
-As DAX has it: a sum, least or greatest of nothing is blank, and so is a count of nothing; blank equals 0, "" and FALSE;
-texts compare without regard to case; SUMMARIZECOLUMNS leaves out groups all of whose values are blank.
+As in DAX: a sum, minimum, maximum or count of nothing is blank; blank equals 0, "" and FALSE; text comparison is
+case-insensitive; SUMMARIZECOLUMNS leaves out groups whose values are all blank.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from livegold.reporting.service.values import moment
 MAX_RESULT_BYTES = 15 * 1024 * 1024
 BATCH_ROWS = 20_000
 REQUEST_KEYS = {"queries", "serializerSettings", "impersonatedUserName"}
-# Decimal values are added as ten-thousandths: exact, and quicker than decimals.
+# Decimal values are added as ten-thousandths: exact, and faster than decimals.
 DECIMAL_UNITS = 10_000
 _EXACT_BELOW = 1e11
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -43,7 +43,7 @@ Row = dict[str, Any]
 
 
 def query_error(message: str) -> Problem:
-    """How the service answers a query that fails."""
+    """The service's response to a failing query."""
     return Problem(400, "DatasetExecuteQueriesError", message)
 
 
@@ -54,7 +54,7 @@ class Queries:
         self._store = store
 
     def answer(self, dataset: StoredDataset, body: Any) -> bytes:
-        """The JSON answer to a request's body. Raises a Problem of 400."""
+        """The JSON response to a request body. Raises a Problem of 400."""
         text, include_nulls = _request(body)
         try:
             query = read_query(text)
@@ -94,7 +94,7 @@ class Queries:
             after = last
 
 
-_TEXT = "\0text"  # beside the columns of a row, whose names cannot hold a NUL
+_TEXT = "\0text"  # next to a row's columns, whose names cannot contain a NUL
 
 
 class _Evaluation:
@@ -201,7 +201,7 @@ def _request(body: Any) -> tuple[str, bool]:
 
 
 def _limited(rows: list[Row]) -> tuple[list[bytes], str]:
-    """The rows as JSON up to the documented limits, and what the answer says where they were passed."""
+    """The rows as JSON up to the documented limits, and the error message if they were exceeded."""
     most = min(MAX_QUERY_ROWS, MAX_QUERY_VALUES // max(1, len(rows[0]) if rows else 1))
     kept: list[bytes] = []
     size = 0
@@ -226,7 +226,7 @@ def _without_nulls(row: Row) -> Row:
 
 
 def _value(row: Row, name: str, kind: str) -> Any:
-    """A value to compare, group by and add: a DateTime as such, a Decimal as ten-thousandths."""
+    """A value for comparing, grouping and adding: a DateTime as datetime, a Decimal as ten-thousandths."""
     value = row.get(name)
     if value is None:
         return None
@@ -238,7 +238,7 @@ def _value(row: Row, name: str, kind: str) -> Any:
         return value * DECIMAL_UNITS
     if abs(value) < _EXACT_BELOW:
         return round(value * DECIMAL_UNITS)
-    # floating point has lost digits of it: read them again
+    # floating point has lost digits: parse them again
     return int(Fraction(json.loads(row[_TEXT], parse_float=Decimal)[name]) * DECIMAL_UNITS)
 
 
@@ -259,7 +259,7 @@ def _better(state: Any, value: Any, better: Callable[[Any, Any], bool]) -> Any:
 
 
 def _json_value(value: Any, kind: str) -> Any:
-    """Whole numbers digit by digit, as JSON sets no bound to them."""
+    """A value as JSON; integers with all their digits, since JSON does not limit their size."""
     if isinstance(value, dt.datetime):
         text = value.strftime("%Y-%m-%dT%H:%M:%S")
         return f"{text}.{value.microsecond:06d}".rstrip("0") if value.microsecond else text

@@ -1,4 +1,4 @@
-"""The call executeQueries as HTTP, and its limit of queries a minute. The queries themselves are in `queries`."""
+"""The call executeQueries over HTTP, and its limit of queries per minute. Queries are evaluated in `queries`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calls of refreshes, their schedule and parameters, as HTTP. What they mean is in the modules they call."""
+"""The calls for refreshes, their schedule and parameters over HTTP. Their logic is in the modules they call."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RefreshCalls:
         )
 
     def _start(self, asked: Asked) -> Response:
-        """202 with an empty body. The RequestId of a plain refresh is the one its history shows."""
+        """202 with an empty body. The RequestId of a plain refresh is the one shown in its history."""
         dataset = self._guard.dataset(asked)
         body = parsed_or_empty(asked.body, asked.request.headers.get("content-type", ""))
         run = self._refreshes.start(dataset, body, asked.who)

@@ -1,4 +1,4 @@
-"""The body of a refresh request, checked as the REST API's specification has it. Not the refresh itself."""
+"""Validates the body of a refresh request by the REST API's specification. Not the refresh itself."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _TIMEOUT = re.compile(r"([0-1]?[0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])")
 
 
 def checked_request(body: dict[str, Any], who: Principal) -> dict[str, Any]:
-    """The body with its values spelled as specified; more than notifyOption in it makes the refresh an enhanced one.
+    """The body with its values spelled as specified; anything besides notifyOption makes it an enhanced refresh.
 
-    Values are taken in any case and booleans as texts too, as in Microsoft's own example. Raises a Problem of 400.
+    Values are case-insensitive and booleans may be strings, as in Microsoft's own example. Raises a Problem of 400.
     """
     for key in body:
         if key not in KEYS:
@@ -69,7 +69,7 @@ def checked_request(body: dict[str, Any], who: Principal) -> dict[str, Any]:
 
 
 def timeout_seconds(request: dict[str, Any]) -> float:
-    """How long one attempt may take."""
+    """The maximum duration of one attempt."""
     found = _TIMEOUT.fullmatch(request.get("timeout", ""))
     if found is None:
         return DEFAULT_TIMEOUT_SECONDS

@@ -1,6 +1,6 @@
-"""How one refresh goes: its attempts, its end and what it shows at a given time. Nothing is kept or asked here.
+"""The course of one refresh: its attempts, its end and what it shows at a given time. Stores and requests nothing.
 
-Nothing is really refreshed. How long it takes and how it ends is planned (`Plan`) and read off the clock.
+Nothing is actually refreshed. Duration and outcome are planned (`Plan`) and derived from the clock.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ TABLE_NOT_FOUND = "ModelRefresh_TableNotFound"
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to happen: each attempt takes `seconds`; the first `failures` of them fail with `error`, if there is one.
+    """What will happen: each attempt takes `seconds`; the first `failures` of them fail with `error`, if any.
 
-    `disabled` ends it as "Disabled", which a selective refresh does.
+    `disabled` ends it as "Disabled", as happens with a selective refresh.
     """
 
     seconds: float = 1.0
@@ -56,7 +56,7 @@ class Run:
 
     @property
     def attempts(self) -> list[_Attempt]:
-        """All that were or will be made."""
+        """All past and future attempts."""
         made: list[_Attempt] = []
         start = self.requested
         most = timeout_seconds(self.request)
@@ -105,7 +105,7 @@ class Run:
         return {**shown, **self._ended(status, now)}
 
     def detail(self, now: float) -> dict[str, Any]:
-        """The answer to a GET of this one refresh; the specification knows no `Cancelled` in its `status`."""
+        """The response to a GET of this refresh; the specification does not allow `Cancelled` as its `status`."""
         status = self.status(now)
         plain = {"InProgress": "Unknown", "TimedOut": "Failed", "Cancelled": "Failed"}.get(status, status)
         shown: dict[str, Any] = {"startTime": shown_time(self.requested), "status": plain}
@@ -165,6 +165,6 @@ class Run:
 
 
 def shown_time(at: float) -> str:
-    """Milliseconds and a Z, which public clients cut off the end."""
+    """A time with milliseconds and a Z, which public clients strip from the end."""
     moment = dt.datetime.fromtimestamp(at, dt.UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1_000:03d}Z"

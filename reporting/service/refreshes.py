@@ -1,4 +1,4 @@
-"""The refreshes of datasets: started, listed, cancelled, one at a time and so many a day. Not how one of them goes."""
+"""Starts, lists and cancels refreshes of datasets: one at a time and a limited number a day. Not their course."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ create index if not exists refreshes_by_dataset on refreshes (dataset, requested
 """
 DAY_SECONDS = 86_400.0
 MAX_SECONDS = 7 * DAY_SECONDS
-# Scheduled refreshes are made up when somebody looks; how far back, at most.
+# Scheduled refreshes are generated when somebody looks; how far back, at most.
 MAX_PAST_SECONDS = 14 * DAY_SECONDS
-MAX_HISTORY = 60  # what the service keeps of a dataset's refreshes, by its documentation
+MAX_HISTORY = 60  # how many of a dataset's refreshes the service keeps, according to its documentation
 LOOKED = "refreshes looked at"
 PLAN_KEYS = [*(f.name for f in fields(Plan)), "dataset", "times"]
 
@@ -43,7 +43,7 @@ class _Waiting:
 
 
 class Refreshes:
-    """Refreshes on disk. `clock` gives seconds since the epoch."""
+    """Refreshes, stored on disk. `clock` gives seconds since the epoch."""
 
     def __init__(self, store: Store, schedules: Schedules, capacity: Capacity, clock: Callable[[], float]) -> None:
         self._store = store
@@ -55,7 +55,7 @@ class Refreshes:
         store.own(SCHEMA, "refreshes")
 
     def plan(self, body: Any) -> dict[str, Any]:
-        """How the next refreshes go (`times` of them, of `dataset` or, if empty, of any). A Problem of 400."""
+        """Plans the next refreshes (`times` of them, of `dataset` or, if empty, of any). Raises a Problem of 400."""
         if not isinstance(body, dict):
             raise bad_request("a plan of refreshes is a JSON object")
         for key in body:
@@ -81,7 +81,7 @@ class Refreshes:
             self._waiting.clear()
 
     def start(self, dataset: StoredDataset, body: dict[str, Any], who: Principal) -> Run:
-        """Starts a refresh from a POST's body. Raises a Problem of 400, 409 or 429."""
+        """Starts a refresh from a POST body. Raises a Problem of 400, 409 or 429."""
         request = checked_request(body, who)
         enhanced = bool(set(request) - {"notifyOption"})
         dedicated = self._capacity.is_dedicated(dataset.workspace)
@@ -101,20 +101,20 @@ class Refreshes:
             return self._insert(dataset, ENHANCED if enhanced else VIA_API, now, request)
 
     def history(self, dataset: StoredDataset, top: int | None) -> list[dict[str, Any]]:
-        """The newest first."""
+        """The refreshes, newest first."""
         with self._lock:
             self._fire_schedule(dataset)
             now = self._clock()
             return [run.in_history(now) for run in self._runs(dataset, min(top or MAX_HISTORY, MAX_HISTORY))]
 
     def one(self, dataset: StoredDataset, refresh: str) -> tuple[dict[str, Any], bool]:
-        """(details, whether it is still running); a Problem of 404."""
+        """(details, whether it is still running). Raises a Problem of 404."""
         now = self._clock()
         run = self._one(dataset, refresh)
         return run.detail(now), run.runs(now)
 
     def cancel(self, dataset: StoredDataset, refresh: str) -> None:
-        """Ends an enhanced refresh that is running. Raises a Problem of 404, or of 400 for any other."""
+        """Cancels a running enhanced refresh. Raises a Problem of 404, or of 400 for any other refresh."""
         with self._lock:
             run = self._one(dataset, refresh)
             now = self._clock()
@@ -140,12 +140,12 @@ class Refreshes:
         return bool(newest) and newest[0].runs(now)
 
     def _today(self, dataset: StoredDataset, now: float) -> int:
-        """Refreshes since midnight UTC (assumption: which day is meant)."""
+        """Number of refreshes since midnight UTC (assumption: that this is the day meant)."""
         query = "select count(*) from refreshes where dataset = ? and requested >= ?"
         return int(self._store.read(query, (dataset.id, now - now % DAY_SECONDS))[0][0])
 
     def _fire_schedule(self, dataset: StoredDataset) -> None:
-        """The scheduled refreshes due since somebody last looked; one that finds another running is not made."""
+        """Inserts the scheduled refreshes due since the last look, except those due while another was running."""
         now = self._clock()
         looked = self._store.document(dataset.id, LOOKED).get("at", dataset.created)
         if now <= looked:
@@ -157,7 +157,7 @@ class Refreshes:
         self._store.put_document(dataset.id, LOOKED, {"at": now})
 
     def look(self, dataset: StoredDataset) -> None:
-        """To be called before a schedule changes: what was due so far was due by the old one."""
+        """To be called before a schedule changes: what was due until now was due by the old schedule."""
         with self._lock:
             self._fire_schedule(dataset)
 

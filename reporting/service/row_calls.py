@@ -1,4 +1,4 @@
-"""Rows: adding them (with a token, or through the push URL with a key), deleting them, sequence numbers. Not limits."""
+"""Adding rows (with a token, or through the push URL with a key), deleting them, sequence numbers. Not limits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SEQUENCE = re.compile(r"[0-9]{1,19}")
 
 
 class PushKeys:
-    """The key in a dataset's push URL: derived from the service's own key, so that it outlives a restart."""
+    """The key in a dataset's push URL, derived from the service's own key so that it survives a restart."""
 
     def __init__(self, signing_key: str) -> None:
         self._key = signing_key.encode()
@@ -39,7 +39,7 @@ class PushKeys:
         return base64.b64encode(digest).decode()
 
     def url(self, root: str, dataset: str) -> str:
-        """The whole push URL, as a real tenant shows it in its portal."""
+        """The complete push URL, as a real tenant shows it in its portal."""
         return f"{root}/beta/{LOCAL_TENANT}/datasets/{dataset}/rows?key={quote(self.key(dataset), safe='')}"
 
     def fits(self, dataset: str, key: str) -> bool:
@@ -94,7 +94,7 @@ class RowCalls:
         return await run_in_threadpool(self._push_rows, request, body)
 
     def _push_rows(self, request: Request, body: bytes) -> Response:
-        """Who has the key needs no token. Wrong tenant, dataset or key look alike."""
+        """Whoever has the key needs no token. A wrong tenant, dataset or key gives the same response."""
         dataset_id = request.path_params["dataset"]
         fits = self._keys.fits(dataset_id, request.query_params.get("key", ""))
         if request.path_params["tenant"].lower() != LOCAL_TENANT or not fits:

@@ -1,4 +1,4 @@
-"""The refresh schedule of a dataset: what is taken, what is kept, and when it fires. Not the refreshes themselves."""
+"""The refresh schedule of a dataset: its validation, its storage, and when it fires. Not the refreshes themselves."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ EMPTY: dict[str, Any] = {
 
 
 class Schedules:
-    """Schedules kept with their datasets."""
+    """Schedules, stored with their datasets."""
 
     def __init__(self, store: Store, capacity: Capacity) -> None:
         self._store = store
         self._capacity = capacity
 
     def get(self, dataset: StoredDataset) -> dict[str, Any]:
-        """The schedule; disabled and empty until one was set."""
+        """The schedule; disabled and empty until one is set."""
         return {**EMPTY, **self._store.document(dataset.id, KIND)}
 
     def change(self, dataset: StoredDataset, body: Any, who: Principal) -> None:
-        """Carries out a PATCH. Raises a Problem of 400 for what the service would not take."""
+        """Carries out a PATCH. Raises a Problem of 400 for what the service would reject."""
         value = body.get("value") if isinstance(body, dict) else None
         if not isinstance(value, dict) or set(body) != {"value"}:
             raise bad_request('the body must be {"value": {...}}')
@@ -111,7 +111,7 @@ def _checked(value: dict[str, Any], most: int, who: Principal) -> dict[str, Any]
 
 
 def not_for_application(option: str) -> Exception:
-    """Mail goes to users: a service principal cannot ask for it."""
+    """Mail goes to users: a service principal cannot request it."""
     return invalid_request(f"Invalid NotifyOption value '{option}' for app only owner requests")
 
 

@@ -1,4 +1,4 @@
-"""Checks a dataset or table definition as the service does, and gives it back in plain form. Not for rows."""
+"""Validates a dataset or table definition as the service does, and returns it normalised. Not for rows."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ SCALE_OUT_KEYS = {"autoSyncReadOnlyReplicas", "maxReadOnlyReplicas"}
 STORAGE_MODES = ("Abf", "PremiumFiles")
 FILTER_DIRECTIONS = ("OneDirection", "BothDirections", "Automatic")
 MODES = ("Push", "Streaming", "PushStreaming")
-# The REST API's specification: pattern of the names of columns and measures
+# The REST API's specification: pattern for the names of columns and measures
 COLUMN_NAME = re.compile("[\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]{1,512}")
 # "bool" is in Microsoft's own example of creating a dataset
 _TYPES = {name.lower(): name for name in DATA_TYPES} | {"bool": "Boolean"}
 
 
 def checked_dataset(body: Any) -> dict[str, Any]:
-    """The definition in a POST of a dataset; a Problem of 400 for anything the service would not take."""
+    """The definition in a POST of a dataset; raises a Problem of 400 for anything the service would reject."""
     _keys(body, DATASET_KEYS, "dataset")
     name = _text(body, "name", "dataset")
     mode = body.get("defaultMode") or "Push"
@@ -54,7 +54,7 @@ def checked_dataset(body: Any) -> dict[str, Any]:
 
 
 def checked_table(body: Any, mode: str = "Push") -> dict[str, Any]:
-    """One table's definition, its data types spelled as documented."""
+    """A table's definition, with data types spelled as documented."""
     _keys(body, TABLE_KEYS, "table")
     name = _text(body, "name", "table")
     if not TABLE_NAME.fullmatch(name):

@@ -1,7 +1,7 @@
-"""How the local service treats sequence numbers, as far as nobody outside Microsoft knows. Not for limits or faults.
+"""How the local service treats sequence numbers where the real behaviour is not public. Not for limits or faults.
 
-Public clients show that the header and the list of numbers exist; what the real service answers to a repeated number is
-unknown. So it can be chosen here, and a client can be tested under each of the possibilities.
+Public clients show that the header and the list of numbers exist; how the real service responds to a repeated number is
+unknown. So it can be chosen here, and a client can be tested under each possibility.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ MAX_SECONDS = 86_400.0
 
 @dataclass(frozen=True)
 class SequenceSemantics:
-    """One choice for each unknown. A number is *repeated* when the same client sent it or a higher one before.
+    """One choice for each unknown. A number is *repeated* if the same client has already sent it or a higher one.
 
     `repeated`: its rows are "stored" again, "ignored" (200, nothing stored) or "rejected" (`rejected_status`, 400 or
-    409). `readable_after_seconds`: how long (by the service's clock) until an accepted number shows in
-    `sequenceNumbers`. `delete_resets`: deleting a table's rows forgets its numbers. `offered`: false answers 404 to
-    `sequenceNumbers` and pays no heed to the header. Raises a Problem of 400 for a value that cannot be.
+    409). `readable_after_seconds`: how long (by the service's clock) until an accepted number appears in
+    `sequenceNumbers`. `delete_resets`: deleting a table's rows also forgets its numbers. `offered`: if false,
+    `sequenceNumbers` answers 404 and the header is ignored. Raises a Problem of 400 for an invalid value.
     """
 
     repeated: str = STORED
@@ -63,7 +63,7 @@ class ChosenSemantics:
             return self._current
 
     def choose(self, body: Any) -> dict[str, Any]:
-        """Semantics from JSON; what it leaves out goes back to its default. Gives back all of it."""
+        """Sets the semantics from JSON, with defaults for what it leaves out. Returns the complete semantics."""
         known = [f.name for f in fields(SequenceSemantics)]
         if not isinstance(body, dict):
             raise bad_request("semantics are a JSON object")

@@ -17,7 +17,7 @@ create index if not exists numbers_by_table on numbers (table_no, client, number
 
 
 class SequenceNumbers:
-    """Numbers on disk beside the rows; `clock` gives seconds since the epoch."""
+    """Numbers, stored on disk with the rows; `clock` gives seconds since the epoch."""
 
     def __init__(self, store: Store, semantics: ChosenSemantics, clock: Callable[[], float]) -> None:
         self._store = store
@@ -27,9 +27,9 @@ class SequenceNumbers:
         store.on_rows_deleted(self._rows_deleted)
 
     def accept(self, db: sqlite3.Connection, table: StoredTable, client: str, number: int) -> bool:
-        """Notes a number that came with rows, in their transaction. False: the rows are not to be stored.
+        """Records a number that came with rows, in their transaction. False means the rows must not be stored.
 
-        Raises a Problem where a repeated number is to be rejected.
+        Raises a Problem if repeated numbers are to be rejected.
         """
         semantics = self._semantics.current
         if not semantics.offered:
@@ -43,7 +43,7 @@ class SequenceNumbers:
                 raise Problem(semantics.rejected_status, "InvalidSequenceNumber", message)
             return semantics.repeated != IGNORED
         now = self._clock()
-        # The highest readable one and everything newer: what `readable` can be asked for.
+        # Keeps the highest readable number and everything newer, which is all that `readable` can need.
         db.execute(
             "delete from numbers where table_no = ? and client = ? and number < ("
             "select max(number) from numbers where table_no = ? and client = ? and at <= ?)",
@@ -53,7 +53,7 @@ class SequenceNumbers:
         return True
 
     def readable(self, table: StoredTable) -> list[tuple[str, int]]:
-        """(client, highest number) for each client; a Problem of 404 where sequence numbers are not offered."""
+        """(client, highest number) per client; raises a Problem of 404 if sequence numbers are not offered."""
         semantics = self._semantics.current
         if not semantics.offered:
             raise Problem(404, "NotFound", "No resource was found that matches the request: sequenceNumbers")

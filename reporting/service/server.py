@@ -1,4 +1,4 @@
-"""Runs the local service: blocking for a command line (`serve`), or within a program (`LocalService`). No calls."""
+"""Runs the local service: blocking, for the command line (`serve`), or inside a program (`LocalService`). No calls."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from livegold.reporting.service.semantics import SequenceSemantics
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8643
 START_SECONDS = 20.0
-STOP_SECONDS = 3  # for requests in flight when the service is told to stop
+STOP_SECONDS = 3  # for in-flight requests when the service is told to stop
 
 
 class LocalService:
-    """A running local service, for the length of a `with` block.
+    """A local service that runs for the duration of a `with` block.
 
-    State is under `<home>/powerbi` and is found again by the next one. `port` 0 takes a free one. `clock` gives seconds
-    since the epoch: limits, retention, refreshes and tokens go by it. `http` speaks plain HTTP and no TLS. `open_token`
-    is a bearer token that is always taken, as the user's (16 characters or more). `dedicated` puts the workspace on
-    dedicated capacity. `semantics` says how sequence numbers are treated. Raises WrongUse when the port is taken,
-    another service runs on the same home, or the open token is too short.
+    State is under `<home>/powerbi` and persists for the next one. `port` 0 picks a free one. `clock` gives seconds
+    since the epoch and drives limits, retention, refreshes and tokens. `http` uses plain HTTP without TLS. `open_token`
+    is a bearer token that is always accepted as the user's (16 characters or more). `dedicated` puts the workspace on
+    dedicated capacity. `semantics` says how sequence numbers are treated. Raises WrongUse if the port is in use,
+    another service is running on the same home, or the open token is too short.
     """
 
     def __init__(
@@ -95,9 +95,9 @@ def serve(
     dedicated: bool = False,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Runs until SIGTERM or SIGINT, then returns: the caller exits with 0. Options as of `LocalService`.
+    """Runs until SIGTERM or SIGINT, then returns, so that the caller exits with 0. Options as for `LocalService`.
 
-    Says where it listens and writes `<home>/powerbi/endpoint.json` once it does. Call from the main thread.
+    Reports where it listens and writes `<home>/powerbi/endpoint.json` once it does. Call from the main thread.
     """
     options = Options(http=http, open_token=open_token, dedicated=dedicated)
     with _opened(home, port, time.time, options) as server:
@@ -116,7 +116,7 @@ def serve(
 
 
 class _Server:
-    """uvicorn on a socket that is already bound, leaving signals to us. `certificates` None is plain HTTP."""
+    """uvicorn on an already bound socket, without its signal handling. `certificates` None means plain HTTP."""
 
     def __init__(self, app: Front, bound: socket.socket, certificates: Certificates | None, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -151,14 +151,14 @@ class _Server:
 
 
 class _Quiet(uvicorn.Server):
-    """uvicorn would catch signals and raise them again once it stopped: the process would not end with 0."""
+    """uvicorn would catch signals and re-raise them after stopping, so that the process would not exit with 0."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drops idle connections at once: over TLS a polite close waits for a client that may not be reading."""
+        """Drops idle connections at once: over TLS a graceful close waits for a client that may not be reading."""
         for connection in list(self.server_state.connections):
             cycle = getattr(connection, "cycle", None)
             if cycle is None or cycle.response_complete:
@@ -195,7 +195,7 @@ def _opened(home: Path, port: int, clock: Callable[[], float], options: Options)
 
 
 def _bound(port: int) -> socket.socket:
-    # With the protocol named, asyncio turns off delays of small answers (TCP_NODELAY): 40 ms each otherwise.
+    # With the protocol given, asyncio sets TCP_NODELAY; otherwise small responses are delayed by 40 ms each.
     found = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -1,7 +1,7 @@
-"""What the local service keeps, in one SQLite file: datasets, tables, rows. Not for limits or HTTP.
+"""The local service's storage in one SQLite file: datasets, tables, rows. Not for limits or HTTP.
 
-One connection behind one lock: requests take turns, which is what makes a POST of rows all or nothing. Who keeps more
-(sequence numbers, refreshes, ...) owns tables in the same file through `own`, emptied when a dataset is deleted.
+One connection behind one lock: requests are serialised, which makes a POST of rows all or nothing. Other modules
+(sequence numbers, refreshes, ...) create their tables in the same file with `own`; a deleted dataset's rows go too.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ create table if not exists rows (
 create table if not exists documents (
     dataset text not null, kind text not null, body text not null, primary key (dataset, kind));
 """
-# A dataset that was imported, and can be refreshed but takes no rows. No call of the API makes one: /_local does.
+# An imported dataset, which can be refreshed but accepts no rows. No API call creates one, only /_local does.
 IMPORTED = "Import"
 
 
 @dataclass(frozen=True)
 class StoredTable:
-    """A table: `stored` counts every row ever accepted, `held` those still there."""
+    """A table: `stored` counts every row ever accepted, `held` those still present."""
 
     no: int
     dataset: str
@@ -72,7 +72,7 @@ class StoredDataset:
 
 
 class Store:
-    """Datasets and rows on disk. `file` is created when missing; `clock` gives seconds since the epoch."""
+    """Datasets and rows on disk. `file` is created if missing; `clock` gives seconds since the epoch."""
 
     def __init__(self, file: Path, clock: Callable[[], float]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -80,14 +80,15 @@ class Store:
         self._lock = threading.RLock()
         self._db = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         self._db.execute("pragma journal_mode = wal")
-        # A laptop's power cut may take the newest rows, never the file; fsync on every POST would be what is measured.
+        # A power failure may lose the newest rows but never the file; with fsync on every POST, benchmarks would
+        # measure that.
         self._db.execute("pragma synchronous = normal")
         self._owned = ["documents"]
         self._rows_deleted: list[Callable[[sqlite3.Connection, StoredTable], None]] = []
         self._db.executescript(SCHEMA)
 
     def own(self, schema: str, *tables: str) -> None:
-        """Makes further tables, each with a column `dataset`: a deleted dataset takes its lines along."""
+        """Creates further tables, each with a column `dataset`: deleting a dataset also deletes its rows there."""
         with self._lock:
             self._db.executescript(schema)
             self._owned += tables
@@ -97,7 +98,7 @@ class Store:
         self._rows_deleted.append(call)
 
     def read(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        """All lines of a query."""
+        """All result rows of a query."""
         with self._lock:
             return self._db.execute(query, values).fetchall()
 
@@ -107,7 +108,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, one at a time."""
+        """A transaction: all or nothing, one at a time."""
         with self._lock:
             self._db.execute("begin immediate")
             try:
@@ -118,7 +119,7 @@ class Store:
             self._db.execute("commit")
 
     def create_dataset(self, workspace: str, definition: dict[str, Any], retention: str) -> StoredDataset:
-        """A new dataset from a checked definition. Names need not be unique: the service allows twins."""
+        """A new dataset from a validated definition. Names need not be unique: the service allows duplicates."""
         dataset = str(uuid.uuid4())
         with self.transaction() as db:
             db.execute(
@@ -148,7 +149,7 @@ class Store:
         return [_dataset(row) for row in found]
 
     def dataset(self, workspace: str | None, dataset: str) -> StoredDataset:
-        """One dataset, of a workspace or (None) of any; a Problem of 404 if it is not there."""
+        """One dataset, in a workspace or (None) in any; raises a Problem of 404 if it does not exist."""
         with self._lock:
             row = self._db.execute("select * from datasets where id = ?", (dataset,)).fetchone()
         if row is None or workspace not in (None, row[1]):
@@ -174,7 +175,7 @@ class Store:
         return [_table(row) for row in found]
 
     def table(self, dataset: str, name: str) -> StoredTable:
-        """One table, by its exact name; a Problem of 404 if it is not there."""
+        """One table, by its exact name; raises a Problem of 404 if it does not exist."""
         with self._lock:
             row = self._db.execute(
                 "select no, dataset, name, columns, measures, stored, held from tables where dataset = ? and name = ?",
@@ -185,7 +186,7 @@ class Store:
         return _table(row)
 
     def put_table(self, table: StoredTable, definition: dict[str, Any]) -> StoredTable:
-        """New columns and measures. Columns of a table with rows keep their type and cannot go (assumption)."""
+        """Sets columns and measures. Columns of a table with rows cannot be dropped or change type (assumption)."""
         types = {c["name"]: c["dataType"] for c in definition["columns"]}
         with self.transaction() as db:
             row = db.execute("select columns, held from tables where no = ?", (table.no,)).fetchone()
@@ -211,10 +212,10 @@ class Store:
         texts: Sequence[bytes],
         admit: Callable[[sqlite3.Connection], bool],
     ) -> int:
-        """Stores rows (checked, as JSON texts), drops the oldest under basicFIFO, returns how many were stored.
+        """Stores rows (validated, as JSON texts), drops the oldest under basicFIFO, returns how many were stored.
 
-        `admit(connection)` runs first in the same transaction: it may refuse with a Problem (the limits), or say False,
-        and then nothing is stored. All of the rows are stored or none.
+        `admit(connection)` runs first in the same transaction: if it raises a Problem (the limits) or returns False,
+        nothing is stored. Either all rows are stored or none.
         """
         with self.transaction() as db:
             row = db.execute("select stored, held, columns from tables where no = ?", (table.no,)).fetchone()
@@ -239,7 +240,7 @@ class Store:
         return len(texts)
 
     def delete_rows(self, table: StoredTable) -> None:
-        """All rows of a table go."""
+        """Deletes all rows of a table."""
         with self.transaction() as db:
             db.execute("delete from rows where table_no = ?", (table.no,))
             db.execute("update tables set held = 0 where no = ?", (table.no,))
@@ -247,7 +248,7 @@ class Store:
                 call(db, table)
 
     def document(self, dataset: str, kind: str) -> dict[str, Any]:
-        """What is kept of a dataset under a name of the caller's; empty when there is nothing."""
+        """The document stored for a dataset under the caller's `kind`; empty if there is none."""
         found = self.read("select body from documents where dataset = ? and kind = ?", (dataset, kind))
         return dict(orjson.loads(found[0][0])) if found else {}
 
@@ -256,7 +257,7 @@ class Store:
             db.execute("insert or replace into documents values (?, ?, ?)", (dataset, kind, _json(body)))
 
     def rows_text(self, table: StoredTable, after: int, limit: int) -> tuple[list[bytes], int]:
-        """Rows as JSON texts in the order they came, those after number `after`, and the last one's number."""
+        """Rows after number `after` as JSON texts, in order of arrival, and the last one's number."""
         with self._lock:
             found = self._db.execute(
                 "select no, body from rows where table_no = ? and no > ? order by no limit ?", (table.no, after, limit)

@@ -1,4 +1,4 @@
-"""What a running local service stored, read back through `/_local`: definition, counts, rows. Asks no sink."""
+"""Reads back what a running local service stored, through `/_local`: definition, counts, rows. Asks no sink."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ PAGE_ROWS = 50_000
 
 
 class StoredRows:
-    """One dataset; `api` is the service's root. Read when asked for; raises what `requests` raises."""
+    """One dataset; `api` is the service's root. Read on demand; raises what `requests` raises."""
 
     def __init__(self, api: str, dataset: str, session: Session) -> None:
         self._root = f"{api.rstrip('/')}/_local/datasets/{dataset}"
         self._session = session
 
     def definition(self) -> dict[str, Any]:
-        """The dataset as it was made, with counts of rows."""
+        """The dataset as created, with row counts."""
         return self._get(self._root)
 
     def counts(self, table: str) -> tuple[int, int]:
@@ -29,7 +29,7 @@ class StoredRows:
         return int(found["stored"]), int(found["held"])
 
     def rows(self, table: str, newest: int | None = None) -> list[dict[str, Any]]:
-        """The rows held, or the `newest` of them, in the order they came; numbers with a point as Decimal."""
+        """The rows held, or the `newest` of them, in order of arrival; numbers with a decimal point as Decimal."""
         stored, held = self.counts(table)
         after = stored - (held if newest is None else min(newest, held))
         rows: list[dict[str, Any]] = []

@@ -1,6 +1,6 @@
-"""The documented limits over time, enforced on POSTs of rows as the service does: over any hour, over any minute.
+"""The documented rate limits, enforced on POSTs of rows as by the service: per sliding hour and per sliding minute.
 
-Kept in the store's file and counted by the injected clock, so that they hold over a restart and in simulated time.
+Kept in the store's file and measured by the injected clock, so that they survive a restart and work in simulated time.
 Assumption: only accepted POSTs count.
 """
 
@@ -31,11 +31,11 @@ SCHEMA = """
 create table if not exists posts (dataset text not null, at real not null, rows integer not null);
 create index if not exists posts_by_time on posts (dataset, at);
 """
-PENDING_RETRY_SECONDS = 1.0  # assumption: too many POSTs at once are over in a second
+PENDING_RETRY_SECONDS = 1.0  # assumption: too many concurrent POSTs are done within a second
 
 
 class Throttle:
-    """Admits or refuses (a Problem of 429) a POST of rows to a dataset."""
+    """Admits or rejects (with a Problem of 429) a POST of rows to a dataset."""
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -47,7 +47,7 @@ class Throttle:
 
     @contextmanager
     def pending(self, dataset: str) -> Iterator[None]:
-        """Counts a POST as pending while it is being carried out."""
+        """Counts a POST as pending while it is being processed."""
         with self._lock:
             if self._pending[dataset] >= MAX_PENDING_POSTS:
                 raise too_many(f"{MAX_PENDING_POSTS} requests are pending on this dataset", PENDING_RETRY_SECONDS)
@@ -70,7 +70,7 @@ class Throttle:
         db.execute("insert into posts values (?, ?, ?)", (dataset, now, rows))
 
     def admit_stream(self, dataset: str, size: int) -> None:
-        """Counts a request of `size` bytes to a streaming dataset; a Problem of 413 or 429."""
+        """Counts a request of `size` bytes to a streaming dataset; raises a Problem of 413 or 429."""
         if size > MAX_STREAMING_REQUEST_BYTES:
             raise too_large(
                 f"The request has over {MAX_STREAMING_REQUEST_BYTES} bytes, the limit of a streaming dataset"
@@ -86,7 +86,7 @@ class Throttle:
             recent.append(now)
 
     def admit_query(self, user: str) -> None:
-        """Counts a query of a user; a Problem of 429."""
+        """Counts a user's query; raises a Problem of 429."""
         now = self._clock()
         with self._lock:
             recent = self._queried[user]

@@ -1,6 +1,6 @@
-"""Access tokens of the local service: signed for a principal, checked on every call. Not who gets one: see `grants`.
+"""Access tokens of the local service: signed for a principal, checked on every call. Who gets one: see `grants`.
 
-Tokens are JSON web tokens signed with a key kept on disk, so that they outlive a restart as real ones do.
+Tokens are JSON web tokens signed with a key kept on disk, so that they survive a restart as real ones do.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from livegold.reporting.errors import WrongUse
 from livegold.reporting.home import LOCAL_CLIENT, LOCAL_TENANT, LOCAL_USER, LOCAL_USER_NAME
 from livegold.reporting.service.problems import Problem, not_authorized, token_expired
 
-LIFE_SECONDS = 3_599  # as Entra ID answers for client credentials
-REFRESH_LIFE_SECONDS = 90 * 86_400.0  # as Entra ID's documentation has it
+LIFE_SECONDS = 3_599  # as Entra ID returns for client credentials
+REFRESH_LIFE_SECONDS = 90 * 86_400.0  # as in Entra ID's documentation
 POWERBI_RESOURCE = "https://analysis.windows.net/powerbi/api"
-# Real tokens are longer than 1,000 characters, and clients have been caught by that.
+# Real tokens are longer than 1,000 characters, which has broken clients.
 PADDING = "0" * 900
 OPEN_TOKEN_CHARACTERS = 16
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who calls: the application itself (a service principal), or the user through it."""
+    """The caller: the application itself (a service principal), or a user through it."""
 
     is_user: bool
 
@@ -39,7 +39,7 @@ class Principal:
 
     @property
     def name(self) -> str:
-        """What the service shows as the owner of a dataset."""
+        """The name the service shows as the owner of a dataset."""
         return LOCAL_USER_NAME if self.is_user else LOCAL_CLIENT
 
 
@@ -48,9 +48,9 @@ USER = Principal(is_user=True)
 
 
 class Tokens:
-    """Signs and checks tokens. `clock` gives seconds since the epoch; `open_token` is one that is always the user's.
+    """Signs and checks tokens. `clock` gives seconds since the epoch; `open_token` is always accepted as the user's.
 
-    Raises WrongUse for an open token that is too short to be one.
+    Raises WrongUse for an open token that is too short.
     """
 
     def __init__(self, signing_key: str, clock: Callable[[], float], open_token: str | None = None) -> None:
@@ -62,7 +62,7 @@ class Tokens:
         self._generation = 0
 
     def access_token(self, principal: Principal) -> str:
-        """A new access token, good for LIFE_SECONDS."""
+        """A new access token, valid for LIFE_SECONDS."""
         who = {"idtyp": "user", "oid": LOCAL_USER, "upn": LOCAL_USER_NAME, "scp": "Dataset.ReadWrite.All"}
         own = who if principal.is_user else {"idtyp": "app", "oid": LOCAL_CLIENT}
         return self.signed(
@@ -71,16 +71,16 @@ class Tokens:
         )
 
     def refresh_token(self) -> str:
-        """A new refresh token of the user. It survives `expire_all`, as a refresh token does."""
+        """A new refresh token for the user. Like a real one, it survives `expire_all`."""
         return self.signed({"aud": "refresh", "oid": LOCAL_USER}, REFRESH_LIFE_SECONDS)
 
     def is_refresh_token(self, token: str) -> bool:
-        """Whether `refresh_token` made it and it still holds."""
+        """Whether it was created by `refresh_token` and is still valid."""
         claims = self._read(token)
         return claims is not None and claims.get("aud") == "refresh" and claims["exp"] > self._clock()
 
     def check(self, authorization: str) -> Principal:
-        """Whom an Authorization header stands for; a Problem of 401, or of 403 TokenExpired."""
+        """The principal of an Authorization header; raises a Problem of 401, or of 403 TokenExpired."""
         scheme, _, token = authorization.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
@@ -96,11 +96,11 @@ class Tokens:
         return USER if claims.get("idtyp") == "user" else APPLICATION
 
     def expire_all(self) -> None:
-        """Every access token issued so far counts as expired; an open token goes on."""
+        """Expires every access token issued so far; an open token stays valid."""
         self._generation += 1
 
     def signed(self, claims: dict[str, Any], life: float) -> str:
-        """A signed token with the usual claims of time and tenant added; `life` is in seconds."""
+        """A signed token with the usual time and tenant claims added; `life` is in seconds."""
         now = int(self._clock())
         usual = {"tid": LOCAL_TENANT, "iat": now, "nbf": now, "exp": now + int(life), "jti": str(uuid.uuid4())}
         head = encoded(json.dumps({"typ": "JWT", "alg": "HS256"}).encode())
@@ -119,12 +119,12 @@ class Tokens:
 
 
 def encoded(content: bytes) -> str:
-    """Base64 for URLs without padding, as in JSON web tokens."""
+    """URL-safe Base64 without padding, as in JSON web tokens."""
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
 def decoded(text: str) -> bytes:
-    """The other way; ValueError for what is none."""
+    """Decodes URL-safe Base64 without padding; raises ValueError if it is invalid."""
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except (binascii.Error, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Checks rows against the columns of their table, value by value, as documented for each data type. Not for schemas."""
+"""Validates rows against their table's columns, value by value, as documented per data type. Not for schemas."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 def rows_of_body(content: bytes, columns: list[dict[str, Any]]) -> list[Row]:
-    """The rows in the body of a POST of rows, `{"rows": [...]}`, checked: see `_checked`."""
+    """The validated rows in the body of a POST of rows, `{"rows": [...]}`: see `_checked`."""
     body = _parsed(content, columns)
     if not isinstance(body, dict) or set(body) != {"rows"} or not isinstance(body["rows"], list):
         raise bad_request('the body must be {"rows": [...]} (names are case-sensitive)')
@@ -34,7 +34,7 @@ def rows_of_body(content: bytes, columns: list[dict[str, Any]]) -> list[Row]:
 
 
 def rows_of_list(content: bytes, columns: list[dict[str, Any]]) -> list[Row]:
-    """The rows in the body of a POST to a push URL, a bare list, checked: see `_checked`."""
+    """The validated rows in the body of a POST to a push URL, a bare list: see `_checked`."""
     body = _parsed(content, columns)
     if not isinstance(body, list):
         raise bad_request("the body must be a list of rows")
@@ -42,7 +42,7 @@ def rows_of_list(content: bytes, columns: list[dict[str, Any]]) -> list[Row]:
 
 
 def _parsed(content: bytes, columns: list[dict[str, Any]]) -> Any:
-    """A table with a Decimal column is read without passing through floating point."""
+    """Parses JSON; for a table with a Decimal column, without going through floating point."""
     try:
         if not any(c["dataType"] == "Decimal" for c in columns):
             return orjson.loads(content)
@@ -52,9 +52,9 @@ def _parsed(content: bytes, columns: list[dict[str, Any]]) -> Any:
 
 
 def _checked(rows: list[Row], columns: list[dict[str, Any]]) -> list[Row]:
-    """Rows with every column in the table's order, all values checked.
+    """Rows with every column in the table's order, all values validated.
 
-    Raises a Problem: 400 for a row or value the service would not take, 413 for too many rows.
+    Raises a Problem: 400 for a row or value the service would reject, 413 for too many rows.
     """
     if len(rows) > MAX_ROWS_PER_POST:
         raise too_large(f"{len(rows)} rows in one request, {MAX_ROWS_PER_POST} at most")
@@ -74,7 +74,7 @@ def _checked(rows: list[Row], columns: list[dict[str, Any]]) -> list[Row]:
 
 
 def _check_column(rows: list[Row], name: str, data_type: str) -> None:
-    """A column at a time, as 10,000 rows must not take long; the place is looked for only in a bad one."""
+    """Checks a whole column at once, so that 10,000 rows are fast; the bad row is located only if there is one."""
     values = [row[name] for row in rows]
     if set(map(type, values)) <= _TYPES[data_type] and _all_fit([v for v in values if v is not None], data_type):
         return
@@ -95,7 +95,7 @@ def _all_fit(present: list[Any], data_type: str) -> bool:
 
 
 def _short(value: Any) -> str:
-    """A value for a message; ASCII, as a text may hold half a surrogate pair, which no answer can."""
+    """A value for a message; in ASCII, since a text may contain a lone surrogate, which a response cannot."""
     shown = ascii(value) if not isinstance(value, str) or len(value) < 100 else ascii(value[:100])
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
@@ -143,7 +143,7 @@ def _is_string(value: Any) -> bool:
 
 
 def _is_text(value: str) -> bool:
-    """Python's own JSON reader lets half a surrogate pair through, which is no text."""
+    """Whether a string is valid text: Python's own JSON parser lets lone surrogates through."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
@@ -166,9 +166,9 @@ def _is_datetime(value: Any) -> bool:
 
 
 def moment(value: str) -> dt.datetime:
-    """A DateTime as sent, in UTC and without a zone; a text without a zone is UTC (assumption). ValueError otherwise.
+    """Parses a DateTime as sent into naive UTC; without a zone it is UTC (assumption). ValueError if it is invalid.
 
-    Microsoft's own example of a row has "07/30/2014".
+    Microsoft's own example row has "07/30/2014".
     """
     if "/" in value:
         return dt.datetime.strptime(value, "%m/%d/%Y")
@@ -195,7 +195,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
 
 
 def row_texts(rows: list[Row], columns: list[dict[str, Any]]) -> list[bytes]:
-    """Checked rows as JSON texts, decimals written digit by digit."""
+    """Validated rows as JSON texts, with all digits of decimals."""
     if any(c["dataType"] == "Decimal" for c in columns):
         for column in columns:
             _settle_decimals(rows, column["name"], column["dataType"])
@@ -203,7 +203,7 @@ def row_texts(rows: list[Row], columns: list[dict[str, Any]]) -> list[bytes]:
 
 
 def _settle_decimals(rows: list[Row], name: str, data_type: str) -> None:
-    """A Double was read as a decimal for its neighbours' sake; 0e9999 would be written with all its zeros."""
+    """Converts Doubles that were parsed as Decimal back to float, and zeros to 0: 0e9999 would print all its zeros."""
     for row in rows:
         value = row[name]
         if type(value) is Decimal and data_type == "Double":

@@ -1,6 +1,6 @@
-"""The time zones a refresh schedule may name: Windows' ids, each with the place that keeps its time. Nothing else.
+"""The time zones a refresh schedule may name: Windows ids, each with its IANA zone. Nothing else.
 
-As the Unicode CLDR maps them (its territory 001).
+As mapped by the Unicode CLDR (territory 001).
 """
 
 from __future__ import annotations
