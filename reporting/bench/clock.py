@@ -1,4 +1,4 @@
-"""Simulated time: stands still while the program works and passes when somebody waits. Not for measuring."""
+"""Simulated time: stands still while the program works and advances when it waits. Not for measuring anything."""
 
 from __future__ import annotations
 

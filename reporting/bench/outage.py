@@ -1,4 +1,4 @@
-"""What a Power BI outage costs gold: its rate with the service up and down, alternately. No timing fails the bench.
+"""What a Power BI outage costs gold: its rate with the service alternately up and down. No timing makes it fail.
 
 A backlog is published first, so that gold works as fast as it can in every phase. At the end the service is up, and
 what was delivered is compared with gold.

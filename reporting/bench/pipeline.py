@@ -1,4 +1,4 @@
-"""How fast the pipeline is, compared with a bare Spark job on the same events. Not a test: no timing fails it.
+"""How fast the pipeline is, compared with a bare Spark job on the same events. Not a test: no timing makes it fail.
 
 Each run is a fresh process with an empty lake; the two alternate, so that a machine that slows down affects both. Run
 as a module, it is one `batch` run of the pipeline.

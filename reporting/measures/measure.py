@@ -1,4 +1,4 @@
-"""Measures: arithmetic over additive aggregates of predictions, as frozen, validated data. No rendering in here.
+"""Measures: arithmetic over additive aggregates of predictions, as frozen, validated data. Renders nothing.
 
     punctual = (Count() - CountIf("late")) / Count()
     Measure("Punctual", punctual, scope=TrailingWindow(30), format="0.0%")

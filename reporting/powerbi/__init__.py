@@ -1,4 +1,4 @@
-"""A standalone client of the Power BI REST API for push datasets. No Spark, no sink.
+"""A standalone client of the Power BI REST API for push datasets. No Spark, no sink, no state but a login cache.
 
 The documented limits are in `livegold.reporting.powerbi.limits`.
 """

@@ -47,7 +47,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset as the service lists it. `push` says whether it accepts rows; None where the service does not say."""
+    """A dataset as the service lists it. `push`: it accepts rows; `push` and `refreshable` are None if not stated."""
 
     id: str
     name: str

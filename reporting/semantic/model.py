@@ -98,7 +98,7 @@ def parameter_of(case: UseCase, name: str) -> Parameter:
 
 
 def slicing_tables(case: UseCase) -> dict[str, str]:
-    """Names of the tables with key, label and order, by the dimension they hold, then by the task's parameter."""
+    """Names of the tables with key, label and order, by what they hold: dimensions, then the task's parameters."""
     return {d.name: d.table for d in case.all_dimensions} | {p.name: p.table for p in case.model.task.parameters}
 
 

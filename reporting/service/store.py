@@ -1,7 +1,7 @@
 """The local service's storage in one SQLite file: datasets, tables, rows. Not for limits or HTTP.
 
 One connection behind one lock: requests are serialised, which makes a POST of rows all or nothing. Other modules
-(sequence numbers, refreshes, ...) create their tables in the same file with `own`; a deleted dataset's rows go too.
+(sequence numbers, refreshes, ...) create their tables in the same file with `own`; deleting a dataset clears them too.
 """
 
 from __future__ import annotations

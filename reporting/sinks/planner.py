@@ -120,7 +120,7 @@ class Planner:
             raise
 
     def replace_tick(self, batch: int) -> None:
-        """Replaces what is left of a tick in doubt with a complete new one, since it must not be repeated."""
+        """Replaces what is left of a tick in doubt with a complete new one, since a tick must not be repeated."""
         columns = "batch, table_name, chunk_index, sequence, first_row, rows, sums, body"
         counts: Counter[str] = Counter()
         with self._state.transaction() as db:
