@@ -1,4 +1,4 @@
-"""Parses and validates events as they arrived: valid, or invalid with every reason. No writing, deduplicating, scoring.
+"""Parses and validates raw events: valid, or invalid with every reason. Does no writing, deduplication or scoring.
 
 An event is validated in one typed parse, which is all that a million rows can afford; the reasons are worked out in a
 second, slower pass over the invalid rows only. Problems that a JSON parser silently accepts are caught here:
