@@ -63,7 +63,7 @@ def _problems(folder: str, model: Model, answers: Sequence[_Answer]) -> Iterator
 
 
 def _known(name: str, model: Model) -> bool:
-    """Whether a name is defined. M's library names have a dot, its keywords begin with #; `_` is the one of `each`."""
+    """Whether a name is defined. M library names have a dot, keywords start with #; `_` is the parameter of `each`."""
     if name.startswith('#"'):
         return name[2:-1].replace('""', '"') in model.m_names
     return name == "_" or name.startswith("#") or "." in name or name.lstrip("@") in model.m_names

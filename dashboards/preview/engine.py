@@ -254,7 +254,7 @@ class Engine:
         ]
 
     def _first(self, known: Known, filters: Filters) -> Any:
-        """The first of a column's texts that satisfy the filters."""
+        """The first text of a column, in alphabetical order, under the filters."""
         chosen = dict(filters.values).get(known.name)
         texts = [
             getattr(v, known.field.property)

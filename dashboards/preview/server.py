@@ -91,7 +91,7 @@ def _serve_pages(
         favicon="📊",
         tailwind=False,
         show_welcome_message=False,
-        # Kept for a browser that reconnects; more would be old states of charts.
+        # Kept for browsers that reconnect; more would only be outdated states of charts.
         message_history_length=100,
         reconnect_timeout=10.0,
         binding_refresh_interval=None,

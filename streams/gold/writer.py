@@ -79,7 +79,7 @@ POSITION = ("topic", "partition", "offset")
 
 @dataclass(frozen=True)
 class BatchCounts:
-    """How many of a batch's events ended up where; recorded in the commit of its predictions."""
+    """Counts of a batch's events by where they ended up; recorded in the commit of its predictions."""
 
     events: int
     predictions: int

@@ -1,8 +1,8 @@
 """Where a demo keeps its state: a home of its own, reset each time. Does not run the demo.
 
 `<LIVEGOLD_HOME>/demo/<use case>` is emptied at the start, so that only this run is counted at the end. Two things are
-kept, because they take long to make and would be the same again: the list of Kafka's jars, and the model, if it was
-trained for the same use case from the same history.
+kept, because they take long to make and would be the same again: the locations of Kafka's jars, and the model, if it
+was trained for the same use case from the same history.
 """
 
 from __future__ import annotations

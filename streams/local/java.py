@@ -13,7 +13,7 @@ from livegold.reporting.errors import WrongUse
 
 # What Spark 4 and the broker of Kafka 4 need (spark.apache.org/docs/latest, kafka.apache.org/documentation).
 MIN_JAVA = 17
-# Only the quick compiler: in a short run most of the time would go into optimizing compilation.
+# Only the quick compiler: otherwise most of the time of a short run would go into optimizing compilation.
 QUICK_START = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
 _ANSWER_SECONDS = 30
 _WHAT_TO_DO = f"install Java {MIN_JAVA} or later (for example OpenJDK {MIN_JAVA}) and set JAVA_HOME to it"

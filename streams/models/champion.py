@@ -12,7 +12,7 @@ from livegold.streams.models.score import Scorer
 
 
 class Champion:
-    """Called before each batch; returns the champion's scorer, which is not pickled but loaded again when unpickled."""
+    """Called before each batch; returns the champion's scorer. The scorer is not pickled: a copy loads its own."""
 
     def __init__(self, registry: Registry, case: UseCase) -> None:
         self._registry = registry

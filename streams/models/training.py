@@ -88,7 +88,7 @@ def evaluate(case: UseCase, model: Fitted, rows: DataFrame, boundary: datetime, 
 
 
 def _boundary(rows: DataFrame) -> datetime:
-    """The event time at which the newest part begins."""
+    """The event time from which the newest part begins."""
     found = rows.agg(F.percentile(F.unix_micros("event_time"), F.lit(1 - NEWEST_SHARE))).first()
     assert found is not None
     return datetime.fromtimestamp(found[0] / 1_000_000, tz=UTC)
