@@ -31,7 +31,7 @@ lint: .venv/ready-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# tests/streams needs Spark and takes longest. Everything else, wherever it lies, runs beside it and is shown after it.
+# tests/streams shares one Spark session. Everything else, wherever it lies, runs beside it and is shown after it.
 test: lint
 	@$(BIN)/python -m pytest tests --ignore=tests/streams > .pytest.log 2>&1 & beside=$$!; \
 	trap 'kill $$beside; exit 130' INT TERM; \

@@ -1,7 +1,7 @@
-"""Fills in what a template leaves open: where its model is, or the rows of its model. Not for what is in a template.
+"""Fills in a template's placeholders: where its model is, or the rows of its model. Does not define the template.
 
-`push` leaves open the workspace and the dataset's id, `directlake` the ids of workspace and lakehouse, the others the
-parameters of their model, which can be set in Power BI Desktop as well. `sample` has nothing to fill in.
+`push` has placeholders for the workspace and the dataset's id, `directlake` for the ids of workspace and lakehouse, the
+others for the parameters of their model, which can also be set in Power BI Desktop. `sample` has none.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ NO_ID = "00000000-0000-0000-0000-000000000000"
 _PARAMETER = re.compile(r'^(expression (\w+) = )"(?:[^"]|"")*"(?= meta \[IsParameterQuery=true)', re.MULTILINE)
 _ONELAKE = re.compile(r"(https://onelake\.dfs\.fabric\.microsoft\.com/)([^/\"]+)/([^/\"]+)(?=\")")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-# Names of what is filled in besides parameters; those that end in Id are GUIDs.
+# Names of placeholders other than parameters; those that end in Id are GUIDs.
 _OF_PUSH = ("Workspace", "DatasetId")
 _OF_DIRECTLAKE = ("WorkspaceId", "LakehouseId")
 
 
 def fill(files: Mapping[str, bytes], source: Source, values: Mapping[str, str]) -> dict[str, bytes]:
-    """The files of a template with the values put in. WrongUse for a name that the source does not have."""
+    """The files of a template with the values filled in. WrongUse for a name that the source does not have."""
     names = _names(files, source)
     for name, value in values.items():
         if name not in names:
@@ -75,5 +75,5 @@ def _filled(path: str, data: bytes, values: Mapping[str, str]) -> bytes:
 
 
 def _m_text(value: str) -> str:
-    """A text in M, where `#(` begins an escape."""
+    """A string literal in M, where `#(` begins an escape."""
     return '"' + value.replace("#(", "#(#)(").replace('"', '""') + '"'

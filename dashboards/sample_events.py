@@ -1,6 +1,6 @@
-"""Events that never were, for the sample of a use case: of its own generator, or drawn at random by type of field.
+"""Synthetic events for the sample of a use case: from its own generator, or drawn at random by field type.
 
-The same use case gives the same events. Not for reading or scoring them.
+The same use case gives the same events. Does not read or score them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from livegold.reporting.pipeline import arrow_type
 from livegold.reporting.specification import Field, UseCase
 
 OLDER_EVENTS = 6_000
-"""The most events that a model of the sample is fitted on."""
+"""Maximum number of events a model of the sample is fitted on."""
 _SEED = 20_260_504
 _RANDOM_REJECTED = 0.02
 _UNKNOWN_SHARE = 0.03
@@ -28,7 +28,7 @@ Event = tuple[str | None, bytes]
 
 
 def live_events(case: UseCase, start: datetime, seconds: int, count: int) -> Iterator[tuple[datetime, bytes]]:
-    """`count` events spread evenly over the `seconds` from `start` on, each with its arrival."""
+    """`count` events spread evenly over the `seconds` from `start`, each with its arrival."""
     rate = count / seconds
     events = (
         case.generator(_SEED, start, rate, count=count) if case.generator else _drawn(case, _SEED, start, rate, count)
@@ -38,7 +38,7 @@ def live_events(case: UseCase, start: datetime, seconds: int, count: int) -> Ite
 
 
 def older_events(case: UseCase, end: datetime, seconds: int, count: int) -> Iterator[tuple[datetime, bytes]]:
-    """Events of before `end`, to learn from: at most twice `count`. All of them arrived at `end`."""
+    """Events from before `end`, to learn from: at most twice `count`. All of them arrived at `end`."""
     count = min(OLDER_EVENTS, 2 * count)
     begin, rate = end - timedelta(seconds=seconds), count / seconds
     events: Iterable[Event]
@@ -52,7 +52,7 @@ def older_events(case: UseCase, end: datetime, seconds: int, count: int) -> Iter
 
 
 def _drawn(case: UseCase, seed: int, start: datetime, rate: float, count: int) -> Iterator[Event]:
-    """Events of a use case that has no generator: times lie a little before the event's own."""
+    """Events of a use case without a generator: other times are a little before the event time."""
     rng = random.Random(f"{case.name} {seed}")
     zone = ZoneInfo(case.time_zone)
     declared = {d.column: d.values for d in case.dimensions if d.values}

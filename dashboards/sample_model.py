@@ -1,4 +1,4 @@
-"""The model that scores a sample: a regression, fitted where no Spark and no registry is. For samples only."""
+"""The model that scores a sample: a regression, fitted without Spark or a registry. For samples only."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Matrix = NDArray[np.float64]
 
 
 def _logistic_fit(x: Matrix, y: Matrix) -> Callable[[Matrix], Matrix]:
-    """What gives the probability of each row of features, fitted on rows `x` with the answers `y` (0 or 1).
+    """A function that returns the probability for each row of features, fitted on rows `x` with labels `y` (0 or 1).
 
-    By Newton's method with a small ridge; the share of positives where there is one class.
+    Uses Newton's method with a small ridge; if there is only one class, the share of positives.
     """
     if len(y) < 2 or y.min() == y.max():
         share = float(y.mean()) if len(y) else 0.5
@@ -33,7 +33,10 @@ def _logistic_fit(x: Matrix, y: Matrix) -> Callable[[Matrix], Matrix]:
 
 
 def _linear_fit(x: Matrix, y: Matrix) -> Callable[[Matrix], Matrix]:
-    """What gives a number for each row of features: least squares with a small ridge, the mean of fewer than two."""
+    """A function that returns a number for each row of features: least squares with a small ridge.
+
+    Fitted on fewer than two rows, it returns their mean.
+    """
     if len(y) < 2:
         mean = float(y.mean()) if len(y) else 0.0
         return lambda rows: np.full(len(rows), mean)
@@ -45,7 +48,7 @@ def _linear_fit(x: Matrix, y: Matrix) -> Callable[[Matrix], Matrix]:
 
 
 def _standardised(x: Matrix) -> Callable[[Matrix], Matrix]:
-    """Columns as deviations from their means, cut at five, behind a column of ones."""
+    """A function that standardizes columns: a column of ones, then z-scores clipped to plus or minus five."""
     middle, spread = x.mean(axis=0), x.std(axis=0)
     spread = np.where(spread > 1e-9, spread, 1.0)
 
@@ -63,4 +66,4 @@ FITTED: Mapping[Answer, Callable[[Matrix, Matrix], Callable[[Matrix], Matrix]]] 
     "probability": _logistic_fit,
     "number": _linear_fit,
 }
-"""By what a task wants of a model, what fits one on rows of features and their answers."""
+"""For each kind of answer a task expects, the function that fits a model on rows of features and their labels."""

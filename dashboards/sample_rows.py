@@ -1,9 +1,8 @@
-"""Rows for a template that opens populated: made up, but made by the pipeline's own texts, in DuckDB.
+"""Sample rows for a template that opens with data: synthetic, but computed by the pipeline's own SQL, in DuckDB.
 
-Events (sample_events.py) are read, validated, labelled and summed as livegold does it, and scored by a regression
-that was fitted on older events. So that there is something to see, in the last third another model scores,
-which was fitted on few events, and in the last sixth most events of one value of the first dimension are missing. The
-same use case gives the same rows.
+Events (sample_events.py) are read, validated, labelled and summed as in livegold, and scored by a regression fitted on
+older events. So that there is something to see, a second model, fitted on few events, scores the last third, and in the
+last sixth most events of one value of the first dimension are missing. The same use case gives the same rows.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ SPAN_SECONDS = 1_800
 MIN_BUCKETS = 30
 EVENTS = 3_600
 FEW_EVENTS = 20
-"""What the second model is fitted on."""
+"""Number of events the second model is fitted on."""
 MAX_SPOTLIGHT = 300
 MISSING_SHARE = 0.85
 _SEED = 20_260_504
@@ -78,7 +77,7 @@ class SampleRows:
 
 
 def sample_rows(case: UseCase, events: int = EVENTS) -> SampleRows:
-    """The rows of a use case's sample. SpecificationError where its SQL means nothing to DuckDB."""
+    """The rows of a use case's sample. Raises SpecificationError if DuckDB does not accept its SQL."""
     with duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False}) as db, _placed(case):
         return _Sample(case, events, db).rows()
 
@@ -107,7 +106,7 @@ class _Sample:
         return SampleRows(tuple(pulse), tuple(spotlight), dimensions)
 
     def _cleansed(self, events: Iterable[tuple[datetime, bytes]]) -> tuple[pa.Table, pa.Table]:
-        """Valid events, each key once, and SOURCE of those that were rejected."""
+        """Valid events, one for each key, and the SOURCE columns of the rejected ones."""
         readable, unreadable = self._reader.tables(events, "sample")
         validated = self._pipeline.validated(readable)
         ok = validated.column("ok")
@@ -123,11 +122,11 @@ class _Sample:
         known = known.filter(known.column("outcome").is_valid())
         x, y = self._features(known), np.array(known.column("outcome").to_pylist(), dtype=float)
         first_model, second_model = fitted(x, y), fitted(x[:FEW_EVENTS], y[:FEW_EVENTS])
-        # By the clock, not by rows: what arrived is not spread evenly.
+        # Split by time, not by rows: arrivals are not spread evenly.
         second = np.array(_between(live.column(EVENT_TIME), START + timedelta(seconds=self.seconds * 2 / 3), self.end))
         features = self._features(live)
         scores = np.where(second, second_model(features), first_model(features)) if len(features) else np.zeros(0)
-        # Rounded: machines differ in the last digits of what they compute.
+        # Rounded, because machines differ in the last digits of their results.
         live = live.append_column(task.answer, pa.array(np.round(scores, 4), pa.float64()))
         return live.append_column(MODEL_VERSION, pa.array(np.where(second, "2", "1").tolist(), pa.string()))
 
@@ -137,7 +136,7 @@ class _Sample:
         return np.array(columns, dtype=float).T.reshape(table.num_rows, len(names))
 
     def _thinned(self, table: pa.Table) -> pa.Table:
-        """Without most events, in the last sixth, of the second most frequent value of the first dimension."""
+        """Drops most events in the last sixth that have the second most frequent value of the first dimension."""
         if not self.case.dimensions or not table.num_rows:
             return table
         values = table.column(self.case.dimensions[0].name).to_pylist()
@@ -155,7 +154,7 @@ class _Sample:
 
 @contextmanager
 def _placed(case: UseCase) -> Iterator[None]:
-    """Names the part of the use case whose SQL DuckDB refuses."""
+    """Adds the part of the use case whose SQL DuckDB rejects to the error."""
     places = {d.name: f"derived column {d.name}" for d in case.derived}
     places |= {n: f"feature {f.name}" for n, f in zip(feature_columns(case), case.model.features, strict=True)}
     places |= {"ok": "checks", "outcome": "model outcome", SEVERITY: "spotlight severity", "where": "spotlight where"}
@@ -182,8 +181,8 @@ def _rows(table: pa.Table) -> list[Row]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as the text of a template has it: UTC without a zone, doubles of nine digits."""
+    """A value as stored in a template: times in UTC without a zone, doubles with nine digits."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=None)
-    # Sums of doubles in another order differ in their last digits, and the file would differ with them.
+    # Sums of doubles in a different order differ in their last digits, and so would the file.
     return float(f"{value:.9g}") if isinstance(value, float) else value

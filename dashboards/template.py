@@ -1,7 +1,7 @@
-"""A whole template: the project file, the report and the model it needs, as files and in a folder. Not for its parts.
+"""A whole template: its project file, report and model, as files and in a folder. The parts are made elsewhere.
 
-For `push` there is no semantic model in it: the report is connected to the push dataset in the service, whose
-definition is beside it in `dataset.json`. `python -m livegold.dashboards.template USECASE SOURCE FOLDER` writes one.
+For `push` it contains no semantic model: the report is connected to the push dataset in the service, whose definition
+is beside it in `dataset.json`. `python -m livegold.dashboards.template USECASE SOURCE FOLDER` writes a template.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from livegold.reporting.powerbi import push_dataset
 from livegold.reporting.semantic import SOURCES, Source, template_name
 from livegold.reporting.specification import UseCase
 
-# What Power BI Desktop and git put beside a template; nothing of it is touched.
+# What Power BI Desktop and git put beside a template; none of it is touched.
 _OF_OTHERS = (".gitignore", ".gitattributes", ".pbi")
 
 
 def template_files(case: UseCase, source: Source) -> dict[str, bytes]:
-    """Files by their path in the template's folder. Same use case and source: same bytes."""
+    """Files by their path in the template's folder. The same use case and source give the same bytes."""
     name = template_name(case)
     pbip = {
         "$schema": SCHEMAS["pbip"],
@@ -47,10 +47,10 @@ def template_files(case: UseCase, source: Source) -> dict[str, bytes]:
 def write_template(
     case: UseCase, source: Source, folder: Path, values: Mapping[str, str] | None = None
 ) -> tuple[Path, ...]:
-    """Writes the template and gives back its files. WrongUse for a folder with anything but a template of the use case.
+    """Writes the template and returns its files. WrongUse if the folder holds anything but a template of the use case.
 
-    `values` are put where a template leaves something open (`placeholders.fill`).
-    A template that is there is replaced, with what was changed in it; what Desktop keeps for itself stays.
+    `values` fill in the template's placeholders (`placeholders.fill`).
+    An existing template is replaced, including any changes made to it; Desktop's own files stay.
     """
     files = fill(template_files(case, source), source, values or {})
     _make_room(case, folder)
@@ -86,7 +86,7 @@ def _make_room(case: UseCase, folder: Path) -> None:
 
 
 def _is_ours(case: UseCase, folder: Path) -> bool:
-    """Its report has the identity of the use case's."""
+    """Whether its report has the identity of the use case's report."""
     platform = folder / f"{template_name(case)}.Report" / ".platform"
     if not platform.is_file():
         return all(p.name in _OF_OTHERS for p in folder.iterdir())

@@ -1,8 +1,8 @@
-"""How what goes wrong in a `foreachBatch` function gets back to who started the query. Not for what a batch does.
+"""Brings errors in a `foreachBatch` function back to whoever started the query. Not concerned with what a batch does.
 
 The function may run in another process: under Spark Connect it is pickled into a worker beside the server. There, as in
-this process, Spark passes on only the text of what is raised, with much around it. So the error is written into that
-text in full and read out of it again: a LivegoldError has a meaning to the one who reads it.
+this process, Spark passes on only the text of an exception, surrounded by much else. So the error is serialized into
+that text and parsed out of it again, because the class of a LivegoldError matters to the caller.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _RECORD = re.compile(r"\[livegold ([A-Za-z0-9+/=]+)\]")
 
 
 def portable(case: UseCase) -> UseCase:
-    """A use case without its functions (generator, history): they are of a file that need not be where it goes."""
+    """A use case without its functions (generator, history), whose source file may not exist where it is unpickled."""
     return replace(case, generator=None, history=None)
 
 
 class BatchFailed(Exception):
-    """A batch raised an error; the text holds it."""
+    """A batch raised an error, which is serialized in the text."""
 
 
 class Batches:
-    """A `foreachBatch` function whose errors can be read again by `error_in`; `write` has to pickle."""
+    """A `foreachBatch` function whose errors `error_in` can restore; `write` has to be picklable."""
 
     def __init__(self, write: Write) -> None:
         self._write = write
@@ -50,7 +50,7 @@ class Batches:
 
 
 def error_in(name: str, failure: BaseException) -> LivegoldError:
-    """What made the query `name` fail, from what Spark says of it: the error as it was raised, or one that says so."""
+    """The error that made the query `name` fail, restored from Spark's message, or else a LivegoldError quoting it."""
     found = _RECORD.search(str(failure))
     if found is None:
         return LivegoldError(f"query {name} failed: {first_line(failure)}")
@@ -62,6 +62,6 @@ def error_in(name: str, failure: BaseException) -> LivegoldError:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text that says something."""
+    """The first non-blank line of an error's text."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

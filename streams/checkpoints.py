@@ -1,7 +1,7 @@
-"""What a checkpoint says of its query, and a query begun anew. Not for what a query reads or writes.
+"""Reads a query's id from its checkpoint, and resets a query. Not concerned with what a query reads or writes.
 
 Spark writes the query's id into the checkpoint's `metadata` when the query is started, before its first batch; a
-`foreachBatch` function that knows where its checkpoint is can therefore read it there, in whatever process it runs.
+`foreachBatch` function that knows where its checkpoint is can therefore read it there, in whichever process it runs.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from livegold.reporting.lake import delete_folder, read_text
 
 
 def query_of(checkpoint: str) -> str | None:
-    """The id of the query that has this checkpoint, None where there is none yet."""
+    """The id of the query that uses this checkpoint; None if there is none yet."""
     text = read_text(f"{checkpoint}/metadata")
     return None if text is None else str(json.loads(text)["id"])
 
 
 def begin_anew(checkpoint: str) -> None:
-    """Deletes a checkpoint: the query that has it next begins from the start, under another id."""
+    """Deletes a checkpoint: the next query that uses it starts from the beginning, under a new id."""
     delete_folder(checkpoint)
 
 
 class QueryId:
-    """The id of a query that has been started, read once in each process it is asked for in."""
+    """The id of a query that has been started, read once in each process that asks for it."""
 
     def __init__(self, checkpoint: str) -> None:
         self._checkpoint = checkpoint
@@ -34,7 +34,7 @@ class QueryId:
         return QueryId, (self._checkpoint,)
 
     def __call__(self) -> str:
-        """RuntimeError for a query that has never been started."""
+        """Raises RuntimeError if the query has never been started."""
         if not self._found:
             found = query_of(self._checkpoint)
             if found is None:

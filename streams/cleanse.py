@@ -1,13 +1,13 @@
-"""Events as they arrived, parsed and validated: valid, or not with every reason. Not for writing, duplicates or scores.
+"""Parses and validates raw events: valid, or invalid with every reason. Does no writing, deduplication or scoring.
 
-An event is validated in one typed parse, which is what a million rows can afford; the reasons are worked out in a
-second, slower pass over the bad rows alone. What a JSON parser lets through silently is caught here:
+An event is validated in one typed parse, which is all that a million rows can afford; the reasons are worked out in a
+second, slower pass over the invalid rows only. Problems that a JSON parser silently accepts are caught here:
 
-- text after the object: the value is parsed as the member of a larger object, after which a second member must follow;
-- bytes that are not UTF-8, an empty value, a key that occurs twice, an object where a text is wanted, infinity;
-- a time without a date (Spark would take today's) or with half of one.
+- text after the object: the value is parsed as a member of a larger object, and a second member must follow it;
+- bytes that are not UTF-8, an empty value, a duplicate key, an object where a string is expected, infinity;
+- a time without a date (Spark would assume today's) or with half of one.
 
-What is made of the fields once they have been read, and which rules they must keep, is said in `reporting.pipeline`.
+`reporting.pipeline` defines what is derived from the fields once they have been read, and the rules they must satisfy.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from livegold.reporting.schema import ARRIVAL
 from livegold.reporting.specification import Field, UseCase
 from livegold.streams.plan import with_steps
 
-# The member after the event in the larger object. An event that holds this very text is refused, so nobody can fake it.
+# The member after the event in the larger object. An event that contains this text is rejected: it cannot be forged.
 SENTINEL = "livegold_end_of_event"
 DATED = r"^\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([T ]|\s*$)"
 ZONED = r"(Z|UTC|GMT|[+-][0-9]{1,2}(:?[0-9]{2})?)\s*$"
 SHOWN = 80
-"""Characters of a wrong value that a reason shows."""
+"""Maximum number of characters of a wrong value shown in a reason."""
 
 
 def raw_events(kafka: DataFrame) -> DataFrame:
-    """Rows of the Kafka source as livegold names them: key, value, headers where asked for, SOURCE."""
+    """Rows of the Kafka source with livegold's column names: key, value, headers if requested, SOURCE."""
     headers = ["headers"] if "headers" in kafka.columns else []
     return kafka.select("key", "value", *headers, "topic", "partition", "offset", F.col("timestamp").alias(ARRIVAL))
 
@@ -57,8 +57,8 @@ class Cleanser:
     def validated(self, events: DataFrame) -> DataFrame:
         """SOURCE, `key`, `value`, the event's columns, features (`feature_<name>`), event_id, event_time and `ok`.
 
-        One row for each row of `events` (see `raw_events`). In rows that are not `ok` the columns hold what could be
-        read, features are 0.
+        One row for each row of `events` (see `raw_events`). In rows that are not `ok` the columns hold whatever could
+        be read, and features that could not are 0.
         """
         return (
             self._read(events)
@@ -68,16 +68,16 @@ class Cleanser:
         )
 
     def reasons(self, bad: DataFrame) -> DataFrame:
-        """`bad` (rows with SOURCE, key and value) with `reasons`, an array of texts that is never empty."""
+        """`bad` (rows with SOURCE, key and value) with `reasons`, an array of strings that is never empty."""
         validated = self._read(bad)
-        # The texts of the fields, whatever their type, to show what could not be read.
+        # The fields as text, whatever their type, to show what could not be read.
         text = F.col("value").cast("string")
         validated = validated.withColumn(FIELD_TEXTS, F.from_json(text, "map<string,string>"))
         readable = F.coalesce(self._is_object(), F.lit(False))
         found = F.when(readable, F.array_compact(F.array(*self._reasons_of_fields()))).otherwise(
             F.array(self._reason_of_bytes())
         )
-        # A column of its own first: written into the next expression it would be worked out twice.
+        # Its own column first: inlined into the next expression it would be evaluated twice.
         validated = validated.withColumn("_found", found)
         unknown = F.array(F.lit("event cannot be read"))
         reasons = F.when(F.size("_found") > 0, F.col("_found")).otherwise(unknown)
@@ -86,12 +86,12 @@ class Cleanser:
     # ---- the typed parse -------------------------------------------------------------------------------------------
 
     def _read(self, events: DataFrame) -> DataFrame:
-        """Everything an event is validated by: fields, times, id, derived columns and features."""
+        """Everything needed to validate an event: fields, times, id, derived columns and features."""
         typed = self._typed(events).withColumns({name: self._time(name) for name in self.times})
         return with_steps(typed, event_columns(self.case))
 
     def _typed(self, events: DataFrame) -> DataFrame:
-        # Times are read as text: the parser would take "20:21" as today, and numbers as seconds.
+        # Times are read as text: the parser would read "20:21" as a time today, and numbers as seconds.
         columns = ", ".join(f"`{f.name}` {'string' if f.type == 'timestamp' else f.type}" for f in self.fields)
         schema = f"event struct<{columns.replace('` ', '`:')}>, {SENTINEL} int, _corrupt string"
         options = {
@@ -113,7 +113,7 @@ class Cleanser:
         text = F.col(f"_{name}")
         read = text.try_cast("timestamp")
         local = F.to_utc_timestamp(read, self.case.time_zone)
-        # Nearly every time is `2019-03-23 20:21:09`, for which two regular expressions would be most of the work.
+        # Nearly every time looks like `2019-03-23 20:21:09`; two regular expressions for it would be most of the work.
         usual = (F.length(text) == 19) & (F.substr(text, F.lit(5), F.lit(1)) == "-")
         usual &= (F.substr(text, F.lit(8), F.lit(1)) == "-") & F.substr(text, F.lit(11), F.lit(1)).isin(" ", "T")
         usual &= F.substr(text, F.lit(14), F.lit(1)) == ":"
@@ -132,7 +132,7 @@ class Cleanser:
         )
 
     def _readable(self) -> Column:
-        """Whether every field could be read as what it is; never null."""
+        """Whether every field could be read as its type; never null."""
         good = self._is_object() & F.col("_parsed._corrupt").isNull()
         good &= ~self._has_key_twice()
         good &= ~self._has_object_for_text()
@@ -142,32 +142,32 @@ class Cleanser:
         return F.coalesce(good, F.lit(False))
 
     def _has_key_twice(self) -> Column:
-        # As many keys as declared fields with a value: each is there once, and nothing else. Only where the numbers
-        # differ (a null, a key that is not declared, one twice) the keys are looked at, which costs much more.
+        # If there are as many keys as declared fields with a value, each occurs once and nothing else is there. The
+        # keys are examined, which costs much more, only if the counts differ (a null, an undeclared or duplicate key).
         values = [F.col(f"_parsed.event.{f.name}").isNotNull().cast("int") for f in self.fields]
         with_value = functools.reduce(operator.add, values)
         keys = F.size("_keys")
         return F.when(keys == with_value, F.lit(False)).otherwise(keys != F.size(F.array_distinct("_keys")))
 
     def _has_object_for_text(self) -> Column:
-        """An object or a list stands where a text is wanted; the parser passes on its JSON as the text."""
+        """Whether a string field holds an object or a list, whose JSON the parser passes on as the string."""
         texts = [f.name for f in self.fields if f.type == "string"]
         starts = (F.startswith(F.col(n), F.lit(c)) for n in texts for c in "{[")
         looks = functools.reduce(operator.or_, (F.coalesce(s, F.lit(False)) for s in starts), F.lit(False))
-        # A text may well begin so: only then the exact types are looked up, which means parsing once more.
+        # A string may well begin like this; only then are the exact types looked up, which means parsing again.
         types = F.expr("schema_of_variant(try_parse_json(cast(value as string)))")
         wrong = types.rlike(rf"[<,] ?({'|'.join(texts)}): (ARRAY|OBJECT)<")
         return F.when(looks, F.coalesce(wrong, F.lit(True))).otherwise(False)
 
     def _wrong(self, field: Field) -> Column:
-        """The field is there and not of its type, though the typed parse took it."""
+        """Whether the field is present but not of its type, although the typed parse accepted it."""
         value = F.col(field.name)
         if field.type == "timestamp":
             return F.col(f"_{field.name}").isNotNull() & value.isNull()
         if field.type == "double":
             return F.coalesce(F.isnan(value) | (F.abs(value) == float("inf")), F.lit(False))
         if field.type == "string":
-            # An object or a list comes through as its JSON; only a text that looks like one is looked at closely.
+            # An object or a list comes through as its JSON; only a string that looks like one is examined closely.
             document = "try_parse_json(cast(value as string))"
             exact = F.expr(f"schema_of_variant(try_variant_get({document}, '$.{field.name}', 'variant'))")
             looks = F.startswith(value, F.lit("{")) | F.startswith(value, F.lit("["))

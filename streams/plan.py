@@ -1,4 +1,4 @@
-"""The pipeline's texts as plans of Spark: columns added to a frame, and SELECTs over it. Not for what they say."""
+"""Turns the pipeline's SQL texts into Spark plans: columns added to a frame, and SELECTs over it. Defines no SQL."""
 
 from __future__ import annotations
 

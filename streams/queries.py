@@ -1,6 +1,6 @@
-"""One streaming query of Spark: started, watched, stopped, and what it says of itself. Not for what it reads or writes.
+"""Starts, watches and stops one Spark streaming query, and reports its status. Not concerned with what it processes.
 
-`Running` is what a pipeline knows of whatever works for it in the background, be it a query or a feed.
+`Running` is what a pipeline knows about anything that works for it in the background, be it a query or a feed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WAIT_SECONDS = 0.2
 
 
 class Running(Protocol):
-    """Something that works in the background from `start` until it is stopped, fails, or has reached the end."""
+    """Something that works in the background from `start` until it is stopped, fails, or reaches the end."""
 
     name: str
 
@@ -31,26 +31,26 @@ class Running(Protocol):
 
     @property
     def error(self) -> LivegoldError | None:
-        """What made it end before its time; None while it is active too."""
+        """The error that ended it early; None while it is active."""
 
     def wait(self, seconds: float) -> bool:
-        """Whether it has ended, at once or within that time. Raises nothing of what made it end."""
+        """Waits up to `seconds` for it to end; returns whether it has ended. Does not raise the error that ended it."""
 
     def stop(self) -> None:
         """Returns when it has ended. May be called at any time, any number of times."""
 
     def status(self) -> Mapping[str, Any]:
-        """What `livegold status` shows, as JSON types: `active`, `batch`, `behind` and `error` at the least."""
+        """What `livegold status` shows, as JSON types: at least `active`, `batch`, `behind` and `error`."""
 
 
 class Query:
     """A query with a `foreachBatch` function and a checkpoint; implements `Running`.
 
-    `rows` makes the stream when the query is started. `write` has to pickle.
+    `rows` creates the stream when the query is started. `write` has to be picklable.
     """
 
     def __init__(self, name: str, title: str, rows: Callable[[], DataFrame], write: Write, checkpoint: str) -> None:
-        """`name` is what the status calls it, `title` what Spark does."""
+        """`name` is its name in the status, `title` its name in Spark."""
         self.name = name
         self._title = title
         self._rows = rows
@@ -60,11 +60,11 @@ class Query:
 
     @property
     def id(self) -> str | None:
-        """The query's id, of an earlier run too; None where it was never started on this checkpoint."""
+        """The query's id, also from an earlier run; None if it was never started with this checkpoint."""
         return query_of(self._checkpoint)
 
     def start(self, seconds: float | None) -> None:
-        """A batch every so many seconds, or (None) to the end of what is there now."""
+        """Runs a batch every `seconds` seconds, or (None) processes the existing data and ends."""
         writer = self._rows().writeStream.queryName(self._title).foreachBatch(Batches(self._write))
         writer = writer.option("checkpointLocation", self._checkpoint)
         if seconds is None:
@@ -103,12 +103,12 @@ class Query:
 
     @property
     def batch(self) -> int | None:
-        """The newest batch that is done, or the one Spark is about to begin."""
+        """The latest finished batch, or the one Spark is about to start."""
         last = None if self._query is None else self._query.lastProgress
         return None if last is None else int(last.batchId)
 
     def status(self) -> Mapping[str, Any]:
-        """Beside what `Running` asks for: `rate` (rows a second), `batch_seconds` and `committed` (offsets read)."""
+        """What `Running` requires, and `rate` (rows a second), `batch_seconds` and `committed` (offsets read)."""
         error = self.error
         said: dict[str, Any] = {
             "active": self.is_active,
@@ -130,7 +130,7 @@ class Query:
 
 
 def _committed(progress: Any) -> int | None:
-    """How many offsets of the hub a query has read, over all partitions; None for a source that has none."""
+    """How many offsets of the hub a query has read, over all partitions; None for a source without offsets."""
     try:
         offsets = json.loads(progress.sources[0].endOffset)
         return sum(sum(partitions.values()) for partitions in offsets.values())

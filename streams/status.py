@@ -1,7 +1,7 @@
-"""What a running pipeline says of itself: each query, what became of the events, each sink. Not for stopping anything.
+"""The status of a running pipeline: its queries, counts of its events, and its sinks. Does not stop anything.
 
-What became of the events is counted from gold's own commits, for gold is written where the query runs, which under
-Spark Connect is another process: the lake is what both can see.
+Events are counted from gold's own commits, because gold is written where the query runs, which under Spark Connect is
+another process: the lake is what both processes can see.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _COUNTED = tuple(f.name for f in fields(BatchCounts))
 
 
 class GoldCounts:
-    """What became of the events of every batch that gold has got since this was made."""
+    """Sums the counts of every batch written to gold since `start`, or of all batches if it was not called."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
@@ -37,10 +37,10 @@ class GoldCounts:
         self._batches: int = 0
         self._sums = dict.fromkeys(_COUNTED, 0)
         self.model_version: str | None = None
-        """What the newest of them was scored with."""
+        """The model that scored the newest of these batches."""
 
     def start(self) -> None:
-        """Counts from now on. A table that is not there yet will be counted whole."""
+        """Counts from now on. A table that does not exist yet will be counted from its beginning."""
         try:
             self._table = open_table(self._lake.predictions)
         except NotFound:
@@ -48,7 +48,7 @@ class GoldCounts:
         self._version = self._table.version()
 
     def read(self) -> dict[str, int]:
-        """`batches` and the fields of BatchCounts; reads the commits that are new since the last time."""
+        """`batches` and the fields of BatchCounts; reads the commits added since the last call."""
         for record in self._fresh():
             if all(isinstance(record.get(name), int) for name in _COUNTED):
                 self._batches += 1
@@ -65,8 +65,8 @@ class GoldCounts:
             version = self._table.version()
             new = list(commit_records(self._table, version - self._version)) if version > self._version else []
         except (LivegoldError, DeltaError, OSError):
-            # Not made yet, out of reach, or another takes its place just now: what has been counted stays, and what
-            # has not will be. A status that cannot be told ends no run.
+            # The table does not exist yet, is unreachable or is being replaced: counts are kept, and the rest is
+            # counted later. A status that cannot be read must not end a run.
             return []
         self._version = version
         if new:
@@ -81,17 +81,17 @@ class Status:
         self._file = StatusFile(settings.home, case)
         self._case = case
         self.counts = counts
-        """None where no events are counted yet."""
+        """None if no events are counted yet."""
         self.gold = {"batches": 0, **dict.fromkeys(_COUNTED, 0)}
-        """What the last `write` said became of them."""
+        """The event counts at the last `write`."""
         self._counted = 0.0
         self.switch = ""
         self.state = "starting"
         self.model_version: str | None = None
-        """What the newest batch was scored with, or the first will be."""
+        """The model that scored the newest batch, or will score the first."""
 
     def write(self, running: Iterable[Running], sinks: Mapping[str, Sink]) -> None:
-        """As often as wanted: commits are read once a second at most, and when the pipeline has ended."""
+        """May be called as often as needed: commits are read at most once a second, and when the pipeline has ended."""
         due = time.monotonic() - self._counted >= COUNT_SECONDS or self.state == "ended"
         if self.counts is not None and due:
             self._counted = time.monotonic()

@@ -1,7 +1,7 @@
-"""The switch: runs a use case's queries as `batch` (to the end of what is there) or `stream` (until told to stop).
+"""The switch: runs a use case's queries as `batch` (to the end of the existing events) or `stream` (until stopped).
 
-The queries are the same in both. Raw and gold read the hub side by side; each sink has a feed off gold. A query that
-fails says so in the status and holds no other; what it had not done is done on the next start.
+The queries are the same in both. Raw and gold read the hub in parallel; each sink has a feed from gold. A query that
+fails reports it in the status and does not affect the others; the next start resumes its work.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from livegold.streams.status import GoldCounts, Status
 
 SWITCHES = ("batch", "stream")
 STATUS_SECONDS = {"batch": 0.2, "stream": 1.0}
-"""Between two looks at the queries, each of which is said in the status."""
+"""Seconds between updates of the status from the queries."""
 
 
 def check_switch(switch: str) -> None:
-    """Raises WrongUse for a switch that is not there."""
+    """Raises WrongUse for an unknown switch."""
     if switch == "realtime":
         raise WrongUse("switch 'realtime' is not there yet: give stream (about two seconds behind) or batch")
     if switch not in SWITCHES:
@@ -47,7 +47,7 @@ def check_switch(switch: str) -> None:
 class Pipeline:
     """The queries of one use case on one Spark session.
 
-    `sinks` are not opened yet; a sink's feed opens it before its first batch and closes it. `on_step` is called with
+    `sinks` are passed unopened; a sink's feed opens it before its first batch, and closes it. `on_step` is called with
     the name of each step of gold (see GoldWriter).
     """
 
@@ -62,7 +62,7 @@ class Pipeline:
         self.case = case
         self.lake = Lake.of(settings, case.name)
         self.seconds = 0.0
-        """How long raw and gold took, in `batch`."""
+        """How long raw and gold took with `batch`."""
         self._spark = spark
         self._settings = settings
         self._hub = Hub.of(settings, case.name)
@@ -75,9 +75,9 @@ class Pipeline:
         self._started: list[Running] = []
 
     def run(self, switch: str, stop: threading.Event) -> None:
-        """Runs until the end of what is there (`batch`) or until `stop` is set (`stream`).
+        """Runs to the end of the existing events (`batch`) or until `stop` is set (`stream`).
 
-        Raises the first error of a query once everything has stopped: WrongUse and NotFound before anything starts.
+        Raises WrongUse and NotFound before anything starts, and a query's first error once everything has stopped.
         """
         check_switch(switch)
         self._status.switch = switch
@@ -99,9 +99,9 @@ class Pipeline:
         self._raise_first_error()
 
     def backfill(self, stop: threading.Event) -> None:
-        """Hands all of gold to the sinks, from the start or from where an earlier call was cut off, and returns.
+        """Hands all of gold to the sinks, from the start or from where an earlier call was interrupted, and returns.
 
-        Gold must be there. Raises what `run` raises.
+        Gold must exist. Raises what `run` raises.
         """
         self._status.switch = "batch"
         with only_run(self._settings.home, self.case.name):
@@ -116,7 +116,7 @@ class Pipeline:
         self._raise_first_error()
 
     def _check_sinks(self) -> None:
-        """Raises what a sink knows already. Where the feed and its sink are not of one mind, both begin again."""
+        """Raises what a sink can already detect. If a feed and its sink disagree on the source id, both start again."""
         for feed, sink in zip(self._feeds, self._sinks.values(), strict=True):
             sink.check()
             if feed.id is not None and feed.id != sink.source_id():
@@ -164,7 +164,7 @@ class Pipeline:
         self._say()
 
     def _end(self) -> None:
-        # A sink may be waiting for its service for as long as that takes: it is told first.
+        # A sink may be waiting for its service indefinitely, so it is closed first.
         for sink in self._sinks.values():
             sink.close()
         for one in self._started:
@@ -186,6 +186,6 @@ def write_positioned(write: Write, headers: bool, after: Positions | None, rows:
 
 
 def only_run(home: Path, case: str) -> IO[str]:
-    """Held while a use case is run: two on one home would write the same batches, so the second is refused."""
+    """A lock held while a use case runs: two runs in one home would write the same batches, so a second is refused."""
     refusal = f"use case {case} runs already with LIVEGOLD_HOME {home}: stop that run, or give another home"
     return acquire_lock(home / "status" / f"{case}.lock", WrongUse(refusal))

@@ -1,6 +1,6 @@
-"""Checks of report templates: Microsoft's parsers, schemas and validator, and what no tool looks at.
+"""Checks of report templates: Microsoft's parsers, schemas and validator, and what no other tool checks.
 
-Not for whether the numbers are right: that DAX equals SQL is tested with the measures.
+They do not check that the numbers are right: that DAX equals SQL is tested with the measures.
 """
 
 from livegold.dashboards.checks.finding import Finding

@@ -1,4 +1,4 @@
-"""Every column, measure and hierarchy that a report uses is in its model. Not for DAX, and not for M."""
+"""Checks that every column, measure and hierarchy a report uses is in its model. Checks neither DAX nor M."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from livegold.dashboards.checks.template import DATASET, Template, Visual
 from livegold.reporting.errors import choices
 
 CHECK = "fields"
-# A SourceRef with this schema names what reportExtensions.json adds, not what the model has.
+# A SourceRef with this schema refers to what reportExtensions.json adds, not to the model.
 _EXTENSION = "extension"
 
 
 def check(template: Template, model: Model | None) -> list[Finding]:
-    """`model` is the one loaded from TMDL; without one the push dataset's definition beside the report is taken."""
+    """`model` is the one loaded from TMDL; without one, the push dataset's definition beside the report is used."""
     if model is None and template.model is not None:
         return not_run(CHECK, "the model parser did not load the model: see there")
     if model is None and template.dataset is None:
@@ -48,7 +48,7 @@ def _extensions(template: Template) -> Mapping[str, frozenset[str]]:
 
 
 class _Walk:
-    """Goes through one file. `aliases` are the names that the query around a field gives to tables (its From)."""
+    """Walks through one file. `aliases` are the names that the query around a field gives to tables (in its From)."""
 
     def __init__(self, tables: Mapping[str, Table], extensions: Mapping[str, frozenset[str]]) -> None:
         self._tables = tables
@@ -62,7 +62,7 @@ class _Walk:
         if not isinstance(node, dict):
             return
         if isinstance(node.get("From"), list):
-            # A source that is a query of its own has no Entity: its columns are those it selects.
+            # A source that is itself a query has no Entity: its columns are those it selects.
             aliases = {**aliases, **{s["Name"]: s.get("Entity") for s in node["From"] if "Name" in s}}
             for source in node["From"]:
                 yield from self._table(source.get("Entity"))
@@ -122,7 +122,7 @@ class _Walk:
 
 
 def _selectors(visual: Visual) -> Iterator[str]:
-    """Formatting that is meant for one field names it by its queryRef."""
+    """Formatting for a single field has to name it by its queryRef."""
     refs = {
         str(p.get("queryRef"))
         for role in _in(visual.content, "visual", "query", "queryState").values()

@@ -1,4 +1,4 @@
-"""What a check says. Not for checking."""
+"""The findings that checks report. Checks nothing itself."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["passed", "failed", "not run"]
-# A message of a foreign tool can be pages long; its beginning says what is wrong.
+# A message from an external tool can be pages long; its beginning says what is wrong.
 _LONGEST = 400
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One for each check that passed or could not run, one for each problem that a check found.
+    """One for each check that passed or could not run, and one for each problem that a check found.
 
-    `place` is the file, relative to the template, and where in it; empty where the whole template is meant.
+    `place` is the file, relative to the template, and the position in it; empty for the template as a whole.
     """
 
     check: str
@@ -29,20 +29,20 @@ class Finding:
 
 @dataclass(frozen=True)
 class Problem:
-    """What one check found wrong, before it is known as a finding of that check."""
+    """A problem that a check found, before it becomes a finding of that check."""
 
     place: str
     text: str
 
 
 def findings(check: str, problems: Iterable[Problem]) -> list[Finding]:
-    """One failed finding for each problem, once; without problems one that says that the check passed."""
+    """One failed finding for each distinct problem; without problems, one that says that the check passed."""
     failed = dict.fromkeys(Finding(check, "failed", p.place, one_line(p.text)) for p in problems)
     return list(failed) or [Finding(check, "passed", "", "")]
 
 
 def not_run(check: str, why: str) -> list[Finding]:
-    """`why` says what is missing and what to do."""
+    """A finding for a check that could not run; `why` says what is missing and what to do."""
     return [Finding(check, "not run", "", one_line(why))]
 
 

@@ -1,4 +1,7 @@
-"""Visuals lie on their page, not on one another, and can be read aloud and reached by key. Not for how they look."""
+"""Checks that visuals are within their page, do not overlap, and are accessible by screen reader and keyboard.
+
+Does not check how they look.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ from livegold.dashboards.checks.finding import Finding, Problem, findings
 from livegold.dashboards.checks.template import Json, Page, Template, Visual, literal
 
 CHECK = "layout"
-# Kinds of visuals that show no data: one that lies below (by z) may be a background of what is above it.
+# Kinds of visuals that show no data: one below another (by z) may be its background.
 BACKGROUNDS = ("shape", "basicShape", "image")
-# The phone layout's canvas: so wide, and as high as it takes.
+# Width of the phone layout's canvas, which is as high as it needs to be.
 PHONE_WIDTH = 324
 # Positions are written with a few decimals.
 _SLACK = 0.01
@@ -74,7 +77,7 @@ def _reachable(template: Template, visual: Visual) -> Iterator[Problem]:
         else content.get("visual", {}).get("visualContainerObjects", {})
     )
     texts = [
-        # A text that a measure makes is one too.
+        # An alt text computed by a measure counts too.
         literal(properties, "altText") != "" and "expr" in properties["altText"]
         for entry in objects.get("general", ())
         if isinstance((properties := entry.get("properties", {})).get("altText"), dict)
@@ -107,7 +110,7 @@ def _apart(template: Template, page: Page, boxes: Mapping[str, _Box], file: str)
 
 
 def _meant(one: Visual, other: Visual) -> bool:
-    """One is a group that the other is in, both are in one group, or the lower one is a background."""
+    """Whether an overlap is intended: one is the other's group, both are in one group, or the lower is a background."""
     groups = [v.content.get("parentGroupName") for v in (one, other)]
     if one.name == groups[1] or other.name == groups[0] or (groups[0] is not None and groups[0] == groups[1]):
         return True
@@ -119,7 +122,7 @@ def _tab_orders(template: Template, page: Page) -> Iterator[Problem]:
     first: dict[tuple[str | None, float], str] = {}
     for visual in page.visuals:
         order = visual.content.get("position", {}).get("tabOrder")
-        # Below zero it is left out of the order, as a background should be.
+        # A negative value excludes it from the tab order, as a background should be.
         if not isinstance(order, int | float) or order < 0:
             continue
         key = (visual.content.get("parentGroupName"), order)
@@ -134,7 +137,7 @@ def _complete(content: Json) -> bool:
 
 
 def _box(position: Json, visual: Visual, names: Mapping[str, Visual]) -> _Box:
-    """On the page: a visual in a group is placed from the group's corner."""
+    """The box in page coordinates: a visual in a group is positioned relative to the group's corner."""
     x, y = position["x"], position["y"]
     seen = {visual.name}
     parent = names.get(str(visual.content.get("parentGroupName")))

@@ -1,4 +1,4 @@
-"""The names a report can use: tables with their columns, measures and hierarchies. Not for loading a model."""
+"""The names a report can use: tables with their columns, measures and hierarchies. Does not load a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Table:
 
 @dataclass(frozen=True)
 class MText:
-    """Power Query text of a model, and what it belongs to."""
+    """A Power Query text of a model, and the object it belongs to."""
 
     place: str
     text: str
@@ -27,12 +27,12 @@ class MText:
 class Model:
     tables: Mapping[str, Table]
     m_texts: tuple[MText, ...] = ()
-    # What M text can name: the model's expressions (parameters among them) and its tables.
+    # What M text can refer to: the model's expressions (including parameters) and its tables.
     m_names: frozenset[str] = frozenset()
 
     @classmethod
     def of_parser(cls, loaded: dict[str, Any]) -> Model:
-        """From what `livegold.dashboards.checks.tom` prints for one model."""
+        """The model, from what `livegold.dashboards.checks.tom` prints for it."""
         tables = {
             name: Table(
                 frozenset(table["columns"]),
@@ -46,7 +46,7 @@ class Model:
 
     @classmethod
     def of_dataset(cls, definition: dict[str, Any]) -> Model:
-        """From a push dataset in the REST API's JSON."""
+        """The model of a push dataset, from the REST API's JSON."""
         return cls(
             {
                 table["name"]: Table(

@@ -1,6 +1,6 @@
-"""Microsoft's model parser loads the TMDL of templates. Not for looking at M or DAX, nor for .NET.
+"""Loads the TMDL of templates with Microsoft's model parser. Does not check M or DAX, and does not use .NET itself.
 
-The parser runs in a process of its own, `livegold.dashboards.checks.tom`; one start serves many templates.
+The parser runs in a separate process, `livegold.dashboards.checks.tom`; one start serves many templates.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _SECONDS = 300
 
 @dataclass(frozen=True)
 class Parsed:
-    """What the parser said about one template, and the model where it loaded."""
+    """The parser's findings for one template, and the model if it loaded."""
 
     findings: tuple[Finding, ...]
     model: Model | None
 
 
 def parse(templates: Sequence[Template], tools: Tools) -> list[Parsed]:
-    """One answer for each template, in one start of the parser. A template without a model gets no finding."""
+    """One result for each template, in a single run of the parser. A template without a model gets no finding."""
     models = [t.model / "definition" for t in templates if t.model]
     missing = tools.missing_python() if models else ""
     answers: dict[str, Any] = {}

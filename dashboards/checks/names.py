@@ -1,4 +1,4 @@
-"""Names, paths and bytes of a template's files are such that Power BI, Windows and git take them. Not for content."""
+"""Checks that Power BI, Windows and git accept the names, paths and bytes of a template's files. Ignores content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHECK = "names"
 # Names of pages, visuals and bookmarks (learn.microsoft.com/power-bi/developer/projects/projects-report).
 NAME = re.compile(r"[\w-]+", re.ASCII)
 LONGEST_NAME = 50
-# Windows' limit of a path, of which a template leaves so much to the folder that it is put into.
+# Windows' limit on the length of a path, and how much of it a template leaves for the folder it is put into.
 LONGEST_PATH = 260
 ROOM_FOR_ROOT = 60
 _REFUSED = re.compile(r'[<>:"|?*\\\x00-\x1f]|[. ]$')

@@ -1,4 +1,4 @@
-"""Runs a tool of Node.js and reads the JSON it prints. Not for knowing what the tools say."""
+"""Runs a Node.js tool and reads the JSON it prints. Does not interpret it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-# The parser of M takes about a second for a thousand rows that are written out in a text.
+# The parser of M takes about a second for a text with a thousand rows written out in it.
 _SECONDS = 600
 
 
@@ -18,7 +18,7 @@ class NoAnswer(Exception):
 
 
 def answer(script: Path, arguments: Sequence[str], modules: Path, stdin: str = "") -> Any:
-    """What `node script arguments...` prints. Raises NoAnswer where that is not JSON."""
+    """The JSON printed by `node script arguments...`. Raises NoAnswer if the output is not JSON."""
     command = ["node", str(script), *arguments]
     environment = {**os.environ, "NODE_PATH": str(modules)}
     try:

@@ -1,11 +1,11 @@
-// Parses M documents with Microsoft's parser. Not for running them.
+// Parses M documents with Microsoft's parser. Does not evaluate them.
 // In: a JSON array with the array of texts of each model. Out: the same with, for each text, {problem: message or null,
-// names: what it uses and does not define}.
+// names: those it uses but does not define}.
 "use strict";
 
 const { DefaultSettings, TaskUtils } = require("@microsoft/powerquery-parser");
 
-// What gives a name: let, section and record members, and parameters of functions.
+// Nodes that define a name: let, section and record members, and function parameters.
 const DEFINES = new Set(["IdentifierPairedExpression", "GeneralizedIdentifierPairedExpression"]);
 
 function namesIn(ast) {

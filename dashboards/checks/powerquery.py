@@ -1,4 +1,4 @@
-"""Every Power Query (M) text of a model parses, and names only what there is. Not for evaluating M."""
+"""Checks that every Power Query (M) text of a model parses and uses only defined names. Does not evaluate M."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _SCRIPT = Path(__file__).with_suffix(".cjs")
 
 
 class _Answer(TypedDict):
-    """What the script says of one text; `names` are those that it uses and does not define."""
+    """The script's result for one text; `names` are those that it uses but does not define."""
 
     problem: str | None
     names: list[str]
 
 
 def check(templates: Sequence[Template], models: Sequence[Model | None], tools: Tools) -> list[list[Finding]]:
-    """For each template, in one start of the parser. `models` are what the model parser loaded, None where it did not.
+    """The findings for each template, in a single run of the parser.
 
-    A template without a model gets no finding.
+    `models` are those loaded by the model parser, None where it failed. A template without a model gets no finding.
     """
     texts = [[m.text for m in model.m_texts] if model else [] for model in models]
     missing = tools.missing_node(_PACKAGE)
@@ -63,7 +63,7 @@ def _problems(folder: str, model: Model, answers: Sequence[_Answer]) -> Iterator
 
 
 def _known(name: str, model: Model) -> bool:
-    """Names of M's own library have a dot, its keywords begin with #; `_` is the parameter of `each`."""
+    """Whether a name is defined. M library names have a dot, keywords start with #; `_` is the parameter of `each`."""
     if name.startswith('#"'):
         return name[2:-1].replace('""', '"') in model.m_names
     return name == "_" or name.startswith("#") or "." in name or name.lstrip("@") in model.m_names

@@ -1,4 +1,4 @@
-"""What a template's files say of one another is so: pages, bookmarks, visuals, resources, the model. Not for fields."""
+"""Checks references between a template's files: pages, bookmarks, visuals, resources, the model. Ignores fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from livegold.dashboards.checks.template import Json, Page, Template, Visual, li
 from livegold.reporting.errors import choices
 
 CHECK = "references"
-# Properties of a visual's link, and of its tooltip, whose value is the name of a page.
+# Properties of a visual's link and tooltip whose value is the name of a page.
 _TO_PAGES = ("drillthroughSection", "navigationSection")
 
 
@@ -21,7 +21,7 @@ def check(template: Template) -> list[Finding]:
 
 
 def _projects(template: Template) -> Iterator[Problem]:
-    """The .pbip names the report, the report its model, and each item says what it is."""
+    """The .pbip names the report, the report names its model, and each item declares its type and id."""
     for path, content in template.documents.items():
         place = template.place(path)
         if path.suffix == ".pbip":
@@ -115,7 +115,7 @@ def _links(template: Template, visual: Visual) -> Iterator[Problem]:
         if where == "visualTooltip":
             targets["section"] = literal(properties, "section")
         for key, target in targets.items():
-            # An empty text is how Power BI writes that there is none.
+            # Power BI writes an empty string if there is none.
             if not target:
                 continue
             if target not in pages:
@@ -162,7 +162,7 @@ def _resources(template: Template) -> Iterator[Problem]:
     place = template.place(template.definition / "report.json")
     registered: dict[str, str] = {}
     for package in template.report_settings.get("resourcePackages", ()):
-        # The themes that Power BI brings (SharedResources) need no file.
+        # Power BI's own themes (SharedResources) need no file.
         if package.get("type") == "RegisteredResources":
             registered |= {item["name"]: item["path"] for item in package.get("items", ())}
     resources = template.report / "StaticResources" / "RegisteredResources"
@@ -190,7 +190,7 @@ def _named_resources(node: Any) -> Iterator[str]:
         for item in node:
             yield from _named_resources(item)
     elif isinstance(node, dict):
-        # 1 is the number of RegisteredResources in the kinds of packages.
+        # 1 is the package type RegisteredResources.
         found = node.get("ResourcePackageItem")
         if isinstance(found, dict) and found.get("PackageType") == 1:
             yield str(found.get("ItemName"))

@@ -1,4 +1,4 @@
-"""All checks of a template, one after another. Not for any check itself: each is a module of its own."""
+"""Runs all checks of a template, one after another. Each check is in a module of its own."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from livegold.dashboards.checks.toolbox import Tools
 
 
 def check(folder: Path, *, schemas: Path | None = None, tools: Tools | None = None) -> list[Finding]:
-    """What every check says of the template in `folder`: see `check_all`."""
+    """The findings of every check for the template in `folder`: see `check_all`."""
     return check_all([folder], schemas=schemas, tools=tools)[folder]
 
 
 def check_all(
     folders: Sequence[Path], *, schemas: Path | None = None, tools: Tools | None = None
 ) -> dict[Path, list[Finding]]:
-    """One finding for each check that passed or could not run, one for each problem; for every folder.
+    """For every folder, one finding for each check that passed or could not run, and one for each problem.
 
-    `schemas` is the folder with Microsoft's schemas (LIVEGOLD_SCHEMAS where it is None), `tools` where Microsoft's
-    tools are installed. Several folders at once are quicker: each of Microsoft's tools starts once. A check that a
-    template has nothing for (the model parser for a report without a model) says nothing. Raises WrongUse for what is
-    no template.
+    `schemas` is the folder with Microsoft's schemas (None means LIVEGOLD_SCHEMAS), `tools` where Microsoft's tools are
+    installed. Checking several folders at once is quicker: each of Microsoft's tools starts only once. A check that
+    does not apply to a template (the model parser, for a report without a model) reports nothing. Raises WrongUse for
+    a folder that is not a template.
     """
     tools = tools or Tools.installed()
     templates = [Template.at(folder) for folder in folders]
@@ -48,7 +48,7 @@ def check_all(
 
 
 def _own(name: str, run: Callable[..., list[Finding]], *what: object) -> list[Finding]:
-    """JSON of another shape than PBIR's is for the schemas to explain; here it is only not taken for a good one."""
+    """Reports JSON that does not have PBIR's shape as failed; the schema check explains what is wrong."""
     try:
         return run(*what)
     except (AttributeError, KeyError, TypeError) as error:

@@ -1,7 +1,7 @@
-"""Every JSON file keeps to the schema that Microsoft publishes for it. Not for what schemas cannot say.
+"""Checks that every JSON file conforms to the schema that Microsoft publishes for it, and nothing beyond schemas.
 
-The schemas are not livegold's to ship. A folder with them holds `fabric/...` as in github.com/microsoft/json-schemas
-and, for the theme, one of the report theme's schemas of github.com/microsoft/powerbi-desktop-samples.
+livegold does not ship the schemas. A folder with them contains `fabric/...` as in github.com/microsoft/json-schemas
+and, for the theme, one of the report theme schemas from github.com/microsoft/powerbi-desktop-samples.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _THEME_SCHEMA = re.compile(r"report-?theme.*-(\d+)\.(\d+)\.json", re.IGNORECASE)
 
 
 def check(template: Template, folder: Path | None) -> list[Finding]:
-    """`folder` holds the schemas; without it the environment variable LIVEGOLD_SCHEMAS names it."""
+    """Checks with the schemas in `folder`, by default the one in the environment variable LIVEGOLD_SCHEMAS."""
     folder = folder or (Path(os.environ[SETTING]) if os.environ.get(SETTING) else None)
     missing = _missing(folder)
     if folder is None or missing:
@@ -110,6 +110,6 @@ def _errors(validator: Validator, content: Any, place: str) -> Iterator[Problem]
     from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 
     for error in validator.iter_errors(content):
-        # Of the branches that all failed, the one that came nearest says what is wrong.
+        # If all branches failed, the one that came closest says what is wrong.
         nearest = best_match([error]) or error
         yield Problem(f"{place} {nearest.json_path}", nearest.message)

@@ -1,4 +1,4 @@
-"""A template on disk as the checks read it. Not for writing one, and not for checking one."""
+"""A template on disk, as the checks read it. Neither writes nor checks one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Json = Any
 
 @dataclass(frozen=True)
 class Visual:
-    """One `visual.json`: its file, what is in it, and its `mobile.json` where there is one."""
+    """One `visual.json`: its file, its content, and its `mobile.json` if there is one."""
 
     path: Path
     content: Json
@@ -33,7 +33,7 @@ class Visual:
 
     @property
     def type(self) -> str:
-        """Power BI's name of the kind of visual; empty for a group of visuals."""
+        """Power BI's name for the kind of visual; empty for a group of visuals."""
         return str(self.content.get("visual", {}).get("visualType", ""))
 
 
@@ -52,16 +52,16 @@ class Page:
 
 @dataclass(frozen=True)
 class Template:
-    """A folder with X.Report and either X.SemanticModel or, for push, perhaps dataset.json.
+    """A folder with X.Report and either X.SemanticModel or, for push, possibly dataset.json.
 
-    Files that cannot be read as JSON are `unreadable` and left out everywhere else.
+    Files that cannot be parsed as JSON are in `unreadable` and left out everywhere else.
     """
 
     folder: Path
 
     @classmethod
     def at(cls, folder: Path) -> Template:
-        """Raises WrongUse where the folder has no report."""
+        """Raises WrongUse if the folder has no report."""
         template = cls(folder)
         if not folder.is_dir() or len(list(folder.glob("*.Report"))) != 1:
             raise WrongUse(f"{folder}: a template is a folder with one folder NAME.Report in it: give such a folder")
@@ -73,7 +73,7 @@ class Template:
 
     @cached_property
     def model(self) -> Path | None:
-        """The folder of the semantic model; None for a report on a model that is elsewhere."""
+        """The folder of the semantic model; None for a report whose model is elsewhere."""
         return next(iter(sorted(self.folder.glob("*.SemanticModel"))), None)
 
     @cached_property
@@ -105,7 +105,7 @@ class Template:
 
     @property
     def documents(self) -> dict[Path, Json]:
-        """Every JSON file, whatever its name ends in, by its path."""
+        """Every JSON file, whatever its suffix, by its path."""
         return self._read[0]
 
     @property
@@ -126,12 +126,12 @@ class Template:
 
     @cached_property
     def report_settings(self) -> Json:
-        """What is in report.json."""
+        """The content of report.json."""
         return self.documents.get(self.definition / "report.json", {})
 
     @cached_property
     def custom_theme(self) -> Path | None:
-        """The file of the theme that report.json names, there or not."""
+        """The file of the theme named in report.json, whether it exists or not."""
         name = self.report_settings.get("themeCollection", {}).get("customTheme", {}).get("name")
         return self.report / "StaticResources" / "RegisteredResources" / name if name else None
 
@@ -152,7 +152,7 @@ class Template:
 
 
 def literal(properties: Json, name: str) -> str | None:
-    """The text of a PBIR literal (`{"expr": {"Literal": {"Value": "'text'"}}}`); None where it is none."""
+    """The text of a PBIR literal (`{"expr": {"Literal": {"Value": "'text'"}}}`); None if it is not one."""
     value = properties.get(name) if isinstance(properties, dict) else None
     for key in ("expr", "Literal", "Value"):
         value = value.get(key) if isinstance(value, dict) else None

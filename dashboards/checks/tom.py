@@ -1,8 +1,8 @@
-"""Microsoft's Tabular Object Model (TOM) loads folders of TMDL. Not for interpreting what it reports.
+"""Loads folders of TMDL with Microsoft's Tabular Object Model (TOM). Does not interpret what it reports.
 
 .NET cannot be unloaded from a process, so nothing imports this module. `python -m livegold.dashboards.checks.tom
-FOLDER...` loads each folder and prints JSON: for each folder `problems` (file, text) and `model`, null if there are
-any.
+FOLDER...` loads each folder and prints JSON: for each folder `problems` (file, text) and `model`, which is null if
+there are problems.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _RUNTIME = {
     "runtimeOptions": {
         "tfm": "net8.0",
         "framework": {"name": "Microsoft.NETCore.App", "version": "8.0.0"},
-        # ICU is not on every machine; names of a model need no culture.
+        # ICU is not on every machine, and the names of a model need no culture.
         "configProperties": {"System.Globalization.Invariant": True},
     }
 }
@@ -61,7 +61,7 @@ def _load(deserialize: Callable[[str], Any], folder: str) -> dict[str, Any]:
     try:
         model = deserialize(folder).Model
         problems = [{"file": "", "text": str(e.Message)} for e in model.Validate().Errors]
-    # Any exception of .NET is the parser's no; which types it throws is not documented.
+    # Any .NET exception means the parser rejects the folder; which types it throws is not documented.
     except Exception as error:
         return {"problems": [_refusal(error)], "model": None}
     return {"problems": problems, "model": None if problems else _names(model)}

@@ -1,4 +1,4 @@
-"""Microsoft's own tools that check a template: which, and where they are. Not for installing or running them."""
+"""Microsoft's own tools that check a template: which ones, and where they are. Neither installs nor runs them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from livegold.reporting.home import cache_folder
 
-# The report validator and the catalog of visuals it goes by; the parser of M.
+# The report validator and the catalog of visuals it uses; the parser of M.
 NODE_PACKAGES = (
     "@microsoft/powerbi-report-authoring-cli@0.1.4",
     "@microsoft/powerbi-core-visual-schema@0.1.1",
@@ -25,7 +25,7 @@ INSTALL = "run `python -m livegold.dashboards.checks.tools` to install it"
 
 @dataclass(frozen=True)
 class Tools:
-    """Where the tools are looked for. `folder` is theirs alone."""
+    """Where the tools are looked up. `folder` contains nothing else."""
 
     folder: Path
 
@@ -35,7 +35,7 @@ class Tools:
 
     @property
     def python(self) -> Path:
-        """To be put on the module path: these packages hold machine code for one version of Python."""
+        """A folder to add to the module path; these packages contain machine code for one version of Python."""
         pins = (*PYTHON_PACKAGES, *PYTHON_PACKAGES_ALONE)
         return self.folder / f"{sys.implementation.cache_tag}-{_digest(pins)}"
 
@@ -44,11 +44,11 @@ class Tools:
         return self.folder / f"node-{_digest(NODE_PACKAGES)}" / "node_modules"
 
     def missing_python(self) -> str:
-        """What is missing to run the model parser and what to do; empty when nothing is."""
+        """What is missing to run the model parser and what to do; empty if nothing is missing."""
         return "" if self.python.is_dir() else f"Microsoft's model parser is not installed: {INSTALL}"
 
     def missing_node(self, package: str) -> str:
-        """What is missing to run a tool of NODE_PACKAGES and what to do; empty when nothing is."""
+        """What is missing to run a tool of NODE_PACKAGES and what to do; empty if nothing is missing."""
         if shutil.which("node") is None:
             return "there is no node on PATH: install Node.js 20 or later"
         return "" if (self.node_modules / package).is_dir() else f"{package} is not installed: {INSTALL}"

@@ -1,8 +1,7 @@
-"""Installs Microsoft's own tools that check a template: `python -m livegold.dashboards.checks.tools`. Not for running
-them.
+"""Installs Microsoft's tools that check a template: `python -m livegold.dashboards.checks.tools`. Does not run them.
 
 They go into livegold's cache folder, never into an environment and never into what livegold ships: the model parser's
-libraries may be installed, not redistributed.
+libraries may be installed, but not redistributed.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ _INSTALL_SECONDS = 900
 
 
 def install(tools: Tools) -> None:
-    """Installs what is not there yet; a tool that is there is whole, for it is moved into place at the end.
+    """Installs the missing tools; an existing tool is complete, because it is moved into place at the end.
 
-    Raises WrongUse without npm and LivegoldError where pip or npm fails.
+    Raises WrongUse without npm, and LivegoldError if pip or npm fails.
     """
     tools.folder.mkdir(parents=True, exist_ok=True)
     _once(tools.python, _install_python)
@@ -39,7 +38,7 @@ def _once(place: Path, fill: Callable[[Path], None]) -> None:
         try:
             filled.rename(place)
         except OSError:
-            # Another process that installs at the same moment was first: its copy is the same.
+            # Another process installing at the same time was first; its copy is identical.
             if not place.is_dir():
                 raise
 

@@ -1,6 +1,6 @@
-"""Microsoft's report validator: roles, formatting objects and properties, layout, theme. Not for fields of the model.
+"""Runs Microsoft's report validator: roles, formatting objects and properties, layout, theme. Ignores model fields.
 
-It is run without its schemas, which it would fetch: `livegold.dashboards.checks.schemas` does that part offline.
+It runs without its schemas, which it would download: `livegold.dashboards.checks.schemas` does that part offline.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _SCRIPT = Path(__file__).with_suffix(".mjs")
 
 
 def check(templates: Sequence[Template], tools: Tools) -> list[list[Finding]]:
-    """For each template, in one start of the validator. Its warnings (a kind of visual it does not know) are problems
-    too: a template has standard visuals only.
+    """The findings for each template, in a single run of the validator. Its warnings (such as an unknown kind of
+    visual) are problems too: a template has only standard visuals.
     """
     missing = tools.missing_node(_PACKAGE)
     entry = tools.node_modules / _PACKAGE / "dist" / "index.js"

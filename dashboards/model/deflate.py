@@ -1,8 +1,8 @@
-"""Bytes packed as raw DEFLATE (RFC 1951), the same on every machine. Not for speed: for what is in a template.
+"""Compresses bytes as raw DEFLATE (RFC 1951), identically on every machine. For contents of templates, not for speed.
 
-zlib's output is not fixed: zlib-ng and others, which systems put in its place, pack the same bytes otherwise, and a
-template would differ by who wrote it. Here: one block with the fixed Huffman codes, greedy matches of a hash of three
-bytes. Anything that inflates reads it.
+zlib's output is not fixed: zlib-ng and others, which some systems use in its place, compress the same bytes
+differently, so a template would depend on the machine that wrote it. This is one block with the fixed Huffman codes and
+greedy matches found through three-byte prefixes. Any inflater reads it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Iterator
 _SHORTEST, _LONGEST = 3, 258
 _WINDOW = 32_768
 _CANDIDATES = 24
-"""How many earlier places are tried for a match."""
+"""Maximum number of earlier positions tried for a match."""
 
-# RFC 1951, 3.2.5: the first length (or distance) of each code, and how many more bits tell which.
+# RFC 1951, 3.2.5: the first length (or distance) of each code, and its number of extra bits.
 _LENGTHS = (
     *((n, 0) for n in range(3, 11)),
     *((first + (i << extra), extra) for extra, first in enumerate((11, 19, 35, 67, 131), 1) for i in range(4)),
@@ -35,7 +35,7 @@ def deflate(data: bytes) -> bytes:
     """`data` as raw DEFLATE."""
     bits = _Bits()
     bits.add(1, 1)  # the last block
-    bits.add(1, 2)  # with the fixed codes
+    bits.add(1, 2)  # with fixed Huffman codes
     for literal, distance in _parts(data):
         if distance:
             code, extra, more = _LENGTH_CODES[literal]
@@ -51,7 +51,7 @@ def deflate(data: bytes) -> bytes:
 
 
 def _parts(data: bytes) -> Iterator[tuple[int, int]]:
-    """A byte and 0, or the length and the distance of bytes that came before."""
+    """Literals, as a byte and 0, and matches, as the length and distance of earlier bytes."""
     seen: dict[bytes, list[int]] = {}
     at, end = 0, len(data)
     while at < end:
@@ -68,7 +68,7 @@ def _longest(data: bytes, at: int, places: list[int] | tuple[()]) -> tuple[int, 
     for place in reversed(places[-_CANDIDATES:]):
         if at - place > _WINDOW or best == most:
             break
-        # Longer than the best so far only if it is the same there too.
+        # It can only be longer than the best so far if it also matches there.
         if data[place : place + best + 1] != data[at : at + best + 1]:
             continue
         length = best + 1
@@ -80,7 +80,7 @@ def _longest(data: bytes, at: int, places: list[int] | tuple[()]) -> tuple[int, 
 
 
 class _Bits:
-    """Bits in a row, the lowest first."""
+    """A sequence of bits, lowest first."""
 
     def __init__(self) -> None:
         self._done = bytearray()
@@ -104,7 +104,7 @@ def _reversed(code: int, count: int) -> int:
 
 
 def _fixed_symbol(symbol: int) -> tuple[int, int]:
-    """Code and its length (RFC 1951, 3.2.6), the first bit lowest."""
+    """A code and its length (RFC 1951, 3.2.6), with the first bit lowest."""
     if symbol < 144:
         code, count = 0b00110000 + symbol, 8
     elif symbol < 256:

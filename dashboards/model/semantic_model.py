@@ -1,7 +1,7 @@
 """The semantic model of a use case's template: its tables, columns, relationships and measures, for each source.
 
-Derived from the use case, as the push dataset is; the same use case and source give the same bytes. Where rows come
-from is `sources`, how TMDL is written is `tmdl`. A push template has no model of its own: its report is connected to
+Derived from the use case, like the push dataset; the same use case and source give the same bytes. `sources` defines
+where rows come from, `tmdl` how TMDL is written. A push template has no model of its own: its report is connected to
 the dataset `livegold.reporting.powerbi.dataset.push_dataset`.
 """
 
@@ -43,7 +43,7 @@ from livegold.reporting.specification import Column, Dimension, UseCase
 from livegold.reporting.tasks import Parameter
 
 WITH_PREDICTIONS: tuple[Source, ...] = ("databricks", "directlake")
-"""Sources that leave the rows where they are: a copy of every prediction would be too large."""
+"""Sources that leave the rows in place: importing a copy of every prediction would take too much space."""
 
 _SCHEMAS = "https://developer.microsoft.com/json-schemas/fabric"
 _TAGS = uuid.uuid5(uuid.NAMESPACE_URL, "https://livegold/semantic-model")
@@ -55,9 +55,9 @@ _DESCRIPTIONS = {
 
 
 def semantic_model_files(case: UseCase, source: Source) -> dict[str, bytes]:
-    """The files of the folder `NAME.SemanticModel` by their paths in it.
+    """The files of the folder `NAME.SemanticModel`, by their paths in it.
 
-    WrongUse for `push`; SpecificationError for a use case whose names cannot stand beside each other in a model.
+    Raises WrongUse for `push`, and SpecificationError for a use case whose names collide in a model.
     """
     model = semantic_model(case, source)
     definition = {"$schema": f"{_SCHEMAS}/item/semanticModel/definitionProperties/1.0.0/schema.json", "version": "4.2"}
@@ -72,7 +72,7 @@ def semantic_model_files(case: UseCase, source: Source) -> dict[str, bytes]:
 
 
 def fields(case: UseCase, source: Source) -> dict[str, set[str]]:
-    """Names of the columns and measures of each table that a report can use, for any source."""
+    """The names of the columns and measures a report can use, by table, for any source."""
     if source == "push":
         tables = push_dataset(case)["tables"]
         return {t["name"]: {f["name"] for f in (*t["columns"], *t.get("measures", ()))} for t in tables}
@@ -81,7 +81,7 @@ def fields(case: UseCase, source: Source) -> dict[str, set[str]]:
 
 
 def semantic_model(case: UseCase, source: Source, rows: SampleRows | None = None) -> SemanticModel:
-    """The model as data. `rows` are those of a sample, if others than `sample_rows` makes."""
+    """The model as data. `rows` are the rows of a sample, if not those of `sample_rows`."""
     if source not in SOURCES or source == "push":
         valid = choices(s for s in SOURCES if s != "push")
         raise WrongUse(f"use case {case.name}: source {source!r} has no semantic model of its own: give {valid}")
@@ -177,7 +177,7 @@ class _Made:
         )
 
     def own(self, columns: Iterable[Column]) -> set[str]:
-        """What is shown of single predictions: all but the dimensions, which have tables of their own."""
+        """The visible columns of single predictions: all but the dimensions, which have tables of their own."""
         return {c.name for c in columns} - self.dimensions
 
     def measures(self) -> tuple[TableMeasure, ...]:
@@ -195,7 +195,7 @@ def _tag(case: UseCase, source: Source, *what: str) -> str:
 
 
 def _check(case: UseCase, tables: Iterable[ModelTable]) -> None:
-    """Power BI ignores case, and a measure's name is its own in the whole model."""
+    """Raises SpecificationError for duplicate names: Power BI ignores case, and measures are unique in the model."""
     place = f"use case {case.name}: semantic model"
     refuse_taken_tables(case, place)
     groups: list[tuple[str, list[str]]] = [("table", [t.name for t in tables])]

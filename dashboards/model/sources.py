@@ -2,12 +2,12 @@
 
 | source     | a table's rows are                                                                            |
 |------------|-----------------------------------------------------------------------------------------------|
-| databricks | asked for when a visual needs them (DirectQuery); gold is a schema of Unity Catalog           |
+| databricks | queried when a visual needs them (DirectQuery); gold is a schema of Unity Catalog             |
 | directlake | read in place by Fabric; gold is a schema of a lakehouse (a shortcut to the folder of gold)   |
 | delta      | copied on refresh (Import) from the folder of gold, by URL or on this machine                 |
 | sample     | in the text itself (Import)                                                                   |
 
-The names of gold's tables are those of their folders. Not for which tables or columns there are.
+The names of gold's tables are those of their folders. Does not define which tables or columns there are.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ _DAX_TYPES = {"string": "STRING", "int64": "INTEGER"}
 
 @dataclass(frozen=True)
 class Wanted:
-    """A table of the model as its source must give it: columns with their data types, by name."""
+    """A table of the model as its source must provide it: the data types of its columns, by name."""
 
     entity: str
     columns: Mapping[str, str]
 
 
 def shared_expressions(case: UseCase, source: Source, tag: Callable[[str], str]) -> tuple[SharedExpression, ...]:
-    """Parameters, and what every table's text begins with. `tag` gives the lineage tag of a name."""
+    """Parameters, and the expression every table's text starts from. `tag` returns the lineage tag for a name."""
 
     def parameter(name: str, value: str, description: str, required: bool = True) -> SharedExpression:
         meta = f'[IsParameterQuery=true, Type="Text", IsParameterQueryRequired={str(required).lower()}]'
@@ -103,7 +103,7 @@ def shared_expressions(case: UseCase, source: Source, tag: Callable[[str], str])
 
 
 def partition(source: Source, wanted: Wanted, schema: str, rows: Rows | None = None) -> Partition:
-    """The rows of a table of gold, or for `sample` the `rows` themselves."""
+    """The partition with the rows of a table of gold, or for `sample` the `rows` themselves."""
     if source == "directlake":
         return EntityPartition(wanted.entity, schema, ONE_LAKE)
     if source == "databricks":
@@ -115,7 +115,7 @@ def partition(source: Source, wanted: Wanted, schema: str, rows: Rows | None = N
 
 
 def fixed_rows(source: Source, columns: Mapping[str, str], rows: Rows) -> Partition:
-    """Few rows that are the model's own, legibly. A model on OneLake has no Power Query: there they are DAX."""
+    """A few rows of the model itself, in readable form. A model on OneLake has no Power Query: there they are DAX."""
     if source == "directlake":
         heads = ", ".join(f'"{name}", {_DAX_TYPES[kind]}' for name, kind in columns.items())
         found = ",\n".join(f"        {{ {', '.join(_dax(row[c]) for c in columns)} }}" for row in rows)
@@ -146,7 +146,7 @@ def compressed_rows(columns: Mapping[str, str], rows: Rows) -> str:
 
 
 def m_text(text: str) -> str:
-    """A text in M."""
+    """A string literal in M."""
     return '"' + text.replace('"', '""') + '"'
 
 
@@ -174,7 +174,7 @@ def _delta(wanted: Wanted) -> str:
     ]
     last = "Columns"
     if times:
-        # A time with a zone would become the local time of whoever refreshes: the model's times are UTC.
+        # A time with a zone would become the local time of whoever refreshes, but the model's times are UTC.
         steps.append("Utc = (t) => if t is datetimezone then DateTimeZone.RemoveZone(DateTimeZone.ToUtc(t)) else t")
         changes = ", ".join(f"{{{m_text(name)}, Utc}}" for name in times)
         steps.append(f"Times = Table.TransformColumns(Columns, {{{changes}}})")
@@ -206,7 +206,7 @@ def _json_rows(columns: Mapping[str, str], rows: Rows) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """A value in JSON; times are UTC without a zone, decimals texts, so that no digit is lost."""
+    """A value in JSON; times are UTC without a zone, decimals are strings, so that no digit is lost."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")
     return str(value) if isinstance(value, Decimal) else value

@@ -1,6 +1,6 @@
-"""The parts of a tabular model, as data: tables, columns, measures, partitions. Not for making or writing one.
+"""The parts of a tabular model, as data: tables, columns, measures, partitions. Neither builds nor writes a model.
 
-Names and values are those of TMDL. `tag` is a lineage tag: what tools know an object by when it is renamed.
+Names and values are those of TMDL. `tag` is a lineage tag, by which tools recognize an object that was renamed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Mode = Literal["import", "directQuery", "directLake"]
 
 @dataclass(frozen=True)
 class ModelColumn:
-    """A column; `source` is its name where its rows come from."""
+    """A column; `source` is its name in the source of the rows."""
 
     name: str
     data_type: str
@@ -38,7 +38,7 @@ class TableMeasure:
 
 @dataclass(frozen=True)
 class MPartition:
-    """Rows by a Power Query text."""
+    """Rows from a Power Query (M) expression."""
 
     mode: Mode
     m: str
@@ -46,7 +46,7 @@ class MPartition:
 
 @dataclass(frozen=True)
 class EntityPartition:
-    """Rows of a Delta table that Direct Lake reads in place; `expression` names what says where the lake is."""
+    """Rows of a Delta table that Direct Lake reads in place; `expression` names the one with the lake's address."""
 
     entity: str
     schema: str
@@ -55,7 +55,7 @@ class EntityPartition:
 
 @dataclass(frozen=True)
 class CalculatedPartition:
-    """Rows by DAX."""
+    """Rows from a DAX expression."""
 
     dax: str
 
@@ -75,7 +75,7 @@ class ModelTable:
 
 @dataclass(frozen=True)
 class Relationship:
-    """Many rows of `table` to one of `to_table`, whose filters reach `table`."""
+    """Many rows of `table` to one row of `to_table`, whose filters apply to `table`."""
 
     name: str
     table: str
@@ -86,7 +86,7 @@ class Relationship:
 
 @dataclass(frozen=True)
 class SharedExpression:
-    """A named Power Query text; a parameter where it has `meta` that says so. `result` is the kind of its value."""
+    """A named Power Query expression; a parameter if its `meta` says so. `result` is the kind of its value."""
 
     name: str
     m: str

@@ -1,7 +1,7 @@
 """A tabular model as TMDL, byte for byte as Microsoft's own serializer orders, quotes and indents it. Decides nothing.
 
 Tabs for indentation, LF, UTF-8 without a BOM. An object's properties come in the serializer's order, so that a model
-which Power BI Desktop has saved differs from ours only in what was changed.
+saved by Power BI Desktop differs from ours only in what was changed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PLAIN_NAME = re.compile(r"[^\s.=:']+")
 
 
 def tmdl_files(model: SemanticModel) -> dict[str, str]:
-    """Texts by their paths under `definition/`."""
+    """The contents of the files, by their paths under `definition/`."""
     files = {
         "database.tmdl": _text(_database()),
         "model.tmdl": _text(_model(model)),
@@ -46,12 +46,12 @@ def tmdl_files(model: SemanticModel) -> dict[str, str]:
 
 
 def name_of(name: str) -> str:
-    """A name as TMDL wants it: in single quotes where it has a blank or a mark of the syntax."""
+    """A name in TMDL: in single quotes if it contains white space or a character of the syntax."""
     return name if _PLAIN_NAME.fullmatch(name) else "'" + name.replace("'", "''") + "'"
 
 
 def value_of(text: str) -> str:
-    """A text as the value of a property: in double quotes where it would be read as something else."""
+    """A string as the value of a property: in double quotes if it would otherwise be read as something else."""
     plain = text == text.strip() and not (text.startswith('"') and text.endswith('"'))
     return text if plain else '"' + text.replace('"', '""') + '"'
 
@@ -61,7 +61,7 @@ def _text(lines: Iterable[str]) -> str:
 
 
 def _separated(parts: Iterable[Iterable[str]]) -> Iterator[str]:
-    """Objects with an empty line after each but the last."""
+    """The lines of objects, with an empty line between them."""
     for number, part in enumerate(parts):
         if number:
             yield ""
@@ -77,7 +77,7 @@ def _described(description: str) -> Iterator[str]:
 
 
 def _block(expression: str) -> Iterator[str]:
-    """An expression of several lines, two levels below what it belongs to."""
+    """A multi-line expression, indented two levels deeper than its owner."""
     return _indented((line.rstrip() for line in dedent(expression).splitlines()), 2)
 
 
@@ -95,7 +95,7 @@ def _model(model: SemanticModel) -> Iterator[str]:
         "\t\tlegacyRedirects",
         "\t\treturnErrorValuesAsNull",
         "",
-        # Hidden date tables would be made for every column of times: measures have their own time.
+        # Otherwise hidden date tables would be created for every time column; measures have their own time logic.
         "annotation __PBI_TimeIntelligenceEnabled = 0",
         "",
         f"annotation PBI_QueryOrder = {json.dumps(_query_order(model), ensure_ascii=False)}",

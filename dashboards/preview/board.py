@@ -1,4 +1,4 @@
-"""The visuals of one page of the template in one browser tab, where the files put them. Not for when they change."""
+"""The visuals of one page of the template in one browser tab, placed as in its files. Does not decide when to draw."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from livegold.reporting.drawing import (
 class Board:
     """The visuals of one page in one tab, inside the element it was made in.
 
-    `choose` is called with a slicer's name and what was chosen by it.
+    `choose` is called with a slicer's name and its selection.
     """
 
     def __init__(self, engine: Engine, template: Template, page: Page, chosen: Chosen, choose: Choose) -> None:
@@ -49,7 +49,7 @@ class Board:
             self._place(plan)
 
     def questions(self) -> list[tuple[str, Any, Filters]]:
-        """Name, question and filters of every visual that asks."""
+        """Name, question and filters of every visual that has a question."""
         engine = self._engine
         page = filters_of(self.page.filters, engine.vocabulary, engine.labels)
         made = []
@@ -60,7 +60,7 @@ class Board:
         return made
 
     def show(self, name: str, answer: Answer | UnknownField) -> None:
-        """Draws an answer, if it is another than what is there."""
+        """Draws an answer if it differs from the one shown."""
         plan, holder = self.plans[name], self._holders[name]
         if isinstance(answer, UnknownField):
             if self._drawn.get(name) != str(answer):
@@ -77,7 +77,7 @@ class Board:
             holder.options.update(plan.options(answer))
             holder.update()
         else:
-            # Not by the element's content: what is focused, pointed at or selected in it would be gone each time.
+            # Not through the element's content, which would lose focus, hover and selection in it each time.
             rows = shown_rows(answer, names_of(plan.visual.projections, answer.fields))
             parts = ", ".join(json.dumps(part) for part in (name, plan.html(answer), rows))
             ui.run_javascript(f"livegold.fill({parts})")
@@ -90,7 +90,7 @@ class Board:
             slicer.refresh()
 
     def point(self, name: str, key: Any) -> Filters | None:
-        """What a row or point of a visual stands for."""
+        """The filters that a row or point of a visual stands for."""
         plan, answer = self.plans.get(name), self.answers.get(name)
         if plan is None or answer is None:
             return None
@@ -99,7 +99,7 @@ class Board:
         return next((p for p in answer.points if point_key(p) == key), None)
 
     def targets(self, plan: Plan) -> list[tuple[Page, str]]:
-        """Pages that the rows of a visual can be drilled through to, with the dimension that is kept."""
+        """Pages that a visual's rows can be drilled through to, each with the dimension that is kept."""
         found = []
         for page in self._template.pages:
             if page.kind == "drillthrough" and page.bound:

@@ -1,4 +1,4 @@
-"""What one browser tab has chosen: slicers, cut-off, time, what was drilled through to. No widgets, no rows."""
+"""The selection in one browser tab: slicers, cut-off, time, drill-through value. Contains no widgets and no rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Labels = Callable[[str], tuple[Label, ...]]
 
 @dataclass
 class Chosen:
-    """The filters of one page by the slicer they come from, and those it was opened with."""
+    """The filters of one page, by the slicer they come from, and those it was opened with."""
 
     page: Page
     by_slicer: dict[str, Filters] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Chosen:
         self.by_slicer[slicer] = filters
 
     def for_visual(self, visual: Visual, conditions: Filters) -> Filters:
-        """Everything that narrows a visual: not its own choice, nor a slicer that the page keeps off it."""
+        """All filters on a visual, except its own selection and slicers that the page keeps from filtering it."""
         made = self.opened_with.merged(conditions)
         for slicer, filters in self.by_slicer.items():
             if slicer != visual.name and (slicer, visual.name) not in self.page.apart:
@@ -39,7 +39,7 @@ class Chosen:
 
     @property
     def whole(self) -> Filters:
-        """All that was chosen: what goes along to a page that one drills through to."""
+        """The whole selection, which is passed on to a drill-through page."""
         made = self.opened_with
         for filters in self.by_slicer.values():
             made = made.merged(filters)
@@ -47,11 +47,11 @@ class Chosen:
 
 
 def filters_of(conditions: Iterable[Condition], vocabulary: Vocabulary, labels: Labels) -> Filters:
-    """Filters that stand in the files. UnknownField for one that rows cannot be narrowed by here."""
+    """The filters in the files. UnknownField for one that cannot be applied to rows here."""
     made = Filters()
     for condition in conditions:
         if condition.above is not None:
-            continue  # of groups, not of rows
+            continue  # a filter on groups, not on rows
         asked = condition.field
         if asked.entity not in vocabulary.names:
             raise UnknownField(f"filter on {asked}")
@@ -65,7 +65,7 @@ def filters_of(conditions: Iterable[Condition], vocabulary: Vocabulary, labels: 
 
 
 def cut_off_at_start(visual: Visual) -> int | None:
-    """The cut-off that a slicer of it begins with: that of its filter, or of its settings."""
+    """The initial value of a cut-off slicer: from its filter, or from its settings."""
     for properties, _ in visual.entries("general"):
         written = value_of(properties.get("filter"))
         if isinstance(written, dict):
@@ -78,14 +78,14 @@ def cut_off_at_start(visual: Visual) -> int | None:
 
 
 def drilled(point: Filters, page: Filters, dimension: str, keeps: bool) -> Filters:
-    """What a page is opened with for a point of a visual: the point's value of the dimension, and what was chosen."""
+    """The filters a page is opened with for a point of a visual: its value of the dimension, and the selection."""
     keys = dict(point.values)[dimension]
     base = replace(page, cut_off=None) if keeps else Filters()
     return base.among(dimension, keys)
 
 
 def seconds(time: dt.datetime) -> int:
-    """Since 1970, of a UTC time without a zone."""
+    """Seconds since 1970 of a UTC time without a zone."""
     return round((time - dt.datetime(1970, 1, 1)).total_seconds())
 
 

@@ -1,12 +1,12 @@
-"""What a visual shows: the values its DAX gives in Power BI, over the rows of `Tables`. No HTML, no layout in here.
+"""Computes what a visual shows: the values its DAX gives in Power BI, over the rows of `Tables`. No HTML, no layout.
 
-- A group is shown when some measure of the visual is not blank for it. Groups are the labels of a dimension (all of
-  them, whether anything happened or not), the buckets of Pulse, the cut-offs.
-- A dimension's filter narrows Pulse, Totals and Spotlight; one of time narrows Pulse alone.
-- The measures of a use case go through `measure_sql`; what is made of them goes through
+- A group is shown if some measure of the visual is not blank for it. Groups are the labels of a dimension (all of them,
+  whether anything happened or not), the buckets of Pulse, the cut-offs.
+- A filter on a dimension applies to Pulse, Totals and Spotlight; one on time applies only to Pulse.
+- The measures of a use case go through `measure_sql`; those derived from them go through
 `livegold.reporting.semantic.derived`.
 
-Pulse is added up by bucket and dimension first, once for all measures, and the measures are asked over that.
+Pulse is first summed by bucket and dimension, once for all measures, and the measures are computed from these sums.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ IN = "livegold_in"
 _PULSE, _TOTALS = "livegold_pulse", "livegold_totals"
 KEPT_ANSWERS = 512
 SPOTLIGHT_ROWS = 500
-"""A table of single predictions holds so many rows, as Power BI loads them until somebody scrolls on."""
+"""Maximum number of rows in a table of single predictions; Power BI loads as many until somebody scrolls further."""
 
 Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """What one query is asked by: dimensions (never the cut-off), and whether by bucket."""
+    """What one query groups by: dimensions (never the cut-off), and possibly buckets."""
 
     dimensions: tuple[str, ...]
     by_time: bool
@@ -74,7 +74,7 @@ class _Shape:
 
 @dataclass(frozen=True)
 class _Scope:
-    """The part of filters that rows can be narrowed by."""
+    """The part of the filters that can be applied to rows."""
 
     values: tuple[tuple[str, tuple[str, ...]], ...]
     first: int | None
@@ -82,7 +82,7 @@ class _Scope:
 
 
 class Engine:
-    """Answers questions over `tables`. Any thread may ask; answers are kept until rows change."""
+    """Answers questions over `tables`. Any thread may ask; answers are cached until rows change."""
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
@@ -94,7 +94,7 @@ class Engine:
     def ask(self, questions: Sequence[tuple[Question, Filters]], now: dt.datetime) -> list[Answer | UnknownField]:
         """An answer for each question, all over the same rows; `now` is UTC without a zone.
 
-        Measures that are asked by the same groups under the same filters go through one query together.
+        Measures with the same groups and the same filters are computed in one query.
         """
         with self.tables.lock:
             self._forget_old()
@@ -129,7 +129,7 @@ class Engine:
         return self.tables.labels[dimension]
 
     def span(self) -> tuple[dt.datetime, dt.datetime] | None:
-        """Start (UTC without a zone) of the oldest and the newest bucket there is."""
+        """Start (UTC without a zone) of the oldest and the newest bucket."""
         with self.tables.lock:
             self._forget_old()
             return self._kept("span", self._find_span)
@@ -138,7 +138,7 @@ class Engine:
         ((first, last),) = self.tables.fetch(f'SELECT min("{BUCKET}"), max("{BUCKET}") FROM "{PULSE}"')
         return None if first is None else (first, last)
 
-    # What is asked.
+    # Questions.
 
     def _known(self, question: Question) -> tuple[Known, ...] | UnknownField:
         try:
@@ -171,7 +171,7 @@ class Engine:
         return needs
 
     def _own(self, names: Iterable[str]) -> tuple[Measure, ...]:
-        """The use case's own measures that measures of these names are made of."""
+        """The use case's own measures that the measures with these names are computed from."""
         found: dict[Measure, None] = {}
         for name in names:
             if name == LEFT_OUT_MEASURE:
@@ -184,7 +184,7 @@ class Engine:
         return tuple(found)
 
     def _splits(self, names: Iterable[str]) -> set[tuple[str, tuple[Measure, ...]]]:
-        """What measures of these names are made of by the values of a dimension: its name, and the measures."""
+        """What the measures with these names need split by a dimension: the dimension's name, and the measures."""
         found: set[tuple[str, tuple[Measure, ...]]] = set()
         for name in names:
             of = None if name == LEFT_OUT_MEASURE else self.vocabulary.of(name)
@@ -194,12 +194,12 @@ class Engine:
             found |= {split} if split else self._splits(of.parts)
         return found
 
-    # What is answered.
+    # Answers.
 
     def _timed_answer(
         self, question: Question, fields: tuple[Known, ...], filters: Filters, now: dt.datetime
     ) -> Answer:
-        """Kept while rows are the same, unless it tells the time."""
+        """An answer, cached until rows change unless it depends on the current time."""
         if any(f.kind == "measure" and self._tells_time(f.name) for f in fields):
             return self._answer(question, fields, filters, now)
         found: Answer = self._kept(("answer", question, filters), lambda: self._answer(question, fields, filters, now))
@@ -222,8 +222,8 @@ class Engine:
             values = {name: asked.value(name, group) for name in dict.fromkeys(measures)}
             if not all((values[f.property] or 0) > least for f, least in question.above):
                 continue
-            # Without a measure it is the values of a column that are asked for; a card has one row, blank or not, and
-            # what stands beside a blank is shown.
+            # Without a measure the question is for the values of a column. A card has one row, blank or not, and what
+            # is beside a blank is shown.
             if not grouped or not counted or firsts or any(values[name] is not None for name in counted):
                 rows.append((group, self._row(fields, group, values, firsts)))
         for order in reversed(question.order):
@@ -232,7 +232,7 @@ class Engine:
         return Answer(fields, tuple(r for _, r in rows), _Points([g for g, _ in rows], filters))
 
     def _groups(self, fields: Sequence[Known], filters: Filters) -> list[_Group]:
-        """Every combination of the visual's columns that can be, in the order of their tables."""
+        """Every possible combination of the visual's columns, in the order of their tables."""
         dimensions = list(dict.fromkeys(f.name for f in fields if f.kind == "label"))
         chosen = dict(filters.values)
         sides: list[list[Label]] = []
@@ -254,7 +254,7 @@ class Engine:
         ]
 
     def _first(self, known: Known, filters: Filters) -> Any:
-        """The first of a column's texts under the filters."""
+        """The first text of a column, in alphabetical order, under the filters."""
         chosen = dict(filters.values).get(known.name)
         texts = [
             getattr(v, known.field.property)
@@ -302,7 +302,7 @@ class Engine:
         columns = ", ".join(f'"{n}"' for n in dict.fromkeys(f.name for f in fields))
         dimensions = [d.name for d in self.case.all_dimensions]
         points = ", ".join(f'"{n}"' for n in dimensions)
-        # Power BI shows equal rows once: more are taken than are shown, and the equal ones left out.
+        # Power BI shows equal rows once, so more rows are fetched than are shown, and duplicates left out.
         sql = f'SELECT {columns}, {points} FROM "{SPOTLIGHT}" WHERE {condition} ORDER BY {ordered} LIMIT {4 * limit}'
         labels = {d: {v.key: v for v in self.tables.labels[d]} for d in dimensions}
         found: dict[tuple[Any, ...], Filters] = {}
@@ -336,7 +336,7 @@ class Engine:
         return self._values(_split(shape, dimension), scope, measures)
 
     def _values(self, shape: _Shape, scope: _Scope, measures: tuple[Measure, ...]) -> dict[Key, dict[str, Value]]:
-        """By group (keys of the dimensions, then the number of the bucket), the values of measures by name."""
+        """Values of measures by name, for each group (keys of the dimensions, then the number of the bucket)."""
         if not measures:
             return {}
         kept: dict[str, dict[Key, dict[str, Value]]] = self._kept(("values", shape, scope), dict)
@@ -364,7 +364,7 @@ class Engine:
             yield row[:width], dict(zip(names, row[width:], strict=True))
 
     def _oldest_needed(self, shape: _Shape, scope: _Scope, measures: tuple[Measure, ...]) -> int | None:
-        """The bucket from which on Pulse is read; None for all of it."""
+        """The bucket after which Pulse is read; None for all of it."""
         if shape.by_time or any(isinstance(m.scope, ByBucket) for m in measures):
             return None
         if self.tables.over_gold and any(isinstance(m.scope, AllTime) for m in measures):
@@ -379,7 +379,7 @@ class Engine:
     def _sources(
         self, shape: _Shape, scope: _Scope, measures: tuple[Measure, ...], oldest: int | None
     ) -> tuple[str, list[Any]]:
-        """CTEs of Pulse and Totals, added up as far as the question lets them be, and the values in them."""
+        """CTEs of Pulse and Totals, summed as far as the question allows, and their parameter values."""
         aggregates = distinct_aggregates(measures)
         condition, values = _condition(scope.values, self.tables)
         flag = f"CASE WHEN {condition} THEN 'in' ELSE 'out' END AS \"{IN}\"" if scope.values else f"'in' AS \"{IN}\""
@@ -405,7 +405,7 @@ class Engine:
         return f'CASE WHEN "{dimension}" IN ({_texts(orphans)}) THEN NULL ELSE "{dimension}" END'
 
     def newest_in(self, scope: _Scope) -> int | None:
-        """The newest bucket in a time context, all dimensions removed."""
+        """The newest bucket in a time context, regardless of dimensions."""
         if scope.first is None and scope.last is None:
             return self.tables.newest
         return self._kept(("newest", scope.first, scope.last), lambda: self._find_newest(scope))
@@ -425,7 +425,7 @@ class Engine:
         return [(start, number) for start, number in self.tables.fetch(sql)]
 
     def left_out(self) -> int:
-        """Rows of Spotlight that the push dataset had no room for, in the newest complete tick."""
+        """Number of rows of Spotlight that did not fit into the push dataset, in the newest complete tick."""
         if self.tables.over_gold:
             return 0
         ((number,),) = self.tables.fetch(f'SELECT coalesce(sum("{LEFT_OUT}"), 0) FROM "{TICK_NOW}"')
@@ -435,7 +435,7 @@ class Engine:
         found: dt.datetime | None = self._kept("newest start", self.tables.newest_bucket)
         return found
 
-    # What is kept.
+    # The cache.
 
     def _forget_old(self) -> None:
         if self._cached_version != self.tables.version:
@@ -465,7 +465,7 @@ class _Group:
 
 
 class _Points(Sequence[Filters]):
-    """What each row stands for, made when somebody wants to know."""
+    """The filters each row stands for, computed on demand."""
 
     def __init__(self, groups: list[_Group], filters: Filters) -> None:
         self._groups, self._filters = groups, filters
@@ -507,14 +507,14 @@ class _Asked:
         row = found.get(self._key(group), {})
         if measure.name in row:
             return row[measure.name]
-        # A group in which nothing ever happened.
+        # A group without any events.
         return compute(measure.expression, {a: a.of_nothing for a in measure.aggregates})
 
     def newest(self) -> dt.datetime | None:
         return self._engine.newest_start()
 
     def behind(self, group: _Group) -> int:
-        """How many buckets the newest in the time context is before the newest there is; 0 when there is none in it."""
+        """How many buckets the newest in the time context is behind the newest of all; 0 if the context has none."""
         here = self._engine.newest_in(self._scope) if group.time is None else group.time[1]
         newest = self._engine.tables.newest
         return 0 if here is None or newest is None else newest - here
@@ -535,7 +535,7 @@ class _Asked:
         return self._by[dimension].get(keys, {})
 
     def _counts_by(self, dimension: str, measures: tuple[Measure, ...]) -> dict[Key, dict[int, Mapping[str, Value]]]:
-        """By keys of the question's dimensions, the values so far by the order of another dimension's values."""
+        """For the keys of the question's dimensions, the values so far by the order of another dimension's values."""
         shape = _split(self._shape, dimension)
         orders = {v.key: v.order for v in self._engine.labels(dimension)}
         place = shape.dimensions.index(dimension)
@@ -550,7 +550,7 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a derived measure is worked out: a group of a question. What it may ask is in `semantic.derived`."""
+    """Where a derived measure is evaluated: a group of a question. `semantic.derived` defines what it may ask."""
 
     asked: _Asked
     group: _Group
@@ -576,12 +576,12 @@ class _Place:
 
 
 ORPHAN = Label("", "", None)
-"""Facts whose key no row of the dimension's table has."""
+"""Stands for facts whose key is not in the dimension's table."""
 EPOCH = dt.datetime(1970, 1, 1)
 
 
 def _split(shape: _Shape, dimension: str) -> _Shape:
-    """The same by one dimension more, over all time."""
+    """The same shape with one more dimension, over all time."""
     dimensions = shape.dimensions if dimension in shape.dimensions else (*shape.dimensions, dimension)
     return _Shape(dimensions, False)
 
@@ -606,7 +606,7 @@ def _rendered(
 
 
 def _condition(values: tuple[tuple[str, tuple[str, ...]], ...], tables: Tables) -> tuple[str, list[str]]:
-    """SQL over a fact table for the keys chosen, and the values in it."""
+    """A SQL condition on a fact table for the selected keys, and its parameter values."""
     parts, given = [], []
     for dimension, keys in values:
         real = [k for k in keys if k != ORPHAN.key]
@@ -625,7 +625,7 @@ def _texts(values: Iterable[str]) -> str:
 def _ordered(
     rows: list[tuple[_Group, tuple[Any, ...]]], fields: Sequence[Known], by: Field, descending: bool
 ) -> list[tuple[_Group, tuple[Any, ...]]]:
-    """Sorted as Power BI does: blank is less than anything, a label goes by the order of its table."""
+    """Sorts as Power BI does: blanks sort lowest, and labels by the order of their table."""
     place = next((i for i, f in enumerate(fields) if f.field == by), None)
     if place is None:
         return rows

@@ -1,4 +1,4 @@
-"""Keeps rows coming in a thread of its own, and says how that goes. Where they come from is given."""
+"""Keeps rows coming in a separate thread, and reports its state. The source of the rows is passed in."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from livegold.dashboards.preview.service_rows import Source
 from livegold.dashboards.preview.tables import Tables
 
 QUIET_SECONDS = 15.0
-"""Rows that stay away for so long are worth a word."""
+"""If no rows arrive for this long, it is worth a message."""
 
 
 class Rows(Protocol):
-    """Where rows come from: `run` puts them into tables until told to stop."""
+    """A source of rows: `run` puts them into tables until told to stop."""
 
     source: Source
 
@@ -23,7 +23,7 @@ class Rows(Protocol):
 
 
 class Feed:
-    """The rows of one preview, for all of its tabs. A `with` block is how long they come."""
+    """The rows of one preview, for all of its tabs. They keep coming for the duration of a `with` block."""
 
     def __init__(self, tables: Tables, rows: Rows) -> None:
         self._tables = tables
@@ -41,7 +41,7 @@ class Feed:
         self._thread.join(5)
 
     def listen(self, who: object, call: Callable[[], None]) -> None:
-        """`call` is called, in the thread of the rows, after every change."""
+        """Registers `call`, which is called in the thread of the rows after every change."""
         self._listeners[who] = call
 
     def leave(self, who: object) -> None:
@@ -53,7 +53,7 @@ class Feed:
 
     @property
     def version(self) -> tuple[int, str]:
-        """Changes when rows do, or whether they come."""
+        """Changes when the rows change, or when they stop or start coming."""
         return self._tables.version, self._rows.source.problem
 
     @property
@@ -61,7 +61,7 @@ class Feed:
         return self._rows.source
 
     def trouble(self, now: float) -> str:
-        """Why what is shown may be old, in one line; empty when it is not. `now` is seconds since the epoch."""
+        """Why the data shown may be stale, in one line; empty if it is not. `now` is seconds since the epoch."""
         source = self._rows.source
         since = "" if source.rows_at is None else _clock(source.rows_at)
         if source.problem:

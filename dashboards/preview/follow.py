@@ -1,6 +1,6 @@
-"""The page that follows one event: type one in or take the next real one, and watch each step being reached.
+"""The page that follows one event: type one in or take the next real one, and watch it reach each step.
 
-How an event is published and found again is given (`Follows`); here is only what is seen of it.
+How an event is published and found again is passed in (`Follows`); this module only shows it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from livegold.reporting.specification import UseCase
 ASSETS = Path(__file__).parent / "assets"
 LOOK_SECONDS = 0.3
 LONGEST_SECONDS = 600.0
-"""An event that is not through by then is looked for no longer."""
+"""After this time an unfinished event is no longer followed."""
 NEXT_SECONDS = 10.0
 WAITING = "waiting"
 PRIMARY = "#0B4FAE"
 
 
 class Step(Protocol):
-    """A step of an event: when it was reached (seconds since 1970; None: not yet), and what is to be said of it."""
+    """A step of an event: when it was reached (seconds since 1970, or None if not yet), and its description."""
 
     @property
     def name(self) -> str: ...
@@ -52,7 +52,7 @@ class Event(Protocol):
 
 
 class Follows(Protocol):
-    """What follows events; every call may take its time and raise LivegoldError."""
+    """Follows events; every call may be slow and may raise LivegoldError."""
 
     def sample(self) -> Mapping[str, Any]: ...
     def publish(self, fields: Mapping[str, Any]) -> Event: ...
@@ -61,7 +61,7 @@ class Follows(Protocol):
 
 
 class FollowPage:
-    """The page in one browser tab. `tick` gives the newest complete tick of Totals that the preview shows."""
+    """The page in one browser tab. `tick` returns the newest complete tick of Totals that the preview shows."""
 
     def __init__(self, case: UseCase, follows: Follows, tick: Callable[[], int | None]) -> None:
         self._case, self._follows, self._tick = case, follows, tick
@@ -69,7 +69,7 @@ class FollowPage:
         self._event: Event | None = None
 
     async def build(self) -> None:
-        """The elements of the whole page."""
+        """Creates the whole page."""
         ui.add_head_html(f"<style>{(ASSETS / 'preview.css').read_text(encoding='utf-8')}</style>")
         ui.colors(primary=PRIMARY)
         ui.add_head_html(f"<style>{(ASSETS / 'follow.css').read_text(encoding='utf-8')}</style>")
@@ -109,7 +109,7 @@ class FollowPage:
         self._begin(await self._asked(self._follows.next_one, NEXT_SECONDS))
 
     async def _asked(self, call: Callable[..., Any], *values: Any) -> Any:
-        """The answer, or None with the reason on the page."""
+        """The result of `call`, or None with the reason shown on the page."""
         self._problem.set_text("")
         try:
             return await run.io_bound(call, *values)
@@ -126,7 +126,7 @@ class FollowPage:
         background_tasks.create(self._watch(event), name="follow")
 
     async def _watch(self, event: Event) -> None:
-        """Looks until the event is through, another one is followed, or nobody looks any more."""
+        """Polls until the event is done, another one is followed, the tab is closed, or LONGEST_SECONDS have passed."""
         client = self._steps.client
         until = asyncio.get_running_loop().time() + LONGEST_SECONDS
         while self._event is event and not client.is_deleted and asyncio.get_running_loop().time() < until:
@@ -164,7 +164,7 @@ def _row(state: str, mark: str, name: str, title: str, when: str, text: str) -> 
 
 
 def _typed(text: Any) -> Any:
-    """A number where the text is one, as an event's JSON would have it; None for nothing."""
+    """The text as a number if it is one, as in an event's JSON; None if it is empty."""
     text = str(text or "").strip()
     if not text:
         return None

@@ -1,4 +1,4 @@
-"""What is around a visual on the page, whatever its type: its container, its title, the values it can be read by."""
+"""What surrounds a visual on the page, whatever its type: its container, its title, its values as JSON for tests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def frame(visual: Visual, values: Values | None = None) -> str:
 
 
 def title(visual: Visual, values: Values | None = None) -> str:
-    """The visual's title as HTML; nothing where it has none."""
+    """The visual's title as HTML; empty if it has none."""
     text = visual.title
     if isinstance(text, Field):
         text = str(values[text] or "") if values else ""
@@ -43,7 +43,7 @@ def title(visual: Visual, values: Values | None = None) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it, nothing lost: decimals as text, times in ISO form, UTC."""
+    """A value in JSON without loss: decimals as text, times in ISO format, UTC."""
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, dt.datetime):
@@ -52,11 +52,11 @@ def plain(value: Any) -> Any:
 
 
 def shown_rows(answer: Answer, names: Iterable[str]) -> str:
-    """What a test reads: the names of the values and the rows, not formatted, as JSON."""
+    """JSON for tests: the names of the values and the unformatted rows."""
     return json.dumps({"columns": list(names), "rows": [[plain(v) for v in row] for row in answer.rows]})
 
 
 def names_of(projections: Iterable[Projection], known: tuple[Known, ...]) -> list[str]:
-    """A name for each field of an answer: as the visual shows it, or the measure's own."""
+    """A name for each field of an answer: the one the visual shows, or else the measure's own."""
     named = {p.field: p.shown for p in projections}
     return [named.get(k.field, k.field.property) for k in known]

@@ -1,6 +1,6 @@
-"""Follows gold's Delta tables: Pulse, Spotlight and the dimensions, without Spark. Reads new files only.
+"""Follows gold's Delta tables: Pulse, Spotlight and the dimensions, without Spark. Reads only new files.
 
-A table from which a file has gone (it was rebuilt, compacted or vacuumed) is read again as a whole.
+If a file of a table is gone (it was rebuilt, compacted or vacuumed), the whole table is read again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TROUBLE_SECONDS = 1.0
 
 
 class GoldRows:
-    """Keeps `tables` (made `over_gold`) in step with gold. `clock` gives seconds since the epoch."""
+    """Keeps `tables` (created with `over_gold`) in sync with gold. `clock` returns seconds since the epoch."""
 
     def __init__(self, tables: Tables, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._tables = tables
@@ -43,7 +43,7 @@ class GoldRows:
         self.source = Source(f"gold of {case.name}")
 
     def step(self) -> bool:
-        """Looks once; whether rows changed. What goes wrong is in `source.problem`, and the next step tries again."""
+        """Polls once; returns whether rows changed. Errors go to `source.problem`, and the next step retries."""
         try:
             changed = self._follow()
         except NotFound:
@@ -61,7 +61,7 @@ class GoldRows:
         return changed
 
     def run(self, stop: threading.Event, changed: Callable[[], None]) -> None:
-        """Steps until told to stop; `changed` is called when rows or the source's state changed."""
+        """Polls until told to stop; `changed` is called when rows or the source's state changed."""
         while not stop.is_set():
             before = self.source.problem
             if self.step() or before != self.source.problem:
@@ -87,7 +87,7 @@ class GoldRows:
             return self._tables.commit()
 
     def _newer(self, name: str) -> tuple[frozenset[str], Any] | None:
-        """The files and rows of a table if it has another version than the one that was read."""
+        """The files and rows of a table if its version differs from the one last read."""
         if name not in self._opened:
             self._opened[name] = open_table(self._paths[name])
         table = self._opened[name]
@@ -99,7 +99,7 @@ class GoldRows:
         return frozenset(f.path for f in dataset.get_fragments()), dataset
 
     def _fitted(self, name: str, rows: pa.Table) -> pa.Table:
-        """With the columns and types that `Tables` takes; rows from before gold had a dimension are unknown in it."""
+        """Rows with the columns and types of `Tables`; in rows older than a dimension its value is unknown."""
         made = {}
         for wanted in self._tables.schema(name):
             column = (

@@ -1,4 +1,4 @@
-"""How a visual of the files is shown: what it asks and which drawing it gets, or why it cannot be drawn. No page."""
+"""Plans how a visual is shown: its question and its drawing, or why it cannot be drawn. Does not build the page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from livegold.reporting.specification import UseCase
 
 @dataclass(frozen=True)
 class Plan:
-    """One visual. `problem` says why it cannot be drawn; `dimensions` are those its rows can be drilled by."""
+    """One visual. `problem` says why it cannot be drawn; `dimensions` are those its rows can be drilled through by."""
 
     visual: Visual
     drawing: Drawing | None = None
@@ -42,28 +42,28 @@ class Plan:
 
     @property
     def turn(self) -> int:
-        """When it is filled among the visuals of its page."""
+        """Its turn to be filled among the visuals of its page."""
         return self.drawing.turn if isinstance(self.drawing, HtmlDrawing | ChartDrawing) else 1
 
     def options(self, answer: Answer) -> Options:
-        """Of its chart."""
+        """The options of its chart."""
         assert isinstance(self.drawing, ChartDrawing)
         return self.drawing.draw(self.visual, answer)
 
     def html(self, answer: Answer) -> str:
-        """Of what is no chart."""
+        """The HTML of a visual that is not a chart."""
         assert isinstance(self.drawing, HtmlDrawing)
         return self.drawing.draw(self.visual, answer)
 
 
 def drawings_of(case: UseCase) -> dict[str, Drawing]:
-    """By type of visual, what livegold's own blocks can be drawn by and what those of the use case bring."""
+    """The drawings of livegold's own blocks and of the use case's blocks, by type of visual."""
     own = dict.fromkeys(type(block) for page in pages_of(case) for block in page.blocks)
     return {kind: drawing for block in (*BLOCKS, *own) for drawing in block.drawings for kind in drawing.types}
 
 
 def plan_of(visual: Visual, vocabulary: Vocabulary) -> Plan:
-    """The plan of one visual; never an error."""
+    """The plan of one visual; never raises an error."""
     drawing = drawings_of(vocabulary.case).get(visual.kind)
     if drawing is None:
         return Plan(visual, problem=visual.kind)
@@ -85,7 +85,7 @@ def plan_of(visual: Visual, vocabulary: Vocabulary) -> Plan:
 def conditions_of(
     visual: Visual, page: Filters, vocabulary: Vocabulary, labels: Callable[[str], tuple[Label, ...]]
 ) -> Filters:
-    """What the files narrow a visual by: its own filters and its page's."""
+    """The filters the files give a visual: its own and its page's."""
     return page.merged(filters_of(visual.filters, vocabulary, labels))
 
 
@@ -107,7 +107,7 @@ def _problem(visual: Visual, drawing: Drawing, vocabulary: Vocabulary) -> str:
 
 
 def _beside(visual: Visual) -> tuple[Field, ...]:
-    """The measures that formatting is made by: colours, reference labels, titles."""
+    """The measures used by formatting: colours, reference labels, titles."""
     found: dict[Field, None] = {}
 
     def walk(node: Any) -> None:

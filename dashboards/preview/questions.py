@@ -1,4 +1,4 @@
-"""Which fields the model of a use case has, for the visuals that ask for them. Computes and draws nothing."""
+"""Looks up fields in the model of a use case, for the visuals that use them. Computes and draws nothing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ LABEL_COLUMNS = ("label", "key", "order")
 
 
 class UnknownField(SpecificationError):
-    """A visual uses a field that the model has not, or in a way the preview does not know."""
+    """A visual uses a field that is not in the model, or uses one in a way the preview does not support."""
 
 
 class Vocabulary:
-    """Which fields the model of a use case has."""
+    """The fields in the model of a use case."""
 
     def __init__(self, case: UseCase) -> None:
         self.case = case
@@ -35,7 +35,7 @@ class Vocabulary:
         }
 
     def known(self, asked: Field) -> Known:
-        """What a field is; UnknownField when it is none that can be shown."""
+        """What kind of field it is; UnknownField if it cannot be shown."""
         entity, name = asked.entity, asked.property
         if asked.is_measure:
             if entity == PULSE and name == LEFT_OUT_MEASURE:
@@ -56,11 +56,11 @@ class Vocabulary:
         return self._formats.get(Field(asked.entity, asked.property), "")
 
     def of(self, name: str) -> Measure | DerivedMeasure:
-        """The measure or derived measure of a name."""
+        """The measure or derived measure with a name."""
         return self.measures[name].of
 
     def dimension(self, asked: Field) -> str:
-        """The name of the dimension whose table a field is of; UnknownField when it is of none."""
+        """The name of the dimension whose table a field belongs to; UnknownField if there is none."""
         if asked.entity not in self.names:
             raise UnknownField(f"field {asked}")
         return self.names[asked.entity]

@@ -32,7 +32,7 @@ RowsFrom = Literal["service", "gold"]
 
 
 def template_of(case: UseCase, folder: Path | None) -> Template:
-    """The template in a folder, or the one that the use case makes."""
+    """The template in a folder, or the one derived from the use case."""
     if folder is not None:
         return read_folder(folder)
     return read_files(template_files(case, "push"), f"template of {case.name}")
@@ -48,11 +48,11 @@ def run_preview(
     follows: Follows | None = None,
     ready: Callable[[str], None] = print,
 ) -> None:
-    """Serves the preview until interrupted. `ready` gets its address once it answers; port 0 is a free one.
+    """Serves the preview until interrupted. `ready` gets its URL once it responds; port 0 picks a free one.
 
     With `follows` there is a page that follows one event.
 
-    One a process: NiceGUI keeps its pages in it. WrongUse for a template that is none, or a port that is taken.
+    Only one per process, because NiceGUI's pages are global. WrongUse for an invalid template or a port in use.
     """
     read = template_of(case, template)
     tables = Tables(case, over_gold=rows == "gold")
@@ -91,7 +91,7 @@ def _serve_pages(
         favicon="📊",
         tailwind=False,
         show_welcome_message=False,
-        # Kept for a browser that reconnects; more would be old states of charts.
+        # Kept for browsers that reconnect; more would only be outdated states of charts.
         message_history_length=100,
         reconnect_timeout=10.0,
         binding_refresh_interval=None,
@@ -100,7 +100,7 @@ def _serve_pages(
 
 @contextmanager
 def _ended_well() -> Iterator[None]:
-    """Being asked to end is no failure: uvicorn ends, then raises the signal once more, for which nothing is left."""
+    """Makes a requested shutdown exit normally: uvicorn shuts down, then raises the signal again, which is ignored."""
     wanted = (signal.SIGTERM, signal.SIGINT)
     before = {number: signal.signal(number, lambda *_: None) for number in wanted}
     try:

@@ -1,7 +1,7 @@
-"""Follows a dataset of the local service: asks for new rows only, and puts them into `Tables`. Computes nothing.
+"""Follows a dataset of the local service: requests only new rows, and puts them into `Tables`. Computes nothing.
 
-A table holds the rows (stored - held, stored] by number: basicFIFO drops the oldest, and so do we. A dataset that was
-deleted is looked for again by its name; one that was made anew is begun from its start.
+A table holds the rows numbered (stored - held, stored]: basicFIFO drops the oldest, and so do we. A dataset that was
+deleted is looked up again by its name; one that was recreated is read from its start.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from livegold.reporting.powerbi import Session
 
 ASK_SECONDS = 0.05
 GONE_SECONDS = 0.5
-"""Pause after a service that did not answer."""
+"""Pause after the service did not answer."""
 PAGE_ROWS = 50_000
 TIMEOUT = (2.0, 30.0)
 
 
 @dataclass(frozen=True)
 class Source:
-    """How rows come: `problem` says why none do, in words for a person; `rows_at` (epoch) when the last ones came."""
+    """The state of a source: `problem` says in plain words why no rows come; `rows_at` (epoch) is the last arrival."""
 
     name: str
     problem: str = "not asked yet"
@@ -43,7 +43,7 @@ class Source:
 
 
 class ServiceRows:
-    """Keeps `tables` in step with the dataset `name` of the service that runs for `home`. `clock` is in seconds."""
+    """Keeps `tables` in sync with the dataset `name` of the service that runs for `home`. `clock` is in seconds."""
 
     def __init__(self, tables: Tables, home: Path, name: str, clock: Callable[[], float] = time.time) -> None:
         self._tables = tables
@@ -58,7 +58,7 @@ class ServiceRows:
         self.source = Source(name)
 
     def step(self) -> bool:
-        """Asks once; whether rows changed. What goes wrong is in `source.problem`, and the next step tries again."""
+        """Polls once; returns whether rows changed. Errors go to `source.problem`, and the next step retries."""
         try:
             changed = self._follow()
         except requests.RequestException:
@@ -76,7 +76,7 @@ class ServiceRows:
         return changed
 
     def run(self, stop: threading.Event, changed: Callable[[], None]) -> None:
-        """Steps until told to stop; `changed` is called when rows or the source's state changed."""
+        """Polls until told to stop; `changed` is called when rows or the source's state changed."""
         while not stop.is_set():
             before = self.source
             begun = time.monotonic()
@@ -121,7 +121,7 @@ class ServiceRows:
         return rows_of(answer.content, self._tables.schema(table))
 
     def _definition(self) -> dict[str, Any] | None:
-        """The dataset with counts of its rows; None (and everything forgotten) when there is none of the name."""
+        """The dataset with its row counts. If there is none of the name, drops all rows and raises WrongUse."""
         if self._dataset:
             answer = self._ask(f"{self._root}")
             if answer.status_code == 200:
@@ -171,12 +171,12 @@ class ServiceRows:
 
 
 def rows_of(body: bytes, schema: pa.Schema) -> tuple[pa.Table, int]:
-    """Rows in the answer of the service, decimals digit by digit, and the number of the last."""
+    """The rows in the service's answer, with exact decimals, and the number of the last row."""
     head = json.loads(body[: body.index(b',"rows":[')] + b"}")
     wanted = pa.schema([("rows", pa.list_(pa.struct(list(schema))))])
     read = pj.read_json(
         io.BytesIO(body),
-        # In one piece: a block must hold the whole object.
+        # A single block, because a block must contain the whole object.
         read_options=pj.ReadOptions(block_size=len(body) + 64),
         parse_options=pj.ParseOptions(explicit_schema=wanted, unexpected_field_behavior="ignore"),
     )

@@ -1,4 +1,4 @@
-"""Slicers as widgets: a list of a dimension's values, a range of time, a slider of cut-offs. Keyboard works in each."""
+"""Slicers as widgets: a list of a dimension's values, a time range, a cut-off slider. All work with the keyboard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Choose = Callable[[str, Filters], None]
 
 
 def make_slicer(visual: Visual, engine: Engine, chosen: Chosen, choose: Choose) -> Any:
-    """The widget for a slicer that can be drawn, made in the element that is open; it has `refresh`."""
+    """The widget for a slicer that can be drawn, created in the current element; it has a `refresh` method."""
     field = visual.projections[0].field
     if field == BUCKET_FIELD:
         return TimeSlicer(visual, engine, chosen, choose)
@@ -28,7 +28,7 @@ def make_slicer(visual: Visual, engine: Engine, chosen: Chosen, choose: Choose) 
 
 
 class ListSlicer:
-    """Any number of values of a dimension; none chosen is all."""
+    """Any number of values of a dimension; selecting none means all."""
 
     def __init__(self, visual: Visual, engine: Engine, chosen: Chosen, choose: Choose) -> None:
         self._visual, self._engine, self._choose = visual, engine, choose
@@ -67,7 +67,7 @@ class ListSlicer:
 
 
 class TimeSlicer:
-    """From one bucket to another. An end that is not moved stays open, so that what comes is shown."""
+    """From one bucket to another. An end that was not moved stays open, so that new rows are shown."""
 
     def __init__(self, visual: Visual, engine: Engine, chosen: Chosen, choose: Choose) -> None:
         self._visual, self._engine, self._choose = visual, engine, choose
@@ -123,7 +123,7 @@ class TimeSlicer:
 
 
 class CutOffSlicer:
-    """One cut-off of those there are."""
+    """One of the cut-offs."""
 
     def __init__(self, visual: Visual, engine: Engine, chosen: Chosen, choose: Choose) -> None:
         self._visual, self._engine, self._choose = visual, engine, choose

@@ -1,4 +1,4 @@
-"""One browser tab of the preview: which page is open, what was chosen, when what is seen of it changes.
+"""One browser tab of the preview: which page is open, what is selected, and when it is redrawn.
 
 The visuals of a page are a `Board`, in `board`; what they show comes from `engine`.
 """
@@ -26,17 +26,17 @@ from livegold.reporting.drawing import Filters
 
 ASSETS = Path(__file__).parent / "assets"
 CLOCK_SECONDS = 1.0
-"""How often a tab looks at the time: what is stale becomes so without rows."""
+"""How often a tab checks the time: data becomes stale even without new rows."""
 MAX_DRILLS = 20
 FIRST_VALUE = "*"
-"""Stands for the first value of a dimension in the address of a page that is drilled through to."""
+"""Stands for the first value of a dimension in the URL of a drill-through page."""
 
 
 class Tab:
-    """One browser tab: which page, what is chosen, what was drilled through to. Build it inside a NiceGUI page."""
+    """One browser tab: its page, its selection, what was drilled through to. Create it inside a NiceGUI page."""
 
     def __init__(self, template: Template, engine: Engine, feed: Feed, *, entity: str = "") -> None:
-        """With `entity`, there is a page that follows one of them."""
+        """With `entity` there is a link to the page that follows one such entity."""
         self.template = template
         self._entity = entity
         self.engine = engine
@@ -51,7 +51,7 @@ class Tab:
         self.board: Board
 
     def build(self, page: str = "", drill: str = "") -> None:
-        """The elements of the whole page. `page` is a name or title; `drill` a label for one that needs it."""
+        """Creates the whole page. `page` is a name or title; `drill` is a label, for a drill-through page."""
         ui.add_head_html(f"<style>{(ASSETS / 'preview.css').read_text(encoding='utf-8')}</style>")
         ui.add_body_html(f"<script>{(ASSETS / 'preview.js').read_text(encoding='utf-8')}</script>")
         ui.colors(primary=self.template.theme.colour("tableAccent", "#0B5FD0"))
@@ -86,7 +86,7 @@ class Tab:
         background_tasks.create(self._follow(), name="preview tab")
 
     def open(self, page: Page, chosen: Chosen | None = None) -> None:
-        """Shows a page; what was chosen on it before is still chosen."""
+        """Shows a page, with its earlier selection."""
         chosen = chosen or self._chosen.setdefault(page.name, Chosen(page))
         for visual in page.visuals:
             if visual.kind == "slicer" and visual.name not in chosen.by_slicer:
@@ -121,15 +121,15 @@ class Tab:
             self.open(self.template.tabs[0])
 
     def choose(self, slicer: str, filters: Filters) -> None:
-        """Something was chosen on the page that is open."""
+        """Handles a selection on the open page."""
         self.board.chosen.choose(slicer, filters)
         self._changes += 1
         self._news.set()
 
-    # What keeps it up to date.
+    # Keeping it up to date.
 
     async def _follow(self) -> None:
-        """Draws when rows came, when something was chosen, and when a second has passed."""
+        """Redraws when rows arrive, when the selection changes, and every second."""
         await self._client.connected()
         while not self._client.is_deleted:
             with self._client:
@@ -199,7 +199,7 @@ class Tab:
         )
 
     def _about(self, plan: Plan, point: Filters) -> str:
-        """What a tooltip is about, in words."""
+        """The subject of a tooltip, in words."""
         for name in plan.dimensions:
             keys = dict(point.values).get(name, ())
             labels = [v.label for v in self.engine.labels(name) if v.key in keys]
@@ -248,6 +248,6 @@ def _current(is_current: bool) -> str:
 
 
 def _tell(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> None:
-    # At the end rows may come when the loop is closed already.
+    # At shutdown rows may arrive after the loop is closed.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(news.set)

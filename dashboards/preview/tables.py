@@ -1,6 +1,6 @@
 """The rows a preview is computed from, in DuckDB: Pulse, Totals at its newest complete tick, Spotlight, the dimensions.
 
-Whoever has rows puts them in and says `commit`; the engine reads. Where they come from is not known here.
+A source of rows adds them and calls `commit`; the engine reads. This module does not know where they come from.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from livegold.reporting.semantic import slicing_tables
 from livegold.reporting.specification import Column, UseCase
 
 NUMBER = "livegold_row"
-"""Number of a row in the order rows came: those of a first-in-first-out table go by it."""
+"""Number of a row in order of arrival; rows of a first-in-first-out table are dropped by it."""
 TICK_NOW = "livegold_totals_now"
 REBUILT_SHARE = 0.25
-"""A table of which this share was deleted is written anew: DuckDB keeps the room of deleted rows."""
+"""A table is rewritten when this share of it was deleted: DuckDB does not free the space of deleted rows."""
 
 _DUCKDB_TYPES = {
     "String": "VARCHAR",
@@ -54,14 +54,14 @@ class Label:
 
 
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
-    """Columns of a table as the dataset's data types have them; times are UTC without a zone."""
+    """Columns of a table with the types of the dataset; times are UTC without a zone."""
     return pa.schema([(c.name, _ARROW_TYPES[data_type(c.type)]) for c in columns])
 
 
 class Tables:
-    """The rows of one use case. `lock` is held by who changes rows and by who computes from more than one table.
+    """The rows of one use case. Hold `lock` while changing rows, or while computing from more than one table.
 
-    `over_gold`: there is no Totals, what is so far is the whole of Pulse. `version` grows with every change.
+    With `over_gold` there is no Totals: the totals so far are all of Pulse. `version` increases with every change.
     """
 
     def __init__(self, case: UseCase, *, over_gold: bool = False) -> None:
@@ -70,11 +70,11 @@ class Tables:
         self.lock = threading.RLock()
         self.version = 0
         self.newest: int | None = None
-        """Number of the newest bucket there is."""
+        """Number of the newest bucket."""
         self.labels: dict[str, tuple[Label, ...]] = {}
-        """By name of the dimension, its values in order; the cut-offs too."""
+        """The values of each dimension in order, by its name; including the cut-offs."""
         self.orphans: dict[str, frozenset[str]] = {}
-        """By name of the dimension, the keys that facts use and its table has not."""
+        """The keys that facts use but the dimension's table lacks, by the name of the dimension."""
         self._connection = duckdb.connect()
         self._run("SET TimeZone = 'UTC'")
         self._facts = [PULSE, SPOTLIGHT] if over_gold else [PULSE, TOTALS, SPOTLIGHT]
@@ -84,7 +84,7 @@ class Tables:
         self.clear()
 
     def schema(self, table: str) -> pa.Schema:
-        """Schema of the rows that `add` takes."""
+        """Schema of the rows that `add` accepts."""
         if table in self._facts:
             return arrow_schema(fact_columns(self.case, table))
         return arrow_schema(dimension_columns())
@@ -98,7 +98,7 @@ class Tables:
         return table in self._facts
 
     def clear(self) -> None:
-        """Nothing is left. As `add` and `drop`, it counts with `commit`."""
+        """Removes all rows. Like `add` and `drop`, it takes effect with `commit`."""
         with self.lock:
             for table in self._facts:
                 self._make(table)
@@ -112,7 +112,7 @@ class Tables:
             self._changed = set(self.names)
 
     def add(self, table: str, rows: pa.Table, first: int = 0) -> None:
-        """Rows of a fact table, numbered from `first` on; or of a dimension's."""
+        """Adds rows to a fact table, numbered from `first`, or to a dimension's table."""
         with self.lock:
             self._changed.add(table)
             if table not in self._facts:
@@ -127,7 +127,7 @@ class Tables:
             self._connection.unregister("livegold_new")
 
     def drop(self, table: str, up_to: int) -> None:
-        """Rows of a fact table with a number up to `up_to` are gone."""
+        """Removes the rows of a fact table with numbers up to `up_to`."""
         with self.lock:
             if table not in self._facts:
                 return
@@ -137,7 +137,7 @@ class Tables:
                 self._changed.add(table)
 
     def empty(self, table: str) -> None:
-        """All rows of a table are gone."""
+        """Removes all rows of a table."""
         with self.lock:
             self._changed.add(table)
             if table in self._facts:
@@ -146,7 +146,7 @@ class Tables:
                 self.labels |= {n: () for n, t in slicing_tables(self.case).items() if t == table}
 
     def commit(self) -> bool:
-        """What was changed since the last time counts now; whether there was anything."""
+        """Makes the changes since the last call take effect; returns whether there were any."""
         with self.lock:
             if not self._changed:
                 return False
@@ -161,12 +161,12 @@ class Tables:
             return True
 
     def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Rows of a query over Pulse, Spotlight and, as TICK_NOW, the newest complete tick of Totals."""
+        """The rows of a query over Pulse, Spotlight and, as TICK_NOW, the newest complete tick of Totals."""
         with self.lock:
             return self._run(sql, values)
 
     def newest_bucket(self) -> datetime | None:
-        """Start (UTC, without a zone) of the newest bucket there is."""
+        """Start (UTC, without a zone) of the newest bucket."""
         with self.lock:
             if self.newest is None:
                 return None
@@ -174,7 +174,7 @@ class Tables:
             return found
 
     def tick(self) -> int | None:
-        """The newest complete tick of Totals; None before there is one, and over gold."""
+        """The newest complete tick of Totals; None if there is none yet, and over gold."""
         with self.lock:
             if self.over_gold:
                 return None
@@ -182,7 +182,7 @@ class Tables:
             return int(found) if found else None
 
     def count(self, table: str) -> int:
-        """Rows of a fact table that are held."""
+        """Number of rows held of a fact table."""
         with self.lock:
             return int(self._value(f'SELECT count(*) FROM "{table}"'))
 
@@ -200,7 +200,7 @@ class Tables:
             return
         newest = self._value(f'SELECT max("{COMPLETE_TICK}") FROM "{TOTALS}"') or 0
         self._run(f'CREATE OR REPLACE TABLE "{TICK_NOW}" AS SELECT * FROM "{TOTALS}" WHERE "{TICK}" = {newest}')
-        # Older ticks count for nothing any more, whatever comes.
+        # Older ticks no longer matter, whatever arrives.
         old = f'"{TICK}" < {newest}'
         gone = self._value(f'SELECT count(*) FROM "{TOTALS}" WHERE {old}')
         if gone:
@@ -230,5 +230,5 @@ class Tables:
         return rows[0][0] if rows else None
 
     def _run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        # A result that is not read to its end keeps the connection busy.
+        # A result that is not fully read keeps the connection busy.
         return self._connection.execute(sql, list(values)).fetchall()

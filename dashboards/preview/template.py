@@ -1,4 +1,4 @@
-"""The template that is previewed: its pages and visuals, read from its own files. Draws nothing."""
+"""The template being previewed: its pages and visuals, read from its own files. Draws nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Page:
     visuals: tuple[Visual, ...]
     filters: tuple[Condition, ...]
     apart: frozenset[tuple[str, str]]
-    """(source, target): the one does not filter the other."""
+    """(source, target): the source does not filter the target."""
     background: str
 
     @property
@@ -65,12 +65,12 @@ class Template:
 
     @property
     def tabs(self) -> tuple[Page, ...]:
-        """Pages that are reached by their tab."""
+        """Pages that have a tab."""
         return tuple(p for p in self.pages if p.kind == "page" and not p.hidden)
 
 
 def read_folder(folder: Path) -> Template:
-    """The template in a folder: one that holds a `.Report` folder, or is one. WrongUse when it is none."""
+    """The template in a folder that contains a `.Report` folder, or is one. WrongUse if it is neither."""
     if not folder.is_dir():
         raise WrongUse(f"template {folder} is not there: give the folder that holds <name>.Report")
     files = {str(p.relative_to(folder).as_posix()): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
@@ -78,7 +78,7 @@ def read_folder(folder: Path) -> Template:
 
 
 def read_files(files: Mapping[str, bytes], place: str = "template") -> Template:
-    """The template that files (by path, with /) make. WrongUse, with the file, for what is not JSON or is not there."""
+    """The template in `files` (by path, with /). WrongUse, naming the file, if one is missing or not JSON."""
     return _Reader(files, place).read()
 
 
@@ -205,7 +205,7 @@ def _first(objects: Json, thing: str, name: str) -> Any:
 
 
 def _conditions(config: Json, what: str) -> tuple[tuple[Condition, ...], str]:
-    """The filters of a file that narrow something, and what of them cannot be understood."""
+    """The filters in a file that have a condition, and a description of one that cannot be interpreted."""
     found: list[Condition] = []
     for written in config.get("filters", ()):
         inside = written.get("filter")

@@ -1,18 +1,19 @@
-"""The report of a use case in PBIR, as files. What a visual shows is said by its block, where it goes in `layout`.
+"""The report of a use case in PBIR, as files. A visual's content is defined by its block, its position by `layout`.
 
-Who reads these files (the preview does) may rely on this, and on what each module of `livegold.reporting.blocks` says
-at its top of its block's visuals:
+Readers of these files (such as the preview) may rely on the following, and on what the docstring of each module of
+`livegold.reporting.blocks` says about its block's visuals:
 
-- *Fields.* A dimension's value is `<Dimension table>`.`label`; the axis of time `Pulse`.`bucket`; every measure is in
+- *Fields.* A dimension's value is `<Dimension table>`.`label`; the time axis is `Pulse`.`bucket`; every measure is in
   `Pulse`; single predictions are columns of `Spotlight`; cut-offs are `Cut Off`.`order` (the slider) and `label` (an
-  axis). Every projection has `queryRef` and `nativeQueryRef`, and `displayName` where another name is shown.
-- *Titles.* `visualContainerObjects.title` always has the text, shown where `show` is true; `general.altText` is there.
-- *Values that never occurred* are left out by a filter of the visual (`Advanced`, a measure above 0).
-- *Choices.* A page's `visualInteractions` keep what is chosen by one visual off those that ignore it (NoFilter).
-- *Tooltips.* `visualTooltip`: `type` Canvas, `section` the page.
-- A `mobile.json` beside a visual is its place on a phone; only the first page has them.
+  axis). Every projection has `queryRef` and `nativeQueryRef`, and `displayName` if a different name is shown.
+- *Titles.* `visualContainerObjects.title` always has the text, shown if `show` is true; `general.altText` is present.
+- *Values that never occurred* are excluded by a filter of the visual (`Advanced`, a measure above 0).
+- *Selections.* A page's `visualInteractions` keep a selection in one visual from filtering those that ignore it
+  (NoFilter).
+- *Tooltips.* `visualTooltip`: `type` is Canvas, `section` the page.
+- A `mobile.json` beside a visual is its position on a phone; only the first page has them.
 
-Same use case and source: same bytes.
+The same use case and source give the same bytes.
 """
 
 from __future__ import annotations
@@ -45,11 +46,11 @@ from livegold.reporting.semantic import Source, dimension_of, pages_of, template
 from livegold.reporting.specification import Page, UseCase
 
 REFRESHED: tuple[Source, ...] = ("push", "databricks")
-"""Sources whose pages Power BI refreshes by itself: push and DirectQuery. Import and Direct Lake have other ways."""
+"""Sources whose pages Power BI refreshes automatically: push and DirectQuery. Import and Direct Lake differ."""
 REFRESH_EVERY = "PT30S"
-"""Between two refreshes of a page. A dedicated capacity allows down to PT1S, a shared one raises it to 30 minutes."""
+"""Interval between refreshes of a page. A dedicated capacity allows PT1S; a shared one raises it to 30 minutes."""
 
-# The theme below ours, by name: Power BI has it, no file of it is here. The version is that of the theme's import.
+# The base theme under ours, by name: Power BI has it, so there is no file here. The version is that of its import.
 _BASE_THEME = "CY24SU10"
 _VERSIONS = {"visual": "1.8.97", "report": "2.0.97", "page": "1.3.97"}
 HIDDEN = "HiddenInViewMode"
@@ -202,7 +203,7 @@ def _drill_through(case: UseCase, page: Page) -> Json:
 
 
 def _apart(placed: list[Placed]) -> list[Json]:
-    """What is chosen by one visual does not narrow those that ignore it."""
+    """Interactions that keep a selection in one visual from filtering those that ignore it."""
     return [
         {"source": source.name, "target": target.name, "type": "NoFilter"}
         for source in placed

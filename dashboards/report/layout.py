@@ -1,4 +1,4 @@
-"""Where the blocks of a page go: rows that share its height, columns of a grid of twelve. Draws nothing.
+"""Positions the blocks of a page: rows share its height, and columns are those of a 12-column grid. Draws nothing.
 
 A row is at least as high as its blocks need; a page whose rows do not fit grows, and is then fitted to the width.
 """
@@ -19,7 +19,7 @@ GUTTER = 8
 
 @dataclass(frozen=True)
 class Canvas:
-    """What a page of a kind is cut from."""
+    """The size, margin and gutter of a kind of page."""
 
     width: int
     height: int
@@ -37,7 +37,7 @@ _MIN_OF_TOOLTIP = 56
 
 @dataclass(frozen=True)
 class Cell:
-    """A block and where it goes."""
+    """A block and its position."""
 
     block: Block
     box: Box
@@ -51,12 +51,12 @@ class Layout:
 
     @property
     def grown(self) -> bool:
-        """Higher than a page is, so that it has to be scrolled."""
+        """Whether it is higher than a normal page, so that it has to be scrolled."""
         return (self.width, self.height) not in (PAGE, TOOLTIP)
 
 
 def lay_out(page: Page, above: int = 0) -> Layout:
-    """Blocks in reading order. `above` is left free at the top, for what every page of the kind has."""
+    """Places blocks in reading order. `above` is reserved at the top, for what every page of the kind has."""
     canvas = _CANVASES[page.kind]
     top = canvas.margin + (above + canvas.gutter if above else 0)
     small = page.kind == "tooltip"
@@ -83,7 +83,7 @@ def _edge(canvas: Canvas, column: int) -> int:
 
 
 def _shares(wanted: Sequence[float], least: Sequence[int], total: int) -> list[int]:
-    """`total` by the shares `wanted`, none below its `least`; more than `total` where that cannot be."""
+    """Splits `total` by the shares `wanted`, none below its `least`; exceeds `total` if that is impossible."""
     fixed: set[int] = set()
     while True:
         rest = total - sum(least[i] for i in fixed)

@@ -1,4 +1,4 @@
-"""The phone's layout of a page: one column, the most important first. Not for the page itself."""
+"""The phone layout of a page: one column, most important first. Does not lay out the page itself."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from livegold.dashboards.report.placing import Placed
 from livegold.reporting.pbir import Box
 
 WIDTH = 324
-"""Of the phone's canvas in Power BI, in its own pixels."""
+"""Width of the phone canvas in Power BI, in its own pixels."""
 _MARGIN = 8
 
 
 def phone_boxes(placed: Sequence[Placed]) -> dict[str, Box]:
-    """By the name of the visual, in the order of the column; within a rank in the order of the page."""
+    """Boxes by visual name, from top to bottom; visuals of equal rank are in page order."""
     shown = [(one.name, one.part.phone) for one in placed if one.part.phone]
     boxes: dict[str, Box] = {}
     y = _MARGIN

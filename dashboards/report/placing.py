@@ -1,4 +1,4 @@
-"""The visuals of a page where they go, each with a name that stays its own. Not for what a visual shows."""
+"""Places the visuals of a page and gives each a stable name. Does not define what a visual shows."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from livegold.reporting.specification import Block, Page
 
 @dataclass(frozen=True)
 class Placed:
-    """A visual of a page and its name, the same wherever its block stands."""
+    """A visual of a page and its name, which does not depend on where its block is placed."""
 
     name: str
     part: Part
 
 
 def place(subject: Subject, page: Page) -> tuple[Layout, list[Placed]]:
-    """The page's visuals in reading order; no two have one name.
+    """The page's visuals in reading order; names are unique.
 
-    A page to drill through to has its way back, whether a block of it brings one or not.
+    A drill-through page always has a back button, even if none of its blocks provides one.
     """
     bare = page.kind == "drillthrough" and not any(b.leads_back for b in page.blocks)
     layout = lay_out(page, above=BACK_HEIGHT if bare else 0)
@@ -45,7 +45,7 @@ def place(subject: Subject, page: Page) -> tuple[Layout, list[Placed]]:
 
 
 def _identity(block: Block) -> str:
-    """What tells a block from another of its kind, whatever its place and width."""
+    """What distinguishes a block from others of its kind, whatever its position and width."""
     shown = {k: _plain(v) for k, v in vars(block).items() if k not in ("width", "tooltip")}
     return f"{type(block).__name__} {json.dumps(shown, sort_keys=True)}"
 

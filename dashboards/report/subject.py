@@ -1,4 +1,4 @@
-"""What the visuals of a use case are about, out of its semantic model. Not for the visuals."""
+"""The subject of a use case's visuals, taken from its semantic model. Does not make the visuals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from livegold.reporting.specification import State, UseCase
 
 
 def subject_of(case: UseCase) -> Subject:
-    """With the measures that its model has for states, complete buckets and freshness."""
+    """The subject, with the model's measures for states, complete buckets and freshness."""
     measures = model_measures(case, "push")
     return Subject(
         case=case,

@@ -1,4 +1,4 @@
-"""The theme file of a report: what every visual looks like unless it says otherwise, in the palette's colours."""
+"""The theme file of a report: how every visual looks unless it overrides it, in the palette's colours."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from livegold.reporting.pbir import Json
 
 
 def theme() -> tuple[str, bytes]:
-    """The file's name and content. The name holds a hash of the content: Power BI keeps themes by name."""
+    """The file's name and content. The name contains a hash of the content, because Power BI stores themes by name."""
     content = _content()
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
     name = f"livegold-{digest}.json"

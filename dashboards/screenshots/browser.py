@@ -1,4 +1,4 @@
-"""A headless Chromium that a page is looked at with: its console, every address it asks for, screenshots of it."""
+"""A headless Chromium to view a page with: its console errors, every URL it requests, screenshots of it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OWN_SCHEMES = ("data", "blob", "about", "chrome")
 
 
 class Browser:
-    """One window, for a `with` block. `scale` is pixels of a screenshot for each of the page's."""
+    """One window, for a `with` block. `scale` is the number of screenshot pixels per page pixel."""
 
     def __init__(self, width: int = 1280, height: int = 720, scale: float = 1.0) -> None:
         program = next((found for name in NAMES if (found := shutil.which(name))), None)
@@ -51,7 +51,7 @@ class Browser:
         self._program, self._driver_file = program, driver
         self._profile = ""
         self.asked: list[str] = []
-        """Addresses that pages asked for."""
+        """URLs that pages requested."""
         self.console: list[str] = []
         """Errors that pages logged."""
         self.driver: webdriver.Chrome
@@ -78,7 +78,7 @@ class Browser:
         shutil.rmtree(self._profile, ignore_errors=True)
 
     def resize(self, width: int, height: int, scale: float = 1.0, *, touch: bool = False) -> None:
-        """The size of the page, whatever frame a window has."""
+        """Sets the size of the page itself, regardless of the window's frame."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": touch}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
@@ -86,11 +86,11 @@ class Browser:
         self.driver.get(address)
 
     def run(self, script: str, *values: Any) -> Any:
-        """What a piece of JavaScript returns."""
+        """Runs a piece of JavaScript and returns its result."""
         return self.driver.execute_script(script, *values)
 
     def wait(self, what: str, call: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
-        """The first answer that is true; CheckFailed, with `what` was waited for, when none comes."""
+        """The first truthy result of `call`; CheckFailed, naming `what` was awaited, if there is none in time."""
         until = time.monotonic() + seconds
         while True:
             try:
@@ -104,17 +104,17 @@ class Browser:
             time.sleep(0.05)
 
     def values(self, visual: str) -> Any:
-        """What a visual shows: its columns and rows, not formatted; None where there is no such visual."""
+        """What a visual shows: its columns and rows, unformatted; None if there is no such visual."""
         return self.run("return window.livegold ? livegold.values(arguments[0]) : null", visual)
 
     def screenshot(self, file: Path) -> Path:
-        """What is in the window, as PNG."""
+        """Saves a screenshot of the window as PNG."""
         file.parent.mkdir(parents=True, exist_ok=True)
         self.driver.save_screenshot(str(file))
         return file
 
     def check(self) -> None:
-        """CheckFailed for an error in the console, or an address that is not on this machine."""
+        """Raises CheckFailed for an error in the console, or a request to another machine."""
         self._read_logs()
         if self.console:
             raise CheckFailed(f"browser: the page logged an error: {self.console[0]}")

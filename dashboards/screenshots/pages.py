@@ -1,6 +1,6 @@
-"""Screenshots of a template's pages as they are now, taken of the preview with a headless Chromium.
+"""Takes screenshots of a template's pages as they are now, in the preview, with a headless Chromium.
 
-Fails if a page logs an error or asks for anything that is not on this machine.
+Fails if a page logs an error or requests anything that is not on this machine.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ ADDRESS = re.compile(r"preview: (http://\S+)")
 def take_screenshots(
     settings: Settings, usecase: str, folder: Path, *, template: Path | None = None, rows: str = "service"
 ) -> list[Path]:
-    """A PNG of every page, `<page>.png` and `<page>-phone.png`; one page to drill through to for its first value.
+    """A PNG of every page, `<page>.png` and `<page>-phone.png`; a drill-through page is shown for its first value.
 
-    `usecase` is a name or a path. WrongUse without Chromium, CheckFailed for a page that is not clean.
+    `usecase` is a name or a path. Raises WrongUse without Chromium, and CheckFailed for a page with an error.
     """
     read = template_of(load_use_case(usecase), template)
     made: list[Path] = []
@@ -66,7 +66,7 @@ def _open(browser: Browser, address: str, page: Page, phone: bool) -> None:
     time.sleep(SETTLE_SECONDS)
 
 
-# Every visual that shows rows has been filled, and every chart has been drawn.
+# True once every visual that shows rows has been filled, and every chart has been drawn.
 _READY = """
 const shown = [...document.querySelectorAll('.lg-room .lg-visual')];
 return shown.length > 0 && !!window.livegold && document.querySelector('.lg-status').textContent.length > 0
@@ -77,7 +77,7 @@ return shown.length > 0 && !!window.livegold && document.querySelector('.lg-stat
 
 @contextmanager
 def serving(settings: Settings, usecase: str, template: Path | None = None, rows: str = "service") -> Iterator[str]:
-    """A preview in a process of its own for the length of a `with` block; gives its address."""
+    """Runs a preview in a separate process for the duration of a `with` block; yields its URL."""
     environment = {**os.environ, variable_of("home"): str(settings.home)}
     command = [sys.executable, "-P", "-m", "livegold", "preview", usecase, "--no-open", "--rows", rows]
     if template is not None:

@@ -1,7 +1,7 @@
-"""Made-up New York taxi trips as events: plausible, seeded, with dirt, late arrivals and duplicates. Not real trips.
+"""Synthetic New York taxi trips as events: plausible, seeded, with invalid, late and duplicate events. Not real trips.
 
-The tip follows the way tips come about: riders pick a button, mostly 20%, of the whole amount, so that a generous tip
-(25% of the fare) depends on how much tolls and surcharges weigh against the fare, on habits by borough, color and
+Tips are modelled on how they come about: riders press a button, mostly 20%, that applies to the whole amount, so a
+generous tip (25% of the fare) depends on the ratio of tolls and surcharges to the fare, on habits by borough, color and
 hour, and on the rider, which is noise. About 57% of card trips are generous; a tree of depth 5 gets three in four
 right.
 """
@@ -22,18 +22,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Event = tuple[str | None, bytes]
-"""Key and value as they go into the hub."""
+"""Key and value, as they go into the hub."""
 
 ZONE = ZoneInfo("America/New_York")
-BLOCK = 10_000  # events made at a time
+BLOCK = 10_000  # events generated at a time
 NOMINAL_RATE = 5_000.0
-"""Events a second that the times are apart when there is neither a rate nor a clock."""
+"""Events a second, from which times are computed if there is neither a rate nor a clock."""
 HISTORY = timedelta(weeks=4)
 LATE_SECONDS = (360.0, 7_200.0)
-_DUPLICABLE = 20_000  # valid events kept to duplicate one of
-_SOON = 20  # most duplicates follow within so many valid events
+_DUPLICABLE = 20_000  # valid events kept as candidates for duplicates
+_SOON = 20  # most duplicates follow within this many valid events
 _FAR_SHARE = 0.2
-_CORRECTED_SHARE = 0.1  # of dirty events: the next event is the same trip as it should have been
+_CORRECTED_SHARE = 0.1  # share of dirty events that are followed by the corrected event
 
 _TEMPLATE = (
     '{"trip_id":"%s","pickup":"%s","dropoff":"%s","passengers":%d,"distance":%s,"fare":%s,"tip":%s,"tolls":%s,'
@@ -80,10 +80,10 @@ def generate(
     count: int | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> Iterator[Event]:
-    """Events without end, or `count` of them; the same for the same arguments (but for what `now` says).
+    """An endless stream of events, or `count` of them; the same for the same arguments (except for what `now` returns).
 
     `dirty`, `late` and `duplicate` are shares of all events. Event i ends (dropoff) at `start` + i / `rate`, so that a
-    publisher of that rate publishes trips as they end; without a rate it ends at `now()`. `start` has a time zone.
+    publisher with that rate publishes trips as they end; without a rate it ends at `now()`. `start` has a time zone.
     """
     labelled = generate_labelled(seed, start, rate, dirty=dirty, late=late, duplicate=duplicate, count=count, now=now)
     return (event for _, event in labelled)
@@ -100,9 +100,9 @@ def generate_labelled(
     count: int | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> Iterator[tuple[str, Event]]:
-    """As `generate`, each with what it was made to be: `valid`, `late` (valid too), `dirty` or `duplicate`.
+    """Like `generate`, but each event has a label: `valid`, `late` (also valid), `dirty` or `duplicate`.
 
-    A duplicate is a valid event of before, byte for byte. A dirty event is never valid, but some are followed by the
+    A duplicate is an earlier valid event, byte for byte. A dirty event is never valid, but some are followed by the
     corrected event with the same key, which is.
     """
     if start.tzinfo is None:
@@ -113,7 +113,7 @@ def generate_labelled(
 
 
 def history(seed: int, count: int, end: datetime) -> Iterator[Event]:
-    """`count` clean trips that ended in the four weeks before `end`, oldest first: what a model learns from."""
+    """`count` valid trips that ended in the four weeks before `end`, oldest first, for a model to learn from."""
     if end.tzinfo is None:
         raise ValueError(f"end {end} has no time zone: give one")
     draw = np.random.default_rng((seed, 1))
@@ -152,7 +152,7 @@ def _stream(
         else:
             ends = start.timestamp() + at / (rate or NOMINAL_RATE)
         kind = kinds[np.searchsorted(np.cumsum([dirty, late, duplicate]), draw.random(BLOCK), side="right")]
-        # Most late events are late by minutes, few by hours.
+        # Most late events are minutes late, few are hours late.
         least, most = LATE_SECONDS
         lateness = least * (most / least) ** draw.random(BLOCK)
         block = _trips(draw, np.where(kind == "late", ends - lateness, ends), prefix, begin)
@@ -172,7 +172,7 @@ def _stream(
 
 
 def _prefix(what: str, seed: int, moment: datetime) -> str:
-    # Another run is other trips: their keys must differ, or all of them would be duplicates.
+    # Another run has other trips: their keys must differ, or all of them would be duplicates.
     text = f"{what} {seed} {moment.astimezone(UTC).isoformat()}"
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
@@ -232,7 +232,7 @@ def _trips(draw: np.random.Generator, ends: NDArray[np.float64], prefix: str, be
 def _tip_share(
     draw: np.random.Generator, n: int, green: NDArray[np.bool_], origin: NDArray[np.int64], hour: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """The part of the whole amount that a rider who pays by card gives."""
+    """The tip of a rider who pays by card, as a share of the whole amount."""
     stingy = 0.22 + 0.20 * green + 0.12 * (origin >= 2) + 0.06 * (origin == 1) + 0.05 * ((hour < 5) | (hour >= 23))
     lavish = 0.24 + 0.06 * ((hour >= 7) & (hour < 10)) - 0.10 * green
     habit = draw.random(n)
@@ -257,7 +257,7 @@ def _zones(draw: np.random.Generator, borough: NDArray[np.int64]) -> list[str]:
 
 
 def _offsets(moments: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Seconds that New York's clock is ahead of UTC at each moment: clocks change on the hour only."""
+    """New York's UTC offset in seconds at each moment; clocks change only on the hour."""
     hours, place = np.unique(moments // 3600, return_inverse=True)
     offsets = [ZONE.utcoffset(datetime.fromtimestamp(h * 3600, ZONE)) for h in hours.tolist()]
     return np.array([o.total_seconds() for o in offsets if o is not None])[place]
@@ -273,7 +273,7 @@ def _soil(rng: random.Random, key: str, text: str) -> Event:
 
 
 def _with(name: str, value: str) -> Callable[[random.Random, str, str], Event]:
-    """The event with another value, in JSON, for a field."""
+    """Replaces the value of a field by another one, in JSON."""
 
     def soil(rng: random.Random, key: str, text: str) -> Event:
         before, after = _around(text, name)
@@ -284,7 +284,7 @@ def _with(name: str, value: str) -> Callable[[random.Random, str, str], Event]:
 
 def _around(text: str, name: str) -> tuple[str, str]:
     start = text.index(f'"{name}":')
-    # No value of the template holds a comma.
+    # No value of the template contains a comma.
     ends = [place for place in (text.find(",", start), len(text) - 1) if place > 0]
     return text[:start], text[min(ends) :]
 
@@ -356,4 +356,4 @@ DIRT: tuple[Callable[[random.Random, str, str], Event], ...] = (
     *(_with("pickup", value) for value in ('"1970-01-01 00:00:00"', '"yesterday"', '"2024-13-45 10:00:00"')),
     *(_with("dropoff", value) for value in ('"2090-01-01 00:00:00"', '"1970-01-01 00:00:00"', '""')),
 )
-"""The ways an event goes wrong, each as likely as the others. None of them makes a valid event."""
+"""The ways in which an event becomes invalid, all equally likely. None of them results in a valid event."""

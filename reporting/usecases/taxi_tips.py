@@ -1,7 +1,7 @@
 """taxi_tips: will this New York taxi trip leave a generous tip? Declared here, run by `livegold demo taxi_tips`.
 
 Tips are recorded for card payments only, so the outcome of any other trip is unknown: it is scored, but neither trained
-on nor counted in the quality of the model. No feature may know the tip; `total` includes it.
+on nor counted in the model's quality. No feature may depend on the tip, hence not on `total`, which includes it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ BOROUGHS = ("Manhattan", "Queens", "Brooklyn", "Bronx", "Staten Island", "EWR")
 GENEROUS_SHARE = "0.25"
 
 ALL_EVENTS = Count() + Rejected()
-# A driver who is told of a generous trip takes it before another: worth 3 dollars when it is one, and 2 lost when not.
+# A driver prefers a trip that is predicted to be generous: this earns 3 dollars if it is generous, and loses 2 if not.
 EARNED = 3 * Binary.TP - 2 * Binary.FP
 EARNED_WITHOUT = 3 * (Binary.TP + Binary.FN) - 2 * (Binary.FP + Binary.TN)
 TASK = Binary(

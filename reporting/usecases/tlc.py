@@ -1,4 +1,4 @@
-"""The codes of New York's TLC trip records, for replaying its files. Not for events: those carry names.
+"""The codes of New York's TLC trip records, for replaying its files. Events themselves contain names, not codes.
 
 Source: the TLC's data dictionaries and its taxi_zone_lookup.csv (nyc.gov/site/tlc/about/tlc-trip-record-data.page).
 """
@@ -18,7 +18,7 @@ PAYMENT_TYPES: Mapping[str, str] = {
     "6": "voided trip",
 }
 
-# LocationIDs of each borough. 264 (unknown) and 265 (outside of New York) belong to none.
+# LocationIDs of each borough. 264 (unknown) and 265 (outside New York) belong to none.
 _LOCATIONS = {
     "Manhattan": (
         "4 12-13 24 41-43 45 48 50 68 74-75 79 87-88 90 100 103-105 107 113-114 116 120 125 127-128 137 140-144 148 "
@@ -52,10 +52,10 @@ BOROUGHS: Mapping[int, str] = {number: name for name, ranges in _LOCATIONS.items
 
 
 def complete(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What a TLC row says only indirectly: boroughs by LocationID, the taxi's color by the file's column names.
+    """Adds what a TLC row says only indirectly: boroughs by LocationID, the taxi's color by the file's column names.
 
-    `row` has lower-case names: the file's own columns and, for those that have one, the use case's. What is there
-    already stays.
+    `row` has lower-case names: the file's own columns, and the use case's fields for those that match one. Existing
+    values are kept.
     """
     full = dict(row)
     if "color" not in full:
@@ -72,5 +72,5 @@ def complete(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _borough(location: object) -> str | None:
-    text = str(location).strip().removesuffix(".0")  # a column with gaps reaches files as floating point
+    text = str(location).strip().removesuffix(".0")  # a column with gaps is stored in files as floating point
     return BOROUGHS.get(int(text)) if text.isdecimal() else None

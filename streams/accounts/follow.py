@@ -1,8 +1,8 @@
-"""One event on its way: published, in raw, scored, in gold, accepted by Power BI, in the tile; each with its time.
+"""Follows one event: published, in raw, scored, in gold, accepted by Power BI, in the tile; each step with its time.
 
-Looks on: it reads the hub, the tables and what the sink has delivered, and changes nothing but for the event that it
-publishes. Needs a Kafka hub. Times are when a step was seen done (by the clock of this machine), but for what others
-noted: the broker's time of the event, and when Power BI accepted the rows.
+It only observes: it reads the hub, the tables and what the sink has delivered, and changes nothing except for the event
+that it publishes. Needs a Kafka hub. A time is when a step was seen to be done (by this machine's clock), except for
+two that others recorded: the broker's timestamp of the event, and when Power BI accepted the rows.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Step:
-    """One step: `at` is seconds since 1970, None while it has not been seen; `text` what is to be said of it."""
+    """One step: `at` is seconds since 1970, None until it has been seen; `text` describes it."""
 
     name: str
     at: float | None = None
@@ -66,7 +66,7 @@ class Place:
 
 @dataclass
 class Followed:
-    """An event that is followed. `ended` says why it goes no further than the steps that are done, if it does not."""
+    """An event that is followed. `ended` says why it will go no further, empty if it may."""
 
     place: Place
     value: bytes
@@ -80,12 +80,12 @@ class Followed:
         return bool(self.ended) or all(name in self.steps for name in STEPS)
 
     def said(self) -> tuple[Step, ...]:
-        """All the steps in order, those not done yet without a time."""
+        """All the steps in order; those not done yet have no time."""
         return tuple(self.steps.get(name, Step(name)) for name in STEPS)
 
 
 class Follower:
-    """Publishes or picks single events of a use case and finds out where they are. Blocking; any one thread."""
+    """Publishes or picks single events of a use case and finds out where they are. Blocking; use from one thread."""
 
     def __init__(self, case: UseCase, settings: Settings) -> None:
         self._case, self._settings = case, settings
@@ -96,12 +96,12 @@ class Follower:
         self._sink = inspector_of("powerbi", settings, case)
 
     def sample(self, seed: int | None = None) -> dict[str, Any]:
-        """The fields of a made-up event as it would be published now; without a generator, the names with None."""
+        """The fields of a synthetic event as it would be published now; without a generator, the names with None."""
         if self._case.generator is None:
             return {f.name: None for f in self._case.fields}
         now = datetime.now(UTC)
         seed = time.time_ns() % 1_000_000 if seed is None else seed
-        # Generators make bad, late and duplicate events on purpose; those that can are asked for none.
+        # Generators make invalid, late and duplicate events on purpose; those that support it are asked for none.
         known = inspect.signature(self._case.generator).parameters
         clean = {name: 0.0 for name in ("dirty", "late", "duplicate") if name in known}
         for _, value in self._case.generator(seed, now, None, now=lambda: now, **clean):
@@ -119,7 +119,7 @@ class Follower:
         """Publishes an event with these fields (None is left out); returns once the hub has acknowledged it."""
         value = json.dumps({k: v for k, v in fields.items() if v is not None}, ensure_ascii=False).encode()
         key = fields.get(self._case.event_id) if self._case.event_id else None
-        offsets(self._hub)  # a hub that is not there is said at once and clearly
+        offsets(self._hub)  # a missing hub fails at once with a clear error
         delivered: list[tuple[KafkaError | None, Message]] = []
         producer = Producer(self._hub.client_options() | {"enable.idempotence": True, "partitioner": "murmur2_random"})
         producer.produce(
@@ -132,7 +132,7 @@ class Follower:
         return self._followed(delivered[0][1], value)
 
     def next_one(self, seconds: float = 10.0) -> Followed:
-        """The next event that anyone publishes. NotFound when none comes within `seconds`."""
+        """The next event that anyone publishes. NotFound if none arrives within `seconds`."""
         failure = Failure(self._hub)
         consumer = Consumer(self._hub.client_options() | {"group.id": "livegold-follow", "error_cb": failure})
         try:
@@ -149,7 +149,7 @@ class Follower:
         raise NotFound(f"hub {self._hub.where}: no event came in {seconds:.0f} s: is anything publishing?")
 
     def look(self, event: Followed, shown_tick: int | None) -> tuple[Step, ...]:
-        """Finds out what more is done. `shown_tick` is the newest complete tick of Totals that the page shows."""
+        """Checks for further steps done. `shown_tick` is the newest complete tick of Totals shown on the page."""
         for step in (self._raw, self._gold, self._accepted):
             step(event)
         tick = event._tick
@@ -197,9 +197,9 @@ class Follower:
             event.ended = "a duplicate of an event that gold has already: it counts once"
 
     def _passed_by(self, event: Followed) -> bool:
-        """Gold is done with the event's batch and has it nowhere: it was valid, and is there already.
+        """Whether gold has finished the event's batch without it: it is valid, and a duplicate.
 
-        Batches are written one after the other: where two have later events of the partition, the first is complete.
+        Batches are written one after the other: if two have later events of the partition, the first is complete.
         """
         place = event.place
         try:
@@ -210,7 +210,7 @@ class Follower:
         batches = table.to_table(columns=[*WRITTEN_BY_GOLD], filter=later).group_by([*WRITTEN_BY_GOLD])
         if batches.aggregate([]).num_rows < 2:
             return False
-        # Looked for once more: it may have come while the later ones were counted.
+        # Check once more: it may have arrived while the later ones were counted.
         tables = ((self._lake.predictions, EVENT_ID), (self._lake.quarantine, "reasons"))
         return all(self._row(path, place, [column]) is None for path, column in tables)
 
@@ -227,7 +227,7 @@ class Follower:
             event.steps[ACCEPTED] = Step(ACCEPTED, found.at, said)
 
     def _row(self, path: str, place: Place, columns: list[str]) -> dict[str, Any] | None:
-        """The row of a place; the statistics of partition and offset tell which files need not be read."""
+        """The row at a place; the statistics of partition and offset tell which files can be skipped."""
         try:
             rows = (
                 open_table(path)

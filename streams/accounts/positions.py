@@ -1,7 +1,7 @@
-"""Positions of events compared: hub with raw, raw with gold and quarantine. Not for what the events say.
+"""Compares positions of events: hub with raw, raw with gold and quarantine. Does not look at the events' content.
 
 Works on a DuckDB database in which `raw_at`, `predictions_at` and `quarantine_at` hold topic, partition, offset, and
-`quarantine` is the table itself. Each function gives the problems it found, one line each.
+`quarantine` is the table itself. Each function returns the problems it found, one line each.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from livegold.reporting.schema import PREDICTIONS_TABLE, QUARANTINE_TABLE
 from livegold.streams.hub import ANSWER_SECONDS, Failure, Hub, offsets
 
 EXAMPLES = 3
-"""Positions that a line shows."""
+"""Maximum number of positions shown in a line."""
 TRAILING_LOOKED_AT = 100
-"""Offsets at a partition's end that are looked up at the hub: more is a raw that lags, not a transaction's mark."""
+"""Maximum number of offsets at a partition's end to look up in the hub: more mean that raw lags, not that they are
+transaction markers."""
 
 
 def line(db: duckdb.DuckDBPyConnection, positions: str, text: str) -> list[str]:
-    """`text` with `{}` as the number of rows of a query of positions, and examples; nothing where there are none."""
+    """`text` with `{}` replaced by the row count of a query of positions, and examples; empty if there are no rows."""
     rows = db.execute(
         f"""
         SELECT count(*) OVER (), topic || '/' || "partition" || '/' || "offset" FROM ({positions})
@@ -36,25 +37,25 @@ def line(db: duckdb.DuckDBPyConnection, positions: str, text: str) -> list[str]:
 
 
 def twice(db: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    """Events that a table has more than once."""
+    """Events that occur more than once in a table."""
     found = f'SELECT topic, "partition", "offset" FROM {table}_at GROUP BY ALL HAVING count(*) > 1'
     return line(db, found, f"{{}} more than once in {table}")
 
 
 def in_two_tables(db: duckdb.DuckDBPyConnection) -> list[str]:
-    """Events that are in predictions and in quarantine."""
+    """Events that are in both predictions and quarantine."""
     both = 'SELECT * FROM predictions_at SEMI JOIN quarantine_at q USING (topic, "partition", "offset")'
     return line(db, both, "{} both in predictions and in quarantine")
 
 
 def without_reason(db: duckdb.DuckDBPyConnection) -> list[str]:
-    """Events in quarantine that nothing is said of."""
+    """Events in quarantine without a reason."""
     found = "SELECT * FROM quarantine WHERE coalesce(len(reasons), 0) = 0"
     return line(db, found, "{} in quarantine without a reason")
 
 
 def beyond_raw(db: duckdb.DuckDBPyConnection) -> list[str]:
-    """Events of gold and quarantine that raw has not; those after its last one it may only not have yet."""
+    """Events of gold and quarantine that are not in raw; those after raw's last one may just not be there yet."""
     problems = []
     for table in (PREDICTIONS_TABLE, QUARANTINE_TABLE):
         absent = f"""
@@ -74,13 +75,13 @@ def beyond_raw(db: duckdb.DuckDBPyConnection) -> list[str]:
 
 @dataclass(frozen=True)
 class _Gap:
-    """Offsets of a partition that raw has not, the first and the last."""
+    """A range of offsets of a partition that raw lacks, from `first` to `last`."""
 
     partition: int
     first: int
     last: int
     kind: str
-    """`expired`: the hub has them no more; `to come`: raw has none after them; else `missing`."""
+    """`expired`: no longer in the hub; `to come`: raw has none after them; otherwise `missing`."""
 
     def __len__(self) -> int:
         return self.last - self.first + 1
@@ -120,7 +121,7 @@ def held_by_hub(db: duckdb.DuckDBPyConnection, hub: Hub, deadline: float = ANSWE
 
 
 def _gaps(db: duckdb.DuckDBPyConnection, where: str, partition: int, first: int, following: int) -> list[_Gap]:
-    """What is not in raw between the hub's first offset (raw's own, if that is earlier) and its next one."""
+    """The offsets missing in raw between the hub's first offset (or raw's own, if earlier) and the hub's next one."""
     n, low, high = db.execute(
         f'SELECT count(DISTINCT "offset"), min("offset"), max("offset") FROM raw_at '
         f'WHERE {where} AND "offset" < {following}'
@@ -149,7 +150,7 @@ def _gaps(db: duckdb.DuckDBPyConnection, where: str, partition: int, first: int,
 def _records_in(hub: Hub, gaps: list[_Gap]) -> dict[_Gap, list[int]]:
     """The offsets in each gap at which the hub has a record.
 
-    Marks of transactions and records that were compacted away take offsets too, and no consumer gets to see them.
+    Transaction markers and records removed by compaction take up offsets too, but consumers never see them.
     """
     found: dict[_Gap, list[int]] = {gap: [] for gap in gaps}
     if not gaps:
@@ -181,7 +182,7 @@ def _records_in(hub: Hub, gaps: list[_Gap]) -> dict[_Gap, list[int]]:
 
 
 def _offsets_from(consumer: Consumer, failure: Failure, hub: Hub) -> Iterator[int]:
-    """Offsets of the records of the assigned partition, to its end."""
+    """Offsets of the records of the assigned partition, up to its end."""
     heard = time.monotonic()
     while True:
         message = consumer.poll(1.0)
@@ -200,7 +201,7 @@ def _offsets_from(consumer: Consumer, failure: Failure, hub: Hub) -> Iterator[in
 
 
 def _held_by_folder(db: duckdb.DuckDBPyConnection, hub: Hub) -> tuple[int, list[str]]:
-    """A folder: the file is the topic and the line the offset, so that every file's lines count from 0."""
+    """For a folder: the file is the topic and the line number the offset, so each file's lines count from 0."""
     total = sum(following for _, following in offsets(hub).values())
     gaps = """
         SELECT topic, 0 AS "partition", "offset" - 1 AS "offset" FROM (

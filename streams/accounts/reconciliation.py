@@ -1,12 +1,12 @@
-"""Reconcile: hub, raw, gold, quarantine and what was delivered, compared event by event. It changes nothing.
+"""Reconcile: compares hub, raw, gold, quarantine and what was delivered, event by event. It changes nothing.
 
 Everything is counted again from the broker's offsets and the rows on disk; no counter and no commit's record is
-believed. An event is its position: topic, partition, offset. A run may be writing meanwhile, so what a batch writes
-last is opened first (pulse, spotlight, quarantine, predictions), then raw, and the hub is asked at the end: what is
-then ahead of the other has only to be waited for.
+trusted. An event is identified by its position: topic, partition, offset. A run may be writing meanwhile, so the tables
+a batch writes last are opened first (pulse, spotlight, quarantine, predictions), then raw, and the hub is queried last:
+if one is then ahead of the other, it is only a matter of waiting.
 
-DuckDB joins, and spills to disk where memory ends. The bytes of events are read for those alone that are in raw and in
-no other table.
+DuckDB does the joins, and spills to disk when memory runs out. The bytes of events are read only for those that are in
+raw and in no other table.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 MEMORY_LIMIT = "2GB"
-"""What DuckDB may hold before it spills; the positions of a million events take less than a tenth of it."""
+"""Memory DuckDB may use before it spills; the positions of a million events take less than a tenth of it."""
 POSITIONS = (QUARANTINE_TABLE, PREDICTIONS_TABLE, RAW_TABLE)
 TABLES = (PULSE_TABLE, SPOTLIGHT_TABLE, *POSITIONS)
-"""In the order they are opened: see the module's docstring."""
+"""In the order in which they are opened: see the module's docstring."""
 
 
 @dataclass(frozen=True)
 class Reconciliation:
     """Numbers of events, and one line for each difference with examples of positions (topic/partition/offset).
 
-    `hub` is what the hub holds, None where it was not compared. `reasons` counts quarantined events by the text of a
-    reason before its colon; an event may have several. `delivered` has for each additive aggregate what Power BI
-    accepted and what gold's pulse says; it is empty where the sink never ran. `notes` say what could not be
-    compared and is no difference.
+    `hub` is what the hub holds, or None if it was not compared. `reasons` counts quarantined events by the text of a
+    reason before its colon; an event may have several. `delivered` has, for each additive aggregate, what Power BI
+    accepted and what gold's pulse contains; it is empty if the sink never ran. `notes` say what could not be compared,
+    which is not a difference.
     """
 
     hub: int | None
@@ -78,13 +78,12 @@ def reconcile(
     lake: Lake | None = None,
     raw_version: int | None = None,
 ) -> Reconciliation:
-    """Compares everything of one use case; seconds for a million events.
+    """Compares everything of one use case; takes seconds for a million events.
 
-    `spark_factory` is called only when an event may be a duplicate that is written differently, which takes the
-    pipeline's own parser to tell; the default is livegold's own session. `hub` and `delivered` leave a part out on
-    purpose. A hub that does not answer within `deadline` seconds and a table that is not there are problems;
-    Unauthorized and SettingsError are raised. Another `lake` than that of the settings, and raw as it was at a version,
-    are for a gold that is not the one in use.
+    `spark_factory` is called only if an event may be a duplicate with different bytes, which takes the pipeline's own
+    parser to tell; the default is livegold's own session. With `hub` or `delivered` False that part is skipped. A hub
+    that does not answer within `deadline` seconds and a missing table are problems; Unauthorized and SettingsError are
+    raised. A `lake` other than that of the settings, and `raw_version`, are for a gold that is not the one in use.
     """
     lake = lake or Lake.of(settings, case.name)
     place = Hub.of(settings, case.name) if hub else None
@@ -146,8 +145,8 @@ def _spilling_database() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def gold_beyond(lake: Lake, raw_version: int) -> list[Place]:
-    """Where gold or quarantine has events that raw at a version has not: the first of each run before, and after, its
-    last one of a partition.
+    """Where gold or quarantine has events that a version of raw lacks: for each partition, the first one before and
+    the first one after raw's last offset.
     """
     with _spilling_database() as db:
         known = []
@@ -174,7 +173,7 @@ def gold_beyond(lake: Lake, raw_version: int) -> list[Place]:
 def _open(
     db: duckdb.DuckDBPyConnection, case: UseCase, lake: Lake, problems: list[str], raw_version: int | None
 ) -> dict[str, DeltaTable]:
-    """Opens the tables: each is a view of its name, and its positions are `<name>_at`."""
+    """Opens the tables: each becomes a view of its name, with its positions in `<name>_at`."""
     tables: dict[str, DeltaTable] = {}
     for name in TABLES:
         path = getattr(lake, name)

@@ -1,7 +1,7 @@
-"""What was summed and sent, counted again: pulse and spotlight from predictions, and what Power BI accepted from pulse.
+"""Recounts what was summed and sent: pulse and spotlight from predictions, and what Power BI accepted from pulse.
 
-Writes nothing. Works on a DuckDB database with the views predictions, pulse and spotlight; each function gives a line
-for every problem.
+Writes nothing. Works on a DuckDB database with the views predictions, pulse and spotlight; each function returns a
+line for every problem.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from livegold.streams.accounts.positions import EXAMPLES, events
 from livegold.streams.accounts.unaccounted import UNFINISHED
 
 FEED = "feed-powerbi"
-"""Name of the query whose checkpoint says how far the powerbi sink has come."""
+"""Name of the query whose checkpoint holds the progress of the powerbi sink."""
 
 
 # ---- pulse -----------------------------------------------------------------------------------------------------------
 
 
 def compare_pulse(db: duckdb.DuckDBPyConnection, case: UseCase) -> list[str]:
-    """Every aggregate over predictions against the sum of pulse's partial ones, by bucket and dimension values.
+    """Compares every aggregate over predictions with the sum of pulse's partial ones, by bucket and dimension values.
 
-    Whole numbers and decimals exactly, doubles within DOUBLE_TOLERANCE of the absolute sum of what was added. An
-    aggregate that a use case gained later begins with the first batch that has it.
+    Integers and decimals have to be equal; doubles may differ by DOUBLE_TOLERANCE times the sum of absolute values. An
+    aggregate added to the use case later is compared from the first batch that has it.
     """
     problems = _unfinished(db)
     for early, aggregates in _by_first_batch(db, case):
@@ -50,7 +50,7 @@ def compare_pulse(db: duckdb.DuckDBPyConnection, case: UseCase) -> list[str]:
 
 
 def _compare_rejected(db: duckdb.DuckDBPyConnection, case: UseCase, aggregate: Aggregate) -> list[str]:
-    """What pulse counts as rejected against quarantine, by bucket of arrival."""
+    """Compares what pulse counts as rejected with quarantine, by bucket of arrival."""
     rows = db.execute(
         f"""
         WITH counted AS (
@@ -71,7 +71,7 @@ def _compare_rejected(db: duckdb.DuckDBPyConnection, case: UseCase, aggregate: A
 def _by_first_batch(
     db: duckdb.DuckDBPyConnection, case: UseCase
 ) -> list[tuple[frozenset[tuple[str, int]], list[Aggregate]]]:
-    """The aggregates, by the batches of pulse from before each was there: all their rows hold null."""
+    """The aggregates, grouped by the batches of pulse that predate them: all rows of these batches hold null."""
     lacks = ", ".join(f'bool_and("{a.name}" IS NULL)' for a in case.aggregates)
     found = db.execute(
         f"SELECT * FROM (SELECT query_id, batch_id, [{lacks}] AS lacks FROM pulse GROUP BY ALL) "
@@ -114,7 +114,7 @@ def _compare_aggregates(db: duckdb.DuckDBPyConnection, case: UseCase, aggregates
 
 
 def _of_predictions(case: UseCase) -> str:
-    """True for the rows of pulse that sum predictions: others count what was rejected."""
+    """A condition that is true for the rows of pulse that sum predictions: others count rejected events."""
     return " AND ".join(f'coalesce("{a.name}", 0) = 0' for a in case.aggregates if a.counts_rejected) or "true"
 
 
@@ -167,7 +167,7 @@ def _shown(value: Any) -> str:
 
 
 def compare_spotlight(db: duckdb.DuckDBPyConnection, case: UseCase) -> list[str]:
-    """Every row of spotlight is one of predictions, once, and a batch has no more of them than the use case says."""
+    """Every row of spotlight is in predictions, occurs once, and no batch has more of them than the use case allows."""
     key = "event_id, query_id, batch_id"
     limit = case.spotlight.limit
     checks = (
@@ -196,7 +196,7 @@ def compare_spotlight(db: duckdb.DuckDBPyConnection, case: UseCase) -> list[str]
 
 @dataclass(frozen=True)
 class DeliveredSum:
-    """One additive aggregate: what Power BI accepted, pulse as far as the feed has handed it over, and all of pulse."""
+    """One additive aggregate: accepted by Power BI, in pulse as far as the feed has handed it over, in all of pulse."""
 
     accepted: Any
     handed_over: Any
@@ -206,12 +206,12 @@ class DeliveredSum:
 def compare_delivered(
     db: duckdb.DuckDBPyConnection, case: UseCase, settings: Settings
 ) -> tuple[dict[str, DeliveredSum], list[str], str]:
-    """What the ledger and the dataset itself say was accepted, against gold's pulse up to the position of the feed.
+    """Compares what was accepted, by the ledger and the dataset itself, with gold's pulse up to the feed's position.
 
-    The last text says why the dataset was not asked, where it was not.
+    The last text says why the dataset was not queried, if it was not.
 
-    That the feed is behind gold is no problem, for Power BI may be down; that POSTs are still waiting is one. Empty
-    where the sink has not run.
+    It is not a problem if the feed is behind gold, because Power BI may be down, but POSTs that are still waiting are.
+    Empty if the sink has not run.
     """
     sink = inspector_of("powerbi", settings, case)
     if not sink.has_run():
@@ -246,7 +246,7 @@ def compare_delivered(
 def _sums(
     db: duckdb.DuckDBPyConnection, case: UseCase, additive: Sequence[Aggregate], table: str
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """The sum of each aggregate over a table of pulse, and how far apart two sums of the same may be."""
+    """The sum of each aggregate over a table with pulse's columns, and how much two sums of the same may differ."""
     sums = ", ".join(for_duckdb(a.merge_sql) for a in additive)
     absolute = ", ".join(f'coalesce(sum(abs("{a.name}")), 0)::DOUBLE' if _is_double(case, a) else "0" for a in additive)
     row = db.execute(f"SELECT {sums}, {absolute} FROM {table}").fetchall()[0]
@@ -267,7 +267,7 @@ def _unequal(
 
 
 def _handed_over_version(case: UseCase, settings: Settings, batch: int | None) -> int | None:
-    """The version of pulse up to which the sink has it; None where the checkpoint does not tell, or is remote."""
+    """The version of pulse up to which the sink has it; None if the checkpoint does not tell, or is remote."""
     lake = Lake.of(settings, case.name)
     file = Path(lake.checkpoint(FEED)) / "offsets" / str(batch)
     if batch is None or not file.is_file():
@@ -275,7 +275,7 @@ def _handed_over_version(case: UseCase, settings: Settings, batch: int | None) -
     pulse = str(open_table(lake.pulse).metadata().id)
     for text in file.read_text(encoding="utf-8").splitlines()[2:]:
         offset = json.loads(text)
-        # Delta's streaming source: an index below 0 is before the first file of the version.
+        # In Delta's streaming source an index below 0 is before the first file of the version.
         if offset.get("reservoirId") == pulse and offset["index"] < 0 and not offset.get("isStartingVersion"):
             return int(offset["reservoirVersion"]) - 1
     return None

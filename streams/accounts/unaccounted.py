@@ -1,8 +1,8 @@
-"""Events that are in raw and in no other table: each is proven a duplicate, or said to be missing. Writes nothing.
+"""Events that are in raw and in no other table: each is proven a duplicate, or reported as missing. Writes nothing.
 
-Two proofs, the cheap one first. A value that is the same byte for byte as one that was predicted, within the use
-case's hours, has its key and is as valid. What is left is validated by the pipeline's own parser in Spark: valid, and
-its key is among the predictions' within the hours.
+There are two proofs, the cheap one first. A value that is byte for byte the same as one that was predicted, within the
+use case's hours, has the same key and is just as valid. The rest are validated by the pipeline's own parser in Spark:
+an event is a duplicate if it is valid and its key is among the predictions within the hours.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 JUDGED_AT_ONCE = 50_000
-"""Events handed to Spark in one go: what bounds the memory their bytes take."""
+"""Events handed to Spark at a time, which bounds the memory their bytes take."""
 ROWS_READ_AT_ONCE = 16_384
-"""Of raw where bytes are read: Arrow reads 131,072 and many such ahead by default, which took a gigabyte."""
+"""Rows of raw read at a time with their bytes: Arrow's default, 131,072 with much read-ahead, took a gigabyte."""
 PLACE = 'topic, "partition", "offset"'
 
 
 def account_for(
     db: duckdb.DuckDBPyConnection, case: UseCase, raw: Any, has_pulse: bool, spark_factory: Callable[[], SparkSession]
 ) -> tuple[int, list[str]]:
-    """The number of proven duplicates, and a line for each kind of event that is none.
+    """The number of proven duplicates, and a line for each kind of event that is not one.
 
-    `raw` is the Arrow dataset of raw. The database has the views predictions and pulse (if `has_pulse`) and the tables
-    `raw_at`, `predictions_at`, `quarantine_at` of positions.
+    `raw` is the Arrow dataset of raw. The database has the views predictions and pulse (if `has_pulse`) and the
+    position tables `raw_at`, `predictions_at` and `quarantine_at`.
     """
     problems = _keys_twice(db, case)
     db.execute(
@@ -69,7 +69,7 @@ def account_for(
 
 
 UNFINISHED = "SELECT DISTINCT query_id, batch_id FROM predictions ANTI JOIN pulse USING (query_id, batch_id)"
-"""Batches of gold of which pulse, written after predictions, has nothing: a run writes them, or was cut off there."""
+"""Batches of gold with no rows in pulse, which is written after predictions: still being written, or interrupted."""
 
 
 def _left(db: duckdb.DuckDBPyConnection) -> int:
@@ -93,11 +93,11 @@ def _keys_twice(db: duckdb.DuckDBPyConnection, case: UseCase) -> list[str]:
 
 @contextmanager
 def _bytes(db: duckdb.DuckDBPyConnection, raw: Any) -> Iterator[None]:
-    """The view `raw_bytes` (position, key, value), good for one reading."""
+    """The view `raw_bytes` (position, key, value), which can be read once."""
     columns = ["topic", "partition", "offset", "key", "value"]
     scanner = raw.scanner(columns=columns, batch_size=ROWS_READ_AT_ONCE, batch_readahead=2, fragment_readahead=1)
     db.register("raw_bytes", scanner.to_reader())
-    # DuckDB cannot know how long a stream is, and would keep all of it in memory, not the few rows it is joined to.
+    # DuckDB cannot know how long a stream is, and would hold all of it in memory instead of the few rows joined to it.
     db.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
     yield
     db.execute("RESET disabled_optimizers")
@@ -105,7 +105,7 @@ def _bytes(db: duckdb.DuckDBPyConnection, raw: Any) -> Iterator[None]:
 
 
 def _prove_by_bytes(db: duckdb.DuckDBPyConnection, case: UseCase, raw: Any) -> None:
-    """The same bytes make the same event; only whether its time is too far ahead depends on when it arrived."""
+    """Equal bytes are equal events; only whether the time is too far in the future depends on the arrival."""
     tolerance = case.future_tolerance_seconds * 1_000_000
     with _bytes(db, raw):
         db.execute(
@@ -114,7 +114,7 @@ def _prove_by_bytes(db: duckdb.DuckDBPyConnection, case: UseCase, raw: Any) -> N
             SELECT u.*, r.value FROM raw_bytes r JOIN unaccounted u USING ({PLACE})
             """
         )
-    # Of all events of one value only those that were predicted are kept: a handful, however often it was duplicate.
+    # Of all events with the same value only those predicted are kept: a handful, however many duplicates there are.
     with _bytes(db, raw):
         db.execute(
             f"""
@@ -138,7 +138,7 @@ def _prove_by_bytes(db: duckdb.DuckDBPyConnection, case: UseCase, raw: Any) -> N
 
 
 def _prove_by_judging(db: duckdb.DuckDBPyConnection, case: UseCase, raw: Any, spark: SparkSession) -> None:
-    """By the pipeline's own parser: valid, and its key is predicted."""
+    """Proof by the pipeline's own parser: the event is valid, and its key was predicted."""
     from livegold.streams.cleanse import Cleanser
 
     cleanser = Cleanser(case)

@@ -1,4 +1,4 @@
-"""Feeds: what hands a sink numbered batches."""
+"""Feeds: they hand numbered batches to sinks."""
 
 from livegold.streams.feeds.base import Feed
 from livegold.streams.feeds.spark import SparkFeed

@@ -1,7 +1,7 @@
-"""A feed by a streaming query of Spark off gold: new rows of what a sink needs. Not for sending anything.
+"""A feed implemented as a Spark streaming query over gold: new rows of the tables a sink needs. Sends nothing itself.
 
-One query over these tables gives one numbering, the same again on a replay; its position is the query's checkpoint and
-its id the query's. Each sink has a feed of its own, so that a slow one holds neither gold nor the others.
+A single query over these tables gives a single numbering, identical on a replay; the feed's position is the query's
+checkpoint and its id the query's id. Each sink has its own feed, so a slow one holds up neither gold nor the others.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from livegold.streams.feeds.base import Feed
 from livegold.streams.queries import Query
 
 BULK_FILES = 20_000
-"""Files of gold in one batch of a feed in bulk: rows of equal keys are merged in a batch, so large ones cost less."""
+"""Files of gold in one batch of a bulk feed: rows with equal keys are merged in a batch, so large ones cost less."""
 
 
 class SparkFeed(Feed):
-    """Feeds a sink with those tables of a use case's gold that it needs."""
+    """Feeds a sink with the tables of a use case's gold that it needs."""
 
     def __init__(self, spark: SparkSession, case: UseCase, settings: Settings, sink_name: str, sink: Sink) -> None:
         lake = Lake.of(settings, case.name)
@@ -73,7 +73,7 @@ class SparkFeed(Feed):
         return self._query.status()
 
     def _rows(self) -> DataFrame:
-        """Rows with one of the tables that the sink needs, a struct, the others null."""
+        """Rows with one struct column for each table that the sink needs: one is set in each row, the others null."""
         reader = self._spark.readStream.format("delta")
         if self._files is not None:
             reader = reader.option("maxFilesPerTrigger", self._files)
@@ -89,11 +89,11 @@ class SparkFeed(Feed):
 
 
 class Delivery:
-    """The `foreachBatch` of a feed: every batch that holds rows goes to the sink, which is opened before the first.
+    """The `foreachBatch` of a feed: every non-empty batch goes to the sink, which is opened before the first one.
 
-    Opened in here, so that a service that is down holds only its own feed. A sink holds locks and connections: a copy
-    in another process, which is the user's own Spark, makes one of its own from the same settings, secrets included;
-    where its class cannot do so, the sink itself is copied.
+    It is opened here so that a service that is down holds up only its own feed. A sink holds locks and connections, so
+    a copy in another process, which is the user's own Spark, creates its own sink from the same settings, including
+    secrets; if the sink's class does not support that, the sink itself is copied.
     """
 
     def __init__(self, case: UseCase, settings: Settings, sink: Sink, feed_id: QueryId) -> None:
@@ -134,7 +134,7 @@ class Delivery:
             self._dimensions |= self._read(wanted, spark)
 
     def _read(self, wanted: list[str], spark: SparkSession) -> dict[str, pa.Table]:
-        """The values of dimensions in order. Beside a busy batch of gold a query of Spark's takes seconds."""
+        """The values of dimensions in order. Avoids Spark, whose queries take seconds next to a busy batch of gold."""
         if not is_remote(self._lake.root):
             return {name: open_table(self._lake.dimension(name)).to_pyarrow_table().sort_by("order") for name in wanted}
         tables = [
@@ -152,7 +152,7 @@ def _delivery(case: UseCase, settings: Settings, sink: Sink | Any, feed_id: Quer
 
 
 def _rows_of(column: pa.ChunkedArray) -> pa.Table:
-    """The structs of a column that are there, as a table."""
+    """The structs of a column that are not null, as a table."""
     structs = column.combine_chunks()
     if isinstance(structs, pa.ChunkedArray):
         structs = pa.concat_arrays(structs.chunks)

@@ -1,4 +1,4 @@
-"""Raw and gold: the tables, and what writes each batch to them exactly once."""
+"""Raw and gold: the tables, and the writers that write each batch to them exactly once."""
 
 from livegold.streams.gold.raw import RawWriter
 from livegold.streams.gold.swap import decide, finish_swap, read_on_after

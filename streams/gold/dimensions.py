@@ -1,7 +1,7 @@
-"""Values of dimensions: declared, or admitted first come up to a limit, and never reassigned. Not for their reports.
+"""Values of dimensions: declared, or admitted first come, first served up to a limit, and never reassigned.
 
-The tables of the dimensions in gold are the record of what was admitted. They are written before the first row that
-uses a value, by the one query that writes gold.
+Does not deal with reports. The dimension tables in gold are the record of what was admitted. They are written before
+the first row that uses a value, by the one query that writes gold.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from livegold.streams.plan import select, with_columns
 
 
 class Dimensions:
-    """The admitted values of a use case's dimensions; `load` before use."""
+    """The admitted values of a use case's dimensions; call `load` before use."""
 
     def __init__(self, spark: SparkSession, case: UseCase, lake: Lake) -> None:
         self._spark = spark
@@ -31,7 +31,7 @@ class Dimensions:
         self._values: dict[str, dict[str, str]] = {}
 
     def load(self) -> None:
-        """Reads what was admitted and adds what is declared and not there yet."""
+        """Reads the admitted values and adds declared ones that are missing."""
         dimensions = self._case.all_dimensions
         tables = [
             self._spark.read.format("delta")
@@ -51,7 +51,7 @@ class Dimensions:
         self._admit(dimension, [value])
 
     def admit_from(self, rows: DataFrame) -> None:
-        """Admits the values a batch brings for dimensions that are not declared; `rows` are valid events."""
+        """Admits new values in a batch for dimensions whose values are not declared; `rows` are valid events."""
         open_ones = [d for d in self._case.dimensions if d.values is None and self._room(d) > 0]
         for dimension in open_ones:
             fresh = fresh_values(self._values[dimension.name], self._room(dimension))
@@ -60,7 +60,7 @@ class Dimensions:
 
     @property
     def admitted(self) -> Mapping[str, Mapping[str, str]]:
-        """The values of each dimension by their identities."""
+        """The values of each dimension, by identity."""
         return self._values
 
     def _room(self, dimension: Dimension) -> int:

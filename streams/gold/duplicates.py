@@ -1,8 +1,8 @@
-"""The keys gold has had lately, in memory, to tell a duplicate from a new one. Not for reading gold.
+"""Gold's recent keys, in memory, to tell duplicates from new events. Does not read gold.
 
-An event is a duplicate of another when it has the same key and arrived at the hub within a set time of it. A key is
-held as 128 bits of hash and its arrival: 24 bytes, so a million keys take 24 MB of the driver. No watermark is
-involved: a late event is no duplicate.
+An event is a duplicate of another if it has the same key and arrived at the hub within a set time of it. A key is
+held as a 128-bit hash and its arrival: 24 bytes, so a million keys take 24 MB of the driver's memory. No watermark is
+involved: a late event is not a duplicate.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 KEY_COLUMNS = ("key_high", "key_low", "arrived")
-"""What a row of keys holds: two 64-bit hashes of the key, and the arrival in microseconds since 1970."""
+"""The columns of a table of keys: two 64-bit hashes of the key, and the arrival in microseconds since 1970."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class _Segment:
         return len(self.high)
 
     def matching(self, high: np.ndarray, low: np.ndarray, arrived: np.ndarray, within: int) -> np.ndarray:
-        """Which of the given keys this segment holds with an arrival at most `within` microseconds away."""
+        """Which of the given keys this segment contains with an arrival at most `within` microseconds away."""
         found = np.zeros(len(high), dtype=bool)
         left = np.searchsorted(self.high, high, side="left")
         right = np.searchsorted(self.high, high, side="right")
-        # Nearly every key has no match or one; the loop runs over hashes that agree in their first half.
+        # Nearly every key has no match or one; the loop visits only hashes whose first halves are equal.
         for i in np.flatnonzero(right > left):
             here = slice(left[i], right[i])
             near = np.abs(self.arrived[here] - arrived[i]) <= within
@@ -51,17 +51,17 @@ class RecentKeys:
         return sum(len(s) for s in self._segments)
 
     def add(self, keys: pa.Table) -> None:
-        """Remembers keys (KEY_COLUMNS) and forgets those too old to matter."""
+        """Adds keys (KEY_COLUMNS) and drops those too old to matter."""
         if keys.num_rows == 0:
             return
         high, low, arrived = (keys.column(name).to_numpy() for name in KEY_COLUMNS)
         self._append(high, low, arrived)
 
     def duplicates(self, keys: pa.Table) -> np.ndarray:
-        """Which rows of a batch are duplicates; the others are remembered.
+        """Which rows of a batch are duplicates; the keys of the others are added.
 
-        `keys` has KEY_COLUMNS, `partition` and `offset`; of equal keys inside the batch the first by partition and
-        offset is the event. Returns a boolean array, one for each row.
+        `keys` has KEY_COLUMNS, `partition` and `offset`; of equal keys within the batch, the first by partition and
+        offset is kept as the event. Returns a boolean array with one value for each row.
         """
         high, low, arrived = (keys.column(name).to_numpy() for name in KEY_COLUMNS)
         duplicate = np.zeros(keys.num_rows, dtype=bool)
@@ -89,7 +89,7 @@ class RecentKeys:
         order = np.argsort(high, kind="stable")
         new = _Segment(high[order], low[order], arrived[order])
         newest = int(arrived.max())
-        # Twice the time, so that an event that was held up in another partition still meets its first.
+        # Twice the time, so that an event delayed in another partition is still compared with the first one.
         self._segments = [s for s in self._segments if int(s.arrived.max()) >= newest - 2 * self._within]
         while self._segments and len(self._segments[-1]) <= 2 * len(new):
             new = _merged(self._segments.pop(), new)

@@ -1,4 +1,4 @@
-"""Raw: every event as it arrived, byte for byte, by a query of its own. Nothing is parsed and nothing dropped."""
+"""Raw: every event as it arrived, byte for byte, written by its own query. Nothing is parsed and nothing is dropped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from livegold.streams.gold.tables import RAW
 
 
 class RawWriter:
-    """The `foreachBatch` of the raw query. `query_id` gives the query's id once it is started; it has to pickle."""
+    """The `foreachBatch` of the raw query. `query_id` returns the id of the started query; it has to be picklable."""
 
     def __init__(self, lake: Lake, query_id: Callable[[], str]) -> None:
         self._lake = lake

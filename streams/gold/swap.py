@@ -1,16 +1,17 @@
-"""A complete fresh gold takes the old one's place, in steps that the next start finishes after a crash.
+"""Replaces gold with a complete fresh one, in steps that the next start finishes after a crash.
 
-From the moment `decide` returns the fresh gold is the one that counts:
+From the moment `decide` returns, the fresh gold is the one that counts:
 
-1. each table of gold and quarantine is overwritten with the fresh one's rows, by one commit with a `txnAppId` of the
-   rebuild, so that Delta skips what is done;
-2. the checkpoints of gold's query and of the feeds are deleted: the query begins after the last event of raw that was
-   used, and each feed under a new id, by which its sink knows that all of gold comes again;
-3. where the hub is read on is noted; the plan of the rebuild is deleted, then the decision, then the fresh tables.
+1. each table of gold and quarantine is overwritten with the fresh one's rows, in one commit with a `txnAppId` of the
+   rebuild, so that Delta skips what is already done;
+2. the checkpoints of gold's query and of the feeds are deleted: the query starts after the last event of raw that was
+   used, and each feed starts under a new id, which tells its sink that all of gold will be sent again;
+3. the position from which to continue reading the hub is stored; the plan of the rebuild is deleted, then the
+   decision, then the fresh tables.
 
-Tables are overwritten and not renamed. A rename costs nothing and is over at once; but Spark keeps what it knows of a
-path for an hour, so that every session that has read the old gold would take the new one for more of the same, and
-where a lake is a URL nothing can be renamed at all. What a table held before stays in its history.
+Tables are overwritten, not renamed. A rename is free and instant, but Spark caches what it knows about a path for an
+hour, so every session that has read the old gold would mistake the new one for more of the same; and if the lake is a
+URL, nothing can be renamed at all. The previous contents of a table stay in its history.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ FEEDS = "feed-"
 
 @dataclass(frozen=True)
 class _Decision:
-    """`keep` leaves the files of the old gold to the tables' history."""
+    """`keep` keeps the files of the old gold for the tables' history."""
 
     rebuild: str
     dimensions: list[str]
@@ -50,20 +51,20 @@ class _Decision:
 
 
 def decide(spark: SparkSession, case: UseCase, lake: Lake, rebuild: str, positions: Positions, keep: bool) -> None:
-    """Decides for the fresh gold of a rebuild; `positions` are those after the last events that are in it."""
+    """Commits to the fresh gold of a rebuild; `positions` are the offsets after the last events it contains."""
     create_tables(spark, case, lake, extend=False)
     decision = _Decision(rebuild, [d.name for d in case.all_dimensions], positions, keep)
     write_text(f"{lake.rebuild}/{DECISION}", json.dumps(asdict(decision)))
 
 
 def finish_swap(spark: SparkSession, lake: Lake) -> bool:
-    """Does what is left of a swap that was decided; False where there is none. Nothing of the use case may run."""
+    """Finishes a swap that was decided; False if there is none. Nothing else of the use case may be running."""
     text = read_text(f"{lake.rebuild}/{DECISION}")
     if text is None:
         return False
     decision = _Decision(**json.loads(text))
     fresh = lake.fresh(decision.rebuild)
-    # Predictions take the longest to write: the others follow in seconds.
+    # Predictions take the longest to write; the others follow within seconds.
     pairs = [(fresh.predictions, lake.predictions), (fresh.quarantine, lake.quarantine)]
     pairs += [(fresh.pulse, lake.pulse), (fresh.spotlight, lake.spotlight)]
     pairs += [(fresh.dimension(name), lake.dimension(name)) for name in decision.dimensions]
@@ -77,7 +78,7 @@ def finish_swap(spark: SparkSession, lake: Lake) -> bool:
     if not decision.keep:
         for _, live in pairs:
             open_table(live).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
-    # In this order: the plan would be gone on with as if nothing were decided, and the decision needs the fresh tables.
+    # In this order: a remaining plan would be resumed as if nothing were decided; the decision needs the fresh tables.
     delete_file(lake.rebuild_plan)
     delete_file(f"{lake.rebuild}/{DECISION}")
     delete_folder(lake.rebuild)
@@ -85,7 +86,7 @@ def finish_swap(spark: SparkSession, lake: Lake) -> bool:
 
 
 def read_on_after(lake: Lake) -> Positions | None:
-    """After which events of the hub a gold that was made from raw goes on; None for one that was not."""
+    """The hub positions after which a gold rebuilt from raw continues; None if gold was not rebuilt."""
     text = read_text(lake.gold_start)
     return None if text is None else json.loads(text)["positions"]
 

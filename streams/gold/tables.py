@@ -1,4 +1,4 @@
-"""The Delta tables of a use case: made once, with their columns' meanings. Not for writing to them."""
+"""Creates the Delta tables of a use case, with descriptions of their columns. Does not write to them."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ QUARANTINE = (
     *_SOURCE,
     *(Column(*row) for row in WRITTEN),
 )
-# A Delta checkpoint takes seconds and stops the batch that writes it; one in a hundred commits keeps starts quick too.
+# A Delta checkpoint takes seconds and blocks the batch that writes it; one every 100 commits still keeps starts quick.
 COMMON = {"delta.checkpointInterval": "100", "delta.enableDeletionVectors": "false"}
 STATISTICS = {
-    # Minimum and maximum of every column cost more than writing it; only these are ever searched by.
+    # Collecting the minimum and maximum of a column costs more than writing it; only these are ever filtered on.
     RAW_TABLE: ("partition", "offset", ARRIVAL),
     QUARANTINE_TABLE: ("partition", "offset", ARRIVAL, BATCH_ID),
     PREDICTIONS_TABLE: (EVENT_TIME, BUCKET_NO, ARRIVAL, "partition", "offset", *WRITTEN_BY_GOLD),
@@ -57,10 +57,10 @@ STATISTICS = {
 
 
 def create_tables(spark: SparkSession, case: UseCase, lake: Lake, extend: bool = True) -> None:
-    """Makes the tables that are not there yet, and adds the columns that those that are there lack.
+    """Creates the missing tables, and adds missing columns to the existing ones.
 
-    A column that was added holds null in the rows from before: what a measure counts begins when it is added. WrongUse
-    for a column whose type differs: no table can follow that. Without `extend`, those that are there stay as they are.
+    An added column is null in earlier rows: a measure counts from the moment it is added. Raises WrongUse for a column
+    whose type differs, because a table cannot be changed to match. Without `extend`, existing tables are left alone.
     """
     wanted: list[tuple[str, Iterable[Column], Sequence[str]]] = [
         (lake.raw, RAW, STATISTICS[RAW_TABLE]),
@@ -82,7 +82,7 @@ def _create(
         open_table(path)
     except NotFound:
         properties = {**COMMON, "delta.dataSkippingStatsColumns": ",".join(statistics)}
-        # In SQL, because Delta's own builder for Python is out of reach under Spark Connect.
+        # In SQL, because Delta's Python builder is not available under Spark Connect.
         spark.sql(
             f"CREATE TABLE IF NOT EXISTS delta.{_quoted(path)} ({', '.join(map(_declared, columns))}) USING delta "
             f"TBLPROPERTIES ({', '.join(f'{_text(k)} = {_text(v)}' for k, v in properties.items())})"

@@ -1,22 +1,22 @@
-"""Gold, exactly once: predictions, quarantine, pulse and spotlight of one batch after the other.
+"""Writes gold exactly once: predictions, quarantine, pulse and spotlight, batch by batch.
 
-The order of a batch, and why a crash between any two steps loses nothing and writes nothing twice:
+The steps of a batch, and why a crash between any two of them loses nothing and writes nothing twice:
 
-1. The batch is parsed, validated and scored in one pass, and kept (`persist`).
-2. Duplicates are told from new events by the keys of the batch and those gold has had lately.
+1. The batch is parsed, validated and scored in one pass, and cached (`persist`).
+2. Duplicates are told from new events by the keys of the batch and gold's recent keys.
 3. New values of dimensions are admitted, before the first row that uses them.
 4. **Predictions are the first write and the record of the batch**: the commit carries the query, the batch, the model's
-   version and the digest of the use case. A replay that finds it writes no prediction again.
-5. Quarantine, pulse and spotlight follow, side by side. Pulse and spotlight are computed from the predictions *as
-   committed*, never from the batch: whatever model is champion by then, pulse sums what is in gold. Where a measure
-   counts what was rejected, pulse has rows for that too: what is rejected is the same in every replay.
+   version and the digest of the use case. A replay that finds it does not write the predictions again.
+5. Quarantine, pulse and spotlight follow in parallel. Pulse and spotlight are computed from the predictions *as
+   committed*, never from the batch: whichever model is champion by then, pulse sums what is in gold. If a measure
+   counts rejected events, pulse has rows for those too: the rejected events are the same in every replay.
 
-Every write carries its own `txnAppId` (query, table) and the batch as `txnVersion`, so that Delta skips what is there.
+Every write carries its own `txnAppId` (query, table) and the batch as `txnVersion`, so that Delta skips what exists.
 
-Under Spark Connect the writer is pickled once, into a process beside the server, and called there for every batch: what
-it keeps in itself lasts, and nothing of it comes back. Therefore it is made of what pickles, gets ready in its first
-batch where it was not ready before, and says what became of a batch in the commit of its predictions, which whoever
-reads the lake can see (streams/status.py does). How a failure comes back is streams/batches.py.
+Under Spark Connect the writer is pickled once, into a process beside the server, and called there for every batch: the
+state it keeps persists, but none of it comes back. It therefore consists of picklable parts, prepares itself in its
+first batch if that has not been done, and records the counts of each batch in the commit of its predictions, where
+anyone who reads the lake can see them (as streams/status.py does). streams/batches.py brings failures back.
 """
 
 from __future__ import annotations
@@ -69,17 +69,17 @@ from livegold.streams.models import Scorer, labelled
 from livegold.streams.plan import select, with_columns, with_steps
 
 SMALL_BATCH = 50_000
-"""Up to this many events a table of a batch is one file: more would be files too small to read well."""
+"""A batch of up to this many events writes one file per table: more files would be too small to read efficiently."""
 RECORDS_LOOKED_AT = 50
-"""The commit of the batch that is replayed is the newest of its query; others may have written after it."""
+"""The commit of the replayed batch is the newest of its query, but others may have written after it."""
 
 POSITION = ("topic", "partition", "offset")
-"""Which event it is. With its topic: a batch may hold several, as every file of a folder is one."""
+"""Identifies an event. The topic is included because a batch may have several: every file of a folder is one."""
 
 
 @dataclass(frozen=True)
 class BatchCounts:
-    """What became of a batch's events; part of what the commit of its predictions says."""
+    """Counts of a batch's events by where they ended up; recorded in the commit of its predictions."""
 
     events: int
     predictions: int
@@ -89,11 +89,11 @@ class BatchCounts:
 
 
 class GoldWriter:
-    """The `foreachBatch` of the gold query; one for each start of the query.
+    """The `foreachBatch` of the gold query; a new one for each start of the query.
 
-    `champion` gives the model to score with; it is asked once a batch. `query_id` gives the query's id once it is
-    started. `on_step` is called with the name of each step once it is done (`persisted`, `predictions`, `quarantine`,
-    `pulse`, `spotlight`, `batch`), in the process that writes. All three have to pickle.
+    `champion` returns the model to score with and is called once a batch. `query_id` returns the id of the started
+    query. `on_step` is called with the name of each completed step (`persisted`, `predictions`, `quarantine`, `pulse`,
+    `spotlight`, `batch`), in the process that writes. All three have to be picklable.
     """
 
     spark: SparkSession
@@ -108,7 +108,7 @@ class GoldWriter:
         digest: str = "",
     ) -> None:
         self.case = case
-        # A copy in another process has the case without its functions, which the digest counts.
+        # A copy in another process has the use case without its functions, which are part of the digest.
         self._digest = digest or case.digest
         self.lake = lake
         self._champion = champion
@@ -124,7 +124,7 @@ class GoldWriter:
         return GoldWriter, (portable(self.case), self.lake, self._champion, self._query_id, self._on_step, self._digest)
 
     def prepare(self, spark: SparkSession) -> None:
-        """Reads admitted values of dimensions and recent keys, writes declared values; before the first batch."""
+        """Reads admitted dimension values and recent keys, writes declared values; call before the first batch."""
         self.spark = spark
         self._dimensions = Dimensions(spark, self.case, self.lake)
         self._dimensions.load()
@@ -180,7 +180,7 @@ class GoldWriter:
     def _judged(self, events: DataFrame, champion: Scorer) -> DataFrame:
         frame = champion.score(self._cleanser.validated(events)).drop(*self._cleanser.feature_columns)
         frame = labelled(self.case, frame)
-        # Good rows need their bytes no more (raw has them), and bytes are most of what is kept.
+        # Valid rows no longer need their bytes (raw has them), which are most of what would be cached.
         bytes_of_bad = {n: F.when(~F.col("ok"), F.col(n)) for n in ("key", "value")}
         keep = {"ok", "key", "value", *SOURCE, EVENT_ID, EVENT_TIME, self.case.task.answer}
         keep |= {name for step in labelled_columns(self.case) for name in step}
@@ -273,7 +273,7 @@ class GoldWriter:
             )
 
     def _finish_replay(self, events: DataFrame, query_id: str, batch_id: int) -> None:
-        """The predictions of the batch are there; writes what is missing of the rest."""
+        """Writes whatever else is missing of a batch whose predictions exist."""
         batch = self._cleanser.validated(events).where("NOT ok").select("key", "value", *SOURCE)
         self._write_rest(batch, query_id, batch_id, small=True)
 
@@ -283,7 +283,7 @@ class GoldWriter:
         if newest is None or newest[0] is None:
             empty = np.array([], dtype=np.int64)
             return pa.table({name: empty for name in KEY_COLUMNS})
-        # Twice the time, as `RecentKeys` itself keeps: a partition that lags behind still meets its first.
+        # Twice the time, as in `RecentKeys`: an event of a lagging partition is still compared with the first one.
         oldest = F.lit(newest[0]) - F.expr(f"INTERVAL {2 * self.case.duplicates_within_hours} HOUR")
         return gold.where(F.col(ARRIVAL) >= oldest).select(*_key_columns()).toArrow()
 

@@ -1,9 +1,10 @@
-"""Files of events (CSV, JSON lines, Parquet) read as a use case's events. Not for publishing them.
+"""Reads files of events (CSV, JSON lines, Parquet) as a use case's events. Does not publish them.
 
-Columns and keys find their fields by name or alias, coded values become names, what no field takes is left out. Dirt
-stays: a text that should be a number goes out as the text it is, a line that is no JSON goes out byte for byte, so that
-the pipeline says what is wrong with it and not this reader. Rows come in the order of event time; those whose time
-cannot be read come last. Memory does not grow with a CSV or Parquet file; JSON lines take 16 bytes a line.
+Columns and keys are matched to fields by name or alias, coded values become names, and whatever matches no field is
+left out. Invalid data is kept: text that should be a number is passed on as text, and a line that is not JSON is passed
+on byte for byte, so that the pipeline reports what is wrong and not this reader. Rows come in order of event time;
+those whose time cannot be read come last. Memory does not grow with a CSV or Parquet file; JSON lines take 16 bytes a
+line.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from livegold.reporting.specification import Field, UseCase
 from livegold.streams.hub.publisher import Event
 
 READ_MEMORY = "1GB"
-"""What sorting a file may take; more goes to temporary files."""
+"""Memory that sorting a file may use; beyond this it spills to temporary files."""
 _ROWS = 10_000
-_SAMPLE = 1_000  # rows looked at to see which fields a file has
+_SAMPLE = 1_000  # rows examined to find out which fields a file has
 
 _KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
 _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
@@ -41,10 +42,10 @@ _WHOLE_AS_FRACTION = re.compile(r"(-?\d+)\.0+")
 
 
 class EventFile:
-    """One file, as events of a use case. Building it checks the file and reads none of its rows but a sample.
+    """One file, as events of a use case. The constructor checks the file, reading only a sample of its rows.
 
-    Raises WrongUse when the file is missing, of no known kind, unreadable, or has no column for a field that every
-    event needs (the business key excepted: a row without one gets a digest of its content).
+    Raises WrongUse if the file is missing, of an unknown kind or unreadable, or has no column for a required field
+    (except for the business key: a row without one gets a digest of its content as its key).
     """
 
     def __init__(self, path: Path, use_case: UseCase) -> None:
@@ -61,9 +62,9 @@ class EventFile:
         self._mapping = _Mapping(use_case)
         columns, fields = self._look()
         self.columns = tuple(columns)
-        """The file's columns, as it names them."""
+        """The file's columns, as named in the file."""
         self.ignored = tuple(c for c in columns if self._mapping.field(c) is None)
-        """Columns that no field takes by name (a use case's `file_row` may still use them)."""
+        """Columns that match no field by name (a use case's `file_row` may still use them)."""
         required = {f.name for f in use_case.fields if f.required} - {use_case.event_id}
         if not fields or required - fields:
             raise WrongUse(
@@ -86,18 +87,18 @@ class EventFile:
         return self._rows.count()
 
     def events(self, round: int = 0) -> Iterator[dict[str, Any] | bytes]:
-        """Every row once, in the order of event time, as the JSON object of an event; bytes where it is none.
+        """Every row once, in order of event time, as an event's JSON object, or as bytes if it is not an object.
 
-        A business key that the file does not give is a digest of the row: the same row has the same key. In a
-        `round` above 0 keys end in `-<round>`, or the whole round would be duplicates.
+        If the file has no business key, a digest of the row is used: equal rows have equal keys. In a `round` above 0
+        keys end in `-<round>`; otherwise the whole round would be duplicates.
         """
         for event, line in self.with_lines(round):
             yield event if event is not None else line or b""
 
     def with_lines(self, round: int = 0) -> Iterator[tuple[dict[str, Any] | None, bytes | None]]:
-        """As `events`, each with the file's own bytes where these say the same (JSON lines only).
+        """Like `events`, but each with the file's original bytes where they are equivalent (JSON lines only).
 
-        The event is None when they are no JSON object.
+        The event is None if the bytes are not a JSON object.
         """
         key = self.use_case.event_id
         texts = isinstance(self._rows, _Table)
@@ -126,13 +127,13 @@ def replay(
     keep_times: bool = False,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[Event]:
-    """The file's events as keys and bytes for the hub, over and over with `loop`.
+    """The file's events as keys and bytes for the hub, repeated endlessly with `loop`.
 
-    A replay is shown as if it happened now: each event gets the field `replay_time`, the moment it is due at the
-    publisher, `start` + position / `rate` (without a rate, `now()`). The file's own times stay, so that the model sees
-    what it would have seen. (The file's span is thereby mapped onto the replay's by position, not by proportion of
-    time: nights would be gaps in a live window.) `keep_times` adds nothing. A line that is no JSON object stays as it
-    is.
+    A replay is shown as if it happened now: each event gets the field `replay_time`, the moment it is due to be
+    published: `start` + position / `rate` (without a rate, `now()`). The original times are kept, so that the model
+    sees what it would have seen. (Events are spread over the replay by position, not in proportion to their times:
+    nights would otherwise be gaps in a live window.) With `keep_times` nothing is added. A line that is not a JSON
+    object is passed on unchanged.
     """
     start = start or now()
     key = file.use_case.event_id
@@ -154,7 +155,7 @@ def replay(
 
 
 class _Mapping:
-    """From a file's row, whatever it names things, to the fields of a use case."""
+    """Maps a row of a file, whatever its columns are called, to the fields of a use case."""
 
     def __init__(self, use_case: UseCase) -> None:
         self._use_case = use_case
@@ -173,7 +174,7 @@ class _Mapping:
         return ", ".join(" or ".join((f.name, *f.aliases)) for f in self._use_case.fields)
 
     def fields_of(self, row: Mapping[str, Any], texts: bool) -> dict[str, Any]:
-        """The row's fields. With `texts` its values are cells of a table: empty ones are absent, others converted."""
+        """The row's fields. With `texts` its values are table cells: empty ones are omitted, the others converted."""
         found: dict[str, Any] = {}
         for column, value in row.items():
             if texts and (value is None or value == ""):
@@ -195,12 +196,12 @@ def _decoded(field: Field, value: Any) -> Any:
     text = str(value)
     if text in field.codes:
         return field.codes[text]
-    whole = _WHOLE_AS_FRACTION.fullmatch(text)  # a column of codes with gaps becomes floating point on its way
+    whole = _WHOLE_AS_FRACTION.fullmatch(text)  # tools turn a column of codes with gaps into floating point
     return field.codes.get(whole[1], value) if whole else value
 
 
 def _converter(field: Field) -> Callable[[Any], Any]:
-    """What turns a cell's text into the JSON value of its field; a text that cannot be one stays."""
+    """A function from a cell's text to the JSON value of its field; text that cannot be converted is kept."""
     if field.type == "boolean":
         return lambda v: {"true": True, "false": False}.get(v.strip().lower(), v) if isinstance(v, str) else v
     if field.type == "int":
@@ -217,7 +218,7 @@ def _number(value: Any) -> Any:
     if not _JSON_NUMBER.fullmatch(text):
         return value
     number = float(text)
-    # 1e999 reads as infinity, which JSON has not; digits beyond a double's would be lost.
+    # 1e999 is read as infinity, which JSON does not have; digits beyond a double's precision would be lost.
     exact = len(text.lstrip("-0.")) <= 16
     return number if exact and abs(number) != float("inf") else value
 
@@ -234,13 +235,13 @@ def _digest(row: Mapping[str, Any]) -> str:
 
 
 class _Table:
-    """Rows of a CSV or Parquet file as texts, sorted on disk where they do not fit into memory."""
+    """Rows of a CSV or Parquet file as text, sorted on disk if they do not fit into memory."""
 
     def __init__(self, path: Path, kind: str) -> None:
         self._path = path
         self._source = "read_parquet($path)"
         if kind == "csv":
-            # Blank lines and missing cells at the end of a line are dirt, not a reason to stop.
+            # Blank lines and missing cells at the end of a line are invalid data, not a reason to stop.
             self._source = (
                 "read_csv($path, all_varchar = true, header = true, null_padding = true, strict_mode = false)"
             )
@@ -275,7 +276,7 @@ class _Table:
         connection = duckdb.connect(
             config={"memory_limit": READ_MEMORY, "temp_directory": tempfile.gettempdir(), "threads": 2}
         )
-        connection.execute("SET TimeZone = 'UTC'")  # a Parquet time with a zone is to read the same everywhere
+        connection.execute("SET TimeZone = 'UTC'")  # a Parquet time with a zone has to read the same everywhere
         return connection
 
     def _run(self, connection: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPyConnection:
@@ -302,7 +303,7 @@ class _Table:
 
 
 class _Lines:
-    """Lines of a JSON-lines file: first an index of times and places, then each line where it lies."""
+    """Lines of a JSON-lines file: first an index of times and byte positions, then each line from its position."""
 
     columns: tuple[str, ...] = ()
 
@@ -363,12 +364,12 @@ def _iso(moment: datetime) -> str:
 def _with_time(event: dict[str, Any], line: bytes | None, moment: str) -> bytes:
     if line is None or REPLAY_TIME in event or not event:
         return orjson.dumps(event | {REPLAY_TIME: moment})
-    # Written anew, a key that the line has twice would be gone, and with it a fault the pipeline has to find.
+    # Serializing the event again would drop a duplicated key, and with it an error that the pipeline has to find.
     return line.rstrip()[:-1] + f',"{REPLAY_TIME}":"{moment}"}}'.encode()
 
 
 def _suffix(path: Path) -> str:
-    # duckdb reads compressed CSV by itself.
+    # DuckDB decompresses CSV by itself.
     return path.with_suffix("").suffix.lower() if path.name.lower().endswith(".csv.gz") else path.suffix.lower()
 
 

@@ -1,7 +1,7 @@
-"""The hub: where events are published and read, resolved from the settings. Not for publishing or streaming.
+"""The hub: where events are published and read, resolved from the settings. Does no publishing or streaming itself.
 
-One `Hub` says how Spark reads it (`spark_options`), how a plain client does (`client_options`), and what it holds
-(`offsets`). Kafka, Azure Event Hubs through its Kafka endpoint, or a folder of JSON-lines files.
+A `Hub` knows how Spark reads it (`spark_options`), how a plain client does (`client_options`), and what it holds
+(`offsets`). It is Kafka, Azure Event Hubs through its Kafka endpoint, or a folder of JSON-lines files.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from livegold.reporting.settings import (
 
 ANSWER_SECONDS = 15.0
 FILE_EVENTS = 10_000
-"""Most events in one file of a folder hub, as the publisher writes them."""
+"""Maximum number of events that the publisher writes to one file of a folder hub."""
 FILE_SUFFIX = ".jsonl"
 
 _DEFAULT_SERVERS = next(s.default for s in SETTINGS if s.key == "hub.servers")
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Hub:
-    """Where a use case's events are. Build with `Hub.of`; shows no secret when printed."""
+    """Where a use case's events are. Build it with `Hub.of`; printing it shows no secret."""
 
     kind: str
     topic: str
@@ -54,9 +54,9 @@ class Hub:
 
     @classmethod
     def of(cls, settings: Settings, use_case: str) -> Hub:
-        """The hub the settings describe, for the use case of that name (the topic unless one is set).
+        """The hub described by the settings; its topic is the use case's name unless one is set.
 
-        Raises SettingsError for every combination that could not work; touches no network.
+        Raises SettingsError for every combination that cannot work; does not access the network.
         """
         kind = settings["hub.kind"]
         batch_events = settings.integer("hub.batch_events")
@@ -72,22 +72,22 @@ class Hub:
 
     @property
     def format(self) -> str:
-        """`kafka` or `folder`: what is to be read."""
+        """`kafka` or `folder`: what Spark reads."""
         return "folder" if self.kind == "folder" else "kafka"
 
     @property
     def where(self) -> str:
-        """For messages: no secret in it."""
+        """For messages; contains no secret."""
         return str(self.folder) if self.folder is not None else f"{self.topic} on {self.servers}"
 
     def spark_options(self, shaded: bool | None = None) -> dict[str, str]:
-        """Options for `spark.readStream.format("kafka")`; for a folder those for `format("text")`.
+        """Options for `spark.readStream.format("kafka")`, or for `format("text")` if the hub is a folder.
 
-        `shaded` is whether Spark's Kafka client has Databricks' package name; None finds out. The result holds the
+        `shaded` is whether Spark's Kafka client has Databricks' package name; None detects it. The result contains the
         password: never print it.
         """
         if self.folder is not None:
-            # \r and \r\n end a line too by default, and would make two events of one.
+            # By default \r and \r\n end a line too, which would split one event in two.
             return {"lineSep": "\n", "maxFilesPerTrigger": str(max(1, self.batch_events // FILE_EVENTS))}
         options = {
             "kafka.bootstrap.servers": self.servers,
@@ -112,7 +112,7 @@ class Hub:
         return options
 
     def client_options(self) -> dict[str, str | int | float | bool]:
-        """Options for a confluent-kafka client; they hold the password: never print them."""
+        """Options for a confluent-kafka client; they contain the password: never print them."""
         if self.folder is not None:
             raise SettingsError(
                 f"the hub is the folder {self.folder}: a Kafka client needs hub.kind = kafka or eventhubs"
@@ -120,7 +120,7 @@ class Hub:
         options: dict[str, str | int | float | bool] = {
             "bootstrap.servers": self.servers,
             "security.protocol": self.security,
-            "log_level": 0,  # what matters comes through error_cb; the rest would land on the user's terminal
+            "log_level": 0,  # what matters comes through error_cb; the rest would clutter the user's terminal
         }
         if self.security.startswith("sasl"):
             options |= {"sasl.mechanism": "PLAIN", "sasl.username": self.username, "sasl.password": self._password}
@@ -147,7 +147,7 @@ def offsets(hub: Hub, deadline: float = ANSWER_SECONDS) -> dict[int, tuple[int, 
                 try:
                     return question(min(1.0, deadline))
                 except KafkaException as error:
-                    consumer.poll(0)  # runs error_cb, which knows the cause of a silent retry
+                    consumer.poll(0)  # runs error_cb, which learns the cause of a silent retry
                     failure.check()
                     if time.monotonic() > ends:
                         raise failure.unreachable(error.args[0].str(), deadline) from error
@@ -170,9 +170,9 @@ def offsets(hub: Hub, deadline: float = ANSWER_SECONDS) -> dict[int, tuple[int, 
 
 
 def ensure_topic(hub: Hub, partitions: int, deadline: float = ANSWER_SECONDS) -> None:
-    """Creates the topic of a Kafka hub, or the folder, where it is not there yet.
+    """Creates the topic of a Kafka hub, or the folder, if it does not exist yet.
 
-    An event hub is made in Azure: NotFound says so. Raises what `offsets` raises.
+    An event hub has to be created in Azure; NotFound says so. Raises what `offsets` raises.
     """
     if hub.folder is not None:
         hub.folder.mkdir(parents=True, exist_ok=True)
@@ -203,7 +203,7 @@ def ensure_topic(hub: Hub, partitions: int, deadline: float = ANSWER_SECONDS) ->
 
 
 class Failure:
-    """An `error_cb` that remembers why a client cannot go on: librdkafka itself retries a wrong password for ever."""
+    """An `error_cb` that remembers why a client cannot continue: librdkafka would retry a wrong password forever."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -228,7 +228,7 @@ class Failure:
             self._fatal = ServiceUnavailable(f"hub {self._hub.where}: {error.str()}: start again")
 
     def check(self) -> None:
-        """Raises the reason, where there is one that will not go away."""
+        """Raises the error, if there was one that retrying cannot fix."""
         if self._fatal is not None:
             raise self._fatal
 
@@ -300,7 +300,7 @@ def _jaas(text: str) -> str:
 def _count_lines(folder: Path) -> int:
     if not folder.is_dir():
         raise NotFound(f"hub folder {folder} is not there: publish to it first, or set hub.folder")
-    # Spark does not read names that begin with "." or "_" either.
+    # Spark skips names that begin with "." or "_" too.
     files = (f for f in folder.iterdir() if f.is_file() and not f.name.startswith((".", "_")))
     return sum(_lines(f) for f in files)
 

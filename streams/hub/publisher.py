@@ -1,7 +1,7 @@
-"""Puts events into the hub at a given rate. Not for making them: they come as an iterator of keys and bytes.
+"""Publishes events to the hub at a given rate. Does not generate them: they come as an iterator of keys and bytes.
 
-Published means acknowledged: the count is of events the broker has confirmed. The producer is idempotent, so a retry
-inside it never stores an event twice.
+Published means acknowledged: only events the broker has confirmed are counted. The producer is idempotent, so its own
+retries never store an event twice.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from livegold.reporting.errors import LivegoldError, ServiceUnavailable, WrongUs
 from livegold.streams.hub.hub import FILE_EVENTS, FILE_SUFFIX, Failure, Hub, offsets
 
 Event = tuple[str | None, bytes]
-"""Key (the business key, None for none) and value as they go into the hub."""
+"""Key (the business key, or None) and value, as they go into the hub."""
 
 TICK_SECONDS = 0.02
-"""Events that fall due within a tick are sent together: a sleep for each one could not keep thousands a second."""
+"""Events due within one tick are sent together: sleeping before each one could not sustain thousands a second."""
 PROGRESS_SECONDS = 0.25
 FLUSH_SECONDS = 60.0
 DELIVERY_SECONDS = 60.0
-_FAST_EVENTS = 2_000  # sent between two looks at acknowledgements and `stop`, when no rate is asked for
+_FAST_EVENTS = 2_000  # sent between checks of acknowledgements and `stop` when no rate is given
 
 
 @dataclass(frozen=True)
 class Published:
-    """What came of publishing: acknowledged events, bytes of their values, and the offset after the last, by partition.
+    """The result of publishing: acknowledged events, bytes of their values, and each partition's next offset.
 
     For a folder hub `next_offsets` is empty.
     """
@@ -62,11 +62,11 @@ def publish(
     stop: threading.Event | None = None,
     delivery_seconds: float = DELIVERY_SECONDS,
 ) -> Published:
-    """Publishes `events` until they, or `count`, end, or `stop` is set; all that was sent is then acknowledged.
+    """Publishes `events` until they end, `count` is reached or `stop` is set; everything sent is then acknowledged.
 
-    `rate` is in events a second, None as fast as the hub takes them. `progress` is called about four times a second
-    and at the end. An event not acknowledged within `delivery_seconds` ends it. Raises WrongUse (rate, count),
-    Unauthorized, NotFound, and ServiceUnavailable with the number that had been acknowledged.
+    `rate` is in events a second; None means as fast as the hub takes them. `progress` is called about four times a
+    second and at the end. Publishing fails if an event is not acknowledged within `delivery_seconds`. Raises WrongUse
+    (rate, count), Unauthorized, NotFound, and ServiceUnavailable with the number of events acknowledged so far.
     """
     if rate is not None and not 0 < rate <= 10_000_000:
         raise WrongUse(f"rate is {rate}: give events a second, more than 0")
@@ -98,7 +98,7 @@ def _pump(
                 for event in islice(events, max(due, 0)):
                     batch.append(event)
             finally:
-                # What an iterator gave before it failed is sent too.
+                # Events an iterator yielded before it failed are sent too.
                 outlet.send(batch)
             sent += len(batch)
             if len(batch) < due:
@@ -107,7 +107,7 @@ def _pump(
                 shown = now
                 progress(outlet.published(now - started))
             if rate is not None:
-                # The next tick is counted from the start, so that the time spent sending does not add up.
+                # Ticks are counted from the start, so that time spent sending does not accumulate as drift.
                 ticks = int((time.monotonic() - started) / TICK_SECONDS) + 1
                 stop.wait(max(0.0, started + ticks * TICK_SECONDS - time.monotonic()))
     finally:
@@ -119,7 +119,7 @@ def _pump(
 
 class _KafkaOutlet:
     def __init__(self, hub: Hub, delivery_seconds: float) -> None:
-        offsets(hub)  # a wrong password or topic is said at once and clearly; the producer would retry
+        offsets(hub)  # a wrong password or topic fails at once with a clear error; the producer would retry
         self._hub = hub
         self._failure = Failure(hub)
         self._count = 0
@@ -134,7 +134,7 @@ class _KafkaOutlet:
                 "batch.num.messages": 10_000,
                 "queue.buffering.max.messages": 200_000,
                 "compression.type": "lz4",
-                "partitioner": "murmur2_random",  # that of the Java clients: a key goes where theirs would put it
+                "partitioner": "murmur2_random",  # as in Java clients: a key goes to the same partition
                 "delivery.timeout.ms": int(delivery_seconds * 1000),
                 "error_cb": self._failure,
                 "on_delivery": self._delivered,
@@ -186,14 +186,14 @@ class _KafkaOutlet:
 
 
 class _FolderOutlet:
-    """One JSON-lines file every second, or every FILE_EVENTS events: complete when its name is seen."""
+    """One JSON-lines file every second, or every FILE_EVENTS events; a file is complete once its name is visible."""
 
     def __init__(self, hub: Hub, rate: float | None) -> None:
         assert hub.folder is not None
         self._folder: Path = hub.folder
         self._folder.mkdir(parents=True, exist_ok=True)
         self._per_file = FILE_EVENTS if rate is None else max(1, min(FILE_EVENTS, int(rate)))
-        # Files of several publishers into one folder must not meet.
+        # Files of several publishers must not collide in one folder.
         self._run = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:8]}"
         self._files = 0
         self._waiting: list[bytes] = []

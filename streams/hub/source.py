@@ -1,4 +1,4 @@
-"""The hub as a Spark stream with the columns of the Kafka source. Not for what the rows mean."""
+"""The hub as a Spark stream with the columns of the Kafka source. Does not interpret the rows."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pyspark.sql import functions as F
 from livegold.streams.hub.hub import Hub, offsets
 
 Positions = Mapping[str, Mapping[str, int]]
-"""Topic -> partition (a text, for JSON) -> the offset after the last event that is not wanted any more."""
+"""Topic -> partition (a string, for JSON) -> the offset after the last event that is no longer needed."""
 _EARLIEST = -2
 
 
 def hub_stream(spark: SparkSession, hub: Hub, headers: bool, after: Positions | None = None) -> DataFrame:
-    """The events of a hub: key, value (binary), topic, partition, offset, timestamp, and headers where asked for.
+    """The events of a hub: key, value (binary), topic, partition, offset, timestamp, and headers if requested.
 
-    `after` is where a checkpoint that holds no position yet begins, by default at the start of what the hub has; for a
-    Kafka hub this asks it for its partitions, and raises what `offsets` raises.
+    `after` is where a query starts that has no position in its checkpoint yet, by default at the earliest event in the
+    hub. For a Kafka hub this asks the broker for its partitions, and raises what `offsets` raises.
 
-    In a folder the file's name is the topic, the line the offset and the file's time the arrival; there `positioned`
-    has to be applied to each batch.
+    For a folder, the file name is the topic, the line number the offset and the file's time the arrival; there
+    `positioned` has to be applied to each batch.
     """
     if hub.folder is not None:
         return (
@@ -39,7 +39,7 @@ def hub_stream(spark: SparkSession, hub: Hub, headers: bool, after: Positions | 
         )
     options = hub.spark_options() | {"includeHeaders": str(headers).lower()}
     if after is not None:
-        # Every partition has to be named. One of which nothing is known is new.
+        # Every partition has to be named. A partition without a known position is new.
         known = after.get(hub.topic, {})
         begin = {str(p): known.get(str(p), _EARLIEST) for p in offsets(hub)}
         options["startingOffsets"] = json.dumps({hub.topic: begin})
@@ -47,16 +47,16 @@ def hub_stream(spark: SparkSession, hub: Hub, headers: bool, after: Positions | 
 
 
 def positioned(batch: DataFrame, headers: bool, after: Positions | None = None) -> DataFrame:
-    """One batch of `hub_stream` with partition and offset: those of Kafka, or the line's number in a folder's file.
+    """One batch of `hub_stream` with partition and offset: Kafka's, or the line number within a file of the folder.
 
-    A stream of files cannot begin in the middle: here the files that `after` names are left out.
+    A stream of files cannot start in the middle, so the files that `after` names are filtered out here.
     """
     if "_block" not in batch.columns:
         return batch
     if after:
         done = batch.sparkSession.createDataFrame(pa.table({"topic": list(after)}))
         batch = batch.join(done.hint("broadcast"), "topic", "left_anti")
-    # Lines of one part of a file come in their order, in one task.
+    # The lines of one block of a file come in order, in one task.
     in_order = batch.withColumn("_row", F.monotonically_increasing_id())
     line = F.row_number().over(Window.partitionBy("topic").orderBy("_block", "_row")) - 1
     added = {

@@ -1,4 +1,4 @@
-"""What runs on this machine: broker, Java, Spark, and the processes livegold starts."""
+"""What runs on this machine: the broker, Java, Spark, and the processes livegold starts."""
 
 from livegold.streams.local.broker import DEFAULT_PARTITIONS, Broker, running_servers, serve
 from livegold.streams.local.demo_home import DemoHome

@@ -1,8 +1,8 @@
-"""Java's archive of Spark's classes (AppCDS): a local Spark that starts seconds sooner. Not for starting Spark.
+"""Java's archive of Spark's classes (AppCDS), with which a local Spark starts seconds sooner. Does not start Spark.
 
-Reading and checking some ten thousand classes is a third of the processor time of a start. `python -m
-livegold.streams.local.archive` makes the archive, once for a Java and a Spark; a start without it, or with one that
-does not fit, is only slower.
+Reading and verifying some ten thousand classes is a third of the processor time of a start. `python -m
+livegold.streams.local.archive` makes the archive, once for each pair of Java and Spark; a start without it, or with one
+that does not match, is only slower.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def archive_file() -> Path:
 
 
 def java_option() -> str:
-    """What makes Java use the archive; empty where there is none."""
+    """The option that makes Java use the archive; empty if there is none."""
     file = archive_file()
     return f"-XX:SharedArchiveFile={file}" if file.is_file() and " " not in str(file) else ""
 
 
 def make_archive() -> Path:
-    """Makes the archive where it is missing, in a Spark that runs a little of everything and ends."""
+    """Makes the archive if it is missing, by running a little of everything in a Spark of its own."""
     file = archive_file()
     if file.is_file():
         return file
@@ -85,7 +85,7 @@ def _run_a_little(folder: str, archive: str) -> None:
     stream = spark.readStream.format("delta").load(table).writeStream.foreachBatch(copy)
     stream = stream.option("checkpointLocation", str(home / "checkpoint")).trigger(availableNow=True)
     stream.start().awaitTermination()
-    # Java writes the archive when it ends, which it does when we have. It has our standard output too: whoever reads
+    # Java writes the archive when it exits, which is after we do. It also holds our standard output, so whoever reads
     # that to its end has waited for the archive.
     spark.stop()
 
@@ -97,5 +97,5 @@ if __name__ == "__main__":
         try:
             print(f"made {make_archive()}")
         except (WrongUse, OSError, subprocess.TimeoutExpired) as error:
-            # Nothing depends on it.
+            # Nothing depends on the archive.
             print(f"livegold: {error}", file=sys.stderr)

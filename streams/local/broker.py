@@ -1,8 +1,8 @@
-"""A real single-node Kafka on this machine, with nothing but pyspark installed. Not for production, not for clients.
+"""A real single-node Kafka on this machine that needs only pyspark. Not for production; contains no client.
 
-`spark-submit` of pyspark fetches Kafka's jars once (through Ivy, cached); after that Java runs them directly together
-with the jars pyspark brings. KRaft, one node, listeners on 127.0.0.1 only. What is published stays under
-`<home>/broker` and is there again after a restart.
+pyspark's `spark-submit` fetches Kafka's jars once (through Ivy, cached); after that Java runs them directly, together
+with the jars in pyspark. KRaft, one node, listeners on 127.0.0.1 only. Published events are kept under
+`<home>/broker` and survive a restart.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from livegold.reporting.errors import ServiceUnavailable, WrongUse
 from livegold.streams.local.java import check_java
 from livegold.streams.local.processes import Child, stop_on_signals
 
-KAFKA = "org.apache.kafka:kafka_2.13:4.2.0"  # the Scala version is that of pyspark's own jars
+KAFKA = "org.apache.kafka:kafka_2.13:4.2.0"  # with the Scala version of pyspark's own jars
 DEFAULT_PARTITIONS = 4
 HEAP = "512m"
-# The quick compiler alone starts in two thirds of the time and keeps up with one producer (140,000 events a second).
+# With only the quick compiler it starts in two thirds of the time and keeps up with one producer (140,000 events/s).
 _QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 START_SECONDS = 120.0
 _FETCH_SECONDS = 600
 _TOPIC_SECONDS = 20.0
-_ATTEMPTS = 3  # a free port that was found can be gone when Kafka wants it
+_ATTEMPTS = 3  # a free port may be taken by the time Kafka binds it
 
 _LOG_CONFIG = """\
 rootLogger.level = WARN
@@ -52,10 +52,10 @@ appender.console.layout.pattern = %d %p %c{1}: %m%n
 class Broker:
     """A running broker: `with Broker(home) as broker: ... broker.servers`.
 
-    `port` 0 takes a free one. `sasl` maps users to passwords and opens a second listener, SASL_PLAINTEXT with mechanism
-    PLAIN, on a free port (`sasl_servers`), as Azure Event Hubs has it but for TLS. Topics are never created by
-    themselves: a mistyped name has to be an error. An event's timestamp is the broker's at its arrival.
-    Raises WrongUse (Java, port, folder in use) or ServiceUnavailable (did not come up; names the log).
+    `port` 0 picks a free one. `sasl` maps users to passwords and opens a second listener, SASL_PLAINTEXT with mechanism
+    PLAIN, on a free port (`sasl_servers`), like that of Azure Event Hubs but without TLS. Topics are never created
+    automatically: a mistyped name has to be an error. An event's timestamp is the broker's time at its arrival.
+    Raises WrongUse (Java, port, folder in use) or ServiceUnavailable (did not start; names the log).
     """
 
     def __init__(self, home: Path, port: int = 0, sasl: Mapping[str, str] | None = None) -> None:
@@ -81,7 +81,7 @@ class Broker:
             raise
 
     def _take_lock(self) -> None:
-        # Kafka has a lock of its own, but the second one's attempt ends the first one.
+        # Kafka has its own lock, but a second broker's attempt to take it would end the first broker.
         lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -116,7 +116,7 @@ class Broker:
         self._child = Child(
             [str(java), f"-Xmx{HEAP}", *options, "-cp", classpath, "kafka.Kafka", str(configuration)],
             log=self.log,
-            keeps=() if self._lock is None else (self._lock,),  # held until Kafka itself is gone
+            keeps=() if self._lock is None else (self._lock,),  # held until Kafka itself has ended
         )
         self.servers = f"127.0.0.1:{port}"
         self.sasl_servers = f"127.0.0.1:{sasl_port}" if self._users else ""
@@ -162,7 +162,7 @@ class Broker:
 
     def _format(self, java: Path, options: list[str], configuration: Path) -> None:
         identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        # A leading "-" would be taken for an option.
+        # A leading "-" would be parsed as an option.
         identity = identity.replace("-", "A")
         done = subprocess.run(
             [str(java), *options, "kafka.tools.StorageTool", "format", "-t", identity, "-c", str(configuration)],
@@ -206,7 +206,7 @@ class Broker:
         )
 
     def create_topic(self, name: str, partitions: int = DEFAULT_PARTITIONS) -> None:
-        """Creates a topic, or leaves the one that is there. Returns when it can be written to."""
+        """Creates a topic unless it exists. Returns when it can be written to."""
         admin = self._admin()
         try:
             admin.create_topics([NewTopic(name, partitions, 1)], request_timeout=_TOPIC_SECONDS)[name].result()
@@ -226,11 +226,11 @@ class Broker:
 
     @property
     def pid(self) -> int | None:
-        """Process id while it runs."""
+        """Process id while it runs, otherwise None."""
         return self._child.pid if self._child and self._child.exit_code is None else None
 
     def stop(self) -> None:
-        """Ends the broker; what was published stays on disk. Safe to call twice."""
+        """Ends the broker; published events stay on disk. Safe to call twice."""
         self._stop_child()
         if self._lock is not None:
             os.close(self._lock)
@@ -249,13 +249,13 @@ class Broker:
 
 
 class _PortTaken(WrongUse):
-    """The one failure of a start that another try with other ports may cure."""
+    """The only start-up failure that retrying with other ports may fix."""
 
 
 def serve(home: Path, port: int, topics: Mapping[str, int] | None = None, say: Callable[[str], None] = print) -> None:
     """Runs a broker until SIGTERM or SIGINT, then returns; `topics` (name -> partitions) are created first.
 
-    While it runs `<home>/broker/endpoint.json` holds `servers` and our `pid`. Raises what Broker raises, and
+    While it runs, `<home>/broker/endpoint.json` holds `servers` and our `pid`. Raises what Broker raises, and
     ServiceUnavailable if Kafka ends by itself.
     """
     with stop_on_signals() as stop, Broker(home, port) as broker:
@@ -271,7 +271,7 @@ def serve(home: Path, port: int, topics: Mapping[str, int] | None = None, say: C
 
 
 def running_servers(home: Path) -> str | None:
-    """The servers of the broker that `serve` runs for this home, or None when none runs."""
+    """The servers of the broker that `serve` runs for this home, or None if none is running."""
     try:
         endpoint = json.loads((home / "broker" / "endpoint.json").read_text(encoding="utf-8"))
         os.kill(endpoint["pid"], 0)
@@ -290,7 +290,7 @@ def _classpath(folder: Path, java: Path) -> str:
     import pyspark
 
     spark = Path(pyspark.__file__).parent
-    # pyspark's jars come first, as under spark-submit: Kafka's own slf4j would find no logging library.
+    # pyspark's jars come first, as with spark-submit: otherwise Kafka's own slf4j would find no logging library.
     return os.pathsep.join([str(spark / "jars" / "*"), *_kafka_jars(folder, spark, java)])
 
 
@@ -318,7 +318,7 @@ def _fetch_jars(folder: Path, spark: Path, java: Path) -> list[str]:
         "JAVA_HOME": str(java.resolve().parent.parent),
         "PYSPARK_PYTHON": sys.executable,
     }
-    # Any small program will do: what is wanted is the list of jars that --verbose prints.
+    # Any small program will do: only the list of jars printed by --verbose is needed.
     submit = [bash, str(spark / "bin" / "spark-submit"), "--verbose", "--master", "local[1]", "--packages", KAFKA]
     with Child(
         [*submit, "--class", "kafka.tools.StorageTool", "spark-internal", "random-uuid"],
@@ -344,7 +344,7 @@ def _quoted(text: str) -> str:
 
 def _is_free(port: int) -> bool:
     with closing(socket.socket()) as listener:
-        # As Kafka does: a port whose last owner has just gone is free.
+        # Like Kafka, treat a port whose last owner has just closed it as free.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))

@@ -1,8 +1,8 @@
-"""Where a demo keeps its state: a home of its own, begun afresh each time. Not for running it.
+"""Where a demo keeps its state: a home of its own, reset each time. Does not run the demo.
 
-`<LIVEGOLD_HOME>/demo/<use case>` is emptied at the start, so that what is counted at the end is this run. Two things
-stay, because making them takes long and they are the same again: where Kafka's jars are, and the model, if it was
-trained by the same use case from the same history.
+`<LIVEGOLD_HOME>/demo/<use case>` is emptied at the start, so that only this run is counted at the end. Two things are
+kept, because they take long to make and would be the same again: the locations of Kafka's jars, and the model, if it
+was trained for the same use case from the same history.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from livegold.reporting.settings import Settings, all_settings, variable_of
 from livegold.reporting.specification import UseCase
 from livegold.streams.local.java import QUICK_START
 
-# What of a user's settings a demo goes by; everything else is the demo's own.
+# The user's settings that a demo respects; all others are the demo's own.
 _USERS = ("stream.", "spark.", "hub.batch_events")
 _MODEL = ("mlflow.db", "models")
 
@@ -32,7 +32,7 @@ class DemoHome:
     def __init__(self, settings: Settings, case: UseCase, events: Path | None) -> None:
         self.path = settings.home.resolve() / "demo" / case.name
         self.report = self.path / "trained.json"
-        """What `livegold train` found."""
+        """The evaluation reported by `livegold train`."""
         self._shared_jars = settings.home.resolve() / "broker" / "jars.json"
         self._jars = self.path / "broker" / "jars.json"
         self._java_options = settings["spark.java_options"]
@@ -48,7 +48,7 @@ class DemoHome:
             yield
 
     def empty(self) -> bool:
-        """Removes what an earlier demo left; whether there was anything."""
+        """Removes what an earlier demo left behind; returns whether there was anything."""
         kept = {"broker"}
         if self.model() is not None:
             kept |= {*_MODEL, self.report.name, self._key_file.name}
@@ -62,13 +62,13 @@ class DemoHome:
         return bool(found)
 
     def share_jars(self) -> None:
-        """Lets other homes' brokers know where Kafka's jars are."""
+        """Tells the brokers of other homes where Kafka's jars are."""
         if self._jars.exists() and not self._shared_jars.exists():
             self._shared_jars.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self._jars, self._shared_jars)
 
     def model(self) -> Mapping[str, Any] | None:
-        """The evaluation of the model that is here, if it learnt from the same history for the same use case."""
+        """The evaluation of the existing model, if it was trained for the same use case from the same history."""
         try:
             if json.loads(self._key_file.read_text(encoding="utf-8")) != self._key:
                 return None
@@ -78,7 +78,7 @@ class DemoHome:
         return found if all((self.path / name).exists() for name in _MODEL) else None
 
     def keep_model(self) -> None:
-        """Notes what the model was trained from, once it is."""
+        """Records what the model was trained from; call after training."""
         self._key_file.write_text(json.dumps(self._key), encoding="utf-8")
 
     def environment(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Which Java runs the broker and Spark, and whether it will do. Not for starting either."""
+"""Finds the Java to run the broker and Spark with, and checks that it is suitable. Starts neither."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from livegold.reporting.errors import WrongUse
 
 # What Spark 4 and the broker of Kafka 4 need (spark.apache.org/docs/latest, kafka.apache.org/documentation).
 MIN_JAVA = 17
-# A JVM that compiles once and not well: in a short run most of the time would go into compiling well.
+# Only the quick compiler: otherwise most of the time of a short run would go into optimizing compilation.
 QUICK_START = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
 _ANSWER_SECONDS = 30
 _WHAT_TO_DO = f"install Java {MIN_JAVA} or later (for example OpenJDK {MIN_JAVA}) and set JAVA_HOME to it"
@@ -22,13 +22,13 @@ _WHAT_TO_DO = f"install Java {MIN_JAVA} or later (for example OpenJDK {MIN_JAVA}
 def check_java() -> Path:
     """The `java` executable to use: that of JAVA_HOME, or else the first on PATH.
 
-    Raises WrongUse, in one line that says what to do, when there is none, it does not run, or it is too old.
+    Raises WrongUse, with one line that says what to do, if there is none, it does not run, or it is too old.
     """
     return _checked(os.environ.get("JAVA_HOME", ""), os.environ.get("PATH", ""))
 
 
 def java_home() -> Path:
-    """The folder that JAVA_HOME should hold for `check_java()`, symbolic links resolved."""
+    """The folder to set JAVA_HOME to for the Java of `check_java()`, with symbolic links resolved."""
     return check_java().resolve().parent.parent
 
 

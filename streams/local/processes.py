@@ -1,11 +1,12 @@
-"""Child processes that end with their parent, and the signals that end us. Not for what the processes do.
+"""Child processes that end with their parent, and the signals that end us. Not concerned with what the children do.
 
-A child runs in its own session, so that a Ctrl-C in the terminal reaches us only and we stop things in order. Should we
-die without stopping it, even by SIGKILL, the system or a watcher kills it:
+A child runs in its own session, so that a Ctrl-C in the terminal reaches only us and we stop things in order. If we die
+without stopping it, even by SIGKILL, the system or a watcher kills it:
 
-- Linux, started from the main thread: the kernel does (PR_SET_PDEATHSIG). The signal is tied to the *thread* that
-  started the child, therefore the main one only.
-- elsewhere: a small watcher process between us and the child holds a pipe of ours, and its end of file is our death.
+- On Linux, if started from the main thread, the kernel does (PR_SET_PDEATHSIG). The signal is tied to the *thread* that
+  started the child, hence only the main one.
+- Elsewhere, a small watcher process between us and the child reads from a pipe that we hold open; end of file means
+  that we have died.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from types import FrameType
 # Long enough for a broker to flush and close its files on a busy laptop.
 GRACE_SECONDS = 15.0
 
-# Run before the real program, in the child: exec keeps the death signal, and the comparison closes the gap in which the
-# parent died before it was set. PR_SET_PDEATHSIG is 1 (linux/prctl.h).
+# Run before the real program, in the child: exec keeps the death signal, and the comparison covers a parent that died
+# before it was set. PR_SET_PDEATHSIG is 1 (linux/prctl.h).
 _DIE_WITH_PARENT = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL, 0, 0, 0)
@@ -47,9 +48,9 @@ os._exit(code if code >= 0 else 128 - code)
 
 
 class Child:
-    """A running program that does not outlive us. Start it by building it; `stop()` or `with` ends it.
+    """A running program that does not outlive us. The constructor starts it; `stop()` or `with` ends it.
 
-    `command[0]` is the path of an executable. Standard output and error go to the end of `log`.
+    `command[0]` is the path of an executable. Standard output and error are appended to `log`.
     """
 
     def __init__(
@@ -61,9 +62,9 @@ class Child:
         keeps: Sequence[int] = (),
         watched: bool | None = None,
     ) -> None:
-        """`keeps` are file descriptors that stay open in the program, such as a lock it is to hold while it lives.
+        """`keeps` are file descriptors that stay open in the program, such as a lock to hold while it lives.
 
-        `watched` chooses the watcher over the kernel's death signal; None takes what works here.
+        `watched` selects the watcher instead of the kernel's death signal; None selects whichever works here.
         """
         if watched is None:
             watched = not (sys.platform == "linux" and threading.current_thread() is threading.main_thread())
@@ -91,7 +92,7 @@ class Child:
         return self._process.poll()
 
     def stop(self, grace: float = GRACE_SECONDS) -> None:
-        """Asks the program to end, and kills it and all it started after `grace` seconds. Safe to call twice."""
+        """Asks the program to end, and after `grace` seconds kills it and all it started. Safe to call twice."""
         if self._stopped:
             return
         self._stopped = True
@@ -106,7 +107,7 @@ class Child:
                 self._process.stdin.close()
 
     def _kill_session(self) -> None:
-        # The session's process group has the child's id; while any of its processes lives the id is not given anew.
+        # The session's process group has the child's id, which is not reused while any of its processes lives.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -119,9 +120,9 @@ class Child:
 
 @contextmanager
 def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
-    """Inside the block SIGTERM and SIGINT set the event and do nothing else; a second one acts as usual.
+    """Within the block SIGTERM and SIGINT set the event and do nothing else; a second one acts as usual.
 
-    To be entered from the main thread. Without a handler SIGTERM would skip every `finally`.
+    Has to be entered from the main thread. Without a handler SIGTERM would skip every `finally`.
     """
     asked = stop or threading.Event()
     wanted = (signal.SIGTERM, signal.SIGINT)

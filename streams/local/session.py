@@ -1,7 +1,7 @@
-"""The Spark session livegold runs on. Not for queries.
+"""The Spark session livegold runs on. Contains no queries.
 
 On a cluster (Databricks, Fabric, spark-submit) the active session is used as it is. On a laptop one is started with
-Delta and Kafka, sized for few cores, and what the JVM has to say goes to a file instead of the terminal.
+Delta and Kafka, sized for few cores, with the JVM's output going to a file instead of the terminal.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ LOCAL = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    # Spark shows options in plans and errors; these names hold a user's password or connection string.
+    # Spark shows options in plans and errors; options with these names hold passwords or connection strings.
     "spark.redaction.regex": "(?i)secret|password|passwd|token|access[.]?key|jaas|connection",
     "spark.sql.redaction.options.regex": "(?i)url|secret|password|token|jaas|connection",
-    # Bytes of events never repeat: a dictionary of them is built only to be thrown away.
+    # The bytes of events never repeat: a dictionary of them would be built only to be discarded.
     "spark.hadoop.parquet.enable.dictionary#value": "false",
-    # A batch is kept for seconds: packing it costs more than the memory it saves.
+    # A batch is cached for seconds: compressing it costs more than the memory it saves.
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
 }
 
 REQUIRED = {
-    # Times are UTC in gold whatever the machine's zone; a use case's own zone is applied while parsing.
+    # Times in gold are UTC whatever the machine's time zone; a use case's own time zone is applied while parsing.
     "spark.sql.session.timeZone": "UTC",
 }
 
@@ -62,7 +62,7 @@ REQUIRED = {
 def spark_session(settings: Settings, log: Path | None = None, *, given: SparkSession | None = None) -> SparkSession:
     """`given`, or the active session, or a local one whose JVM writes to `log` (default `<home>/logs/spark.log`).
 
-    Raises WrongUse when Java is missing or too old.
+    Raises WrongUse if Java is missing or too old.
     """
     active = given or SparkSession.getActiveSession()
     if active is None:
@@ -76,7 +76,7 @@ def spark_session(settings: Settings, log: Path | None = None, *, given: SparkSe
 def _start(settings: Settings, log: Path) -> SparkSession:
     from delta import configure_spark_with_delta_pip
 
-    # Spark starts `python3` of PATH otherwise, which need not be the one that has livegold.
+    # Otherwise Spark starts the `python3` on PATH, which may not be the one with livegold installed.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     log.parent.mkdir(parents=True, exist_ok=True)
     log4j = log.parent / "log4j2.properties"
@@ -85,12 +85,12 @@ def _start(settings: Settings, log: Path) -> SparkSession:
     for key, value in LOCAL.items():
         builder = builder.config(key, value)
     builder = builder.config("spark.driver.memory", settings["spark.memory"])
-    # What validates an event compiles to one method longer than Java compiles by default: it would be interpreted. And
-    # its optimizing compiler takes 5 s for it, three times over, with the interpreter at work in between: with a limit
-    # to what it takes on, such a method stays with the quick compiler and everything it calls is optimized as ever.
+    # The validation of an event becomes one method that is too long for Java to compile by default and would be
+    # interpreted. The optimizing compiler takes 5 s for it, three times, with the interpreter running in between. With
+    # a node limit such a method is left to the quick compiler, and everything it calls is optimized as usual.
     java = "-XX:+UseParallelGC -XX:-DontCompileHugeMethods -XX:MaxNodeLimit=30000 -XX:NodeLimitFudgeFactor=600"
     own = settings["spark.java_options"]
-    # Not at the top: `python -m` of that module would find it imported already, and warn.
+    # Not imported at the top: running that module with `python -m` would warn that it is already imported.
     from livegold.streams.local.archive import java_option
 
     archive = "" if "ArchiveClassesAtExit" in own else java_option()
@@ -110,7 +110,7 @@ def _start(settings: Settings, log: Path) -> SparkSession:
 
 
 def jars_are_here() -> bool:
-    """Whether an earlier start has fetched Delta's and Kafka's jars, and they are still there."""
+    """Whether an earlier start has fetched Delta's and Kafka's jars, and they still exist."""
     return bool(known_jars())
 
 
@@ -120,7 +120,7 @@ def _jar_list() -> Path:
 
 
 def known_jars() -> list[str]:
-    """Where Delta's and Kafka's jars are, if an earlier start has fetched them: finding out again takes seconds."""
+    """The paths of Delta's and Kafka's jars, if an earlier start fetched them: resolving them again takes seconds."""
     try:
         jars = _jar_list().read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -132,7 +132,7 @@ def _remember_jars(resolved: str) -> None:
     jars = [urlsplit(jar).path for jar in resolved.split(",") if jar]
     if not jars or not all(Path(jar).is_file() for jar in jars):
         return
-    # A home that cannot be written to costs the next start its seconds, no more.
+    # If the folder cannot be written to, the next start merely takes those seconds again.
     with contextlib.suppress(OSError):
         _jar_list().parent.mkdir(parents=True, exist_ok=True)
         _jar_list().write_text("\n".join(jars), encoding="utf-8")
@@ -140,7 +140,7 @@ def _remember_jars(resolved: str) -> None:
 
 @contextmanager
 def _stderr_to(log: Path) -> Iterator[None]:
-    """File descriptor 2 is the log for a moment, so that the JVM, which inherits it, keeps writing there."""
+    """Redirects file descriptor 2 to the log for a moment, so that the JVM, which inherits it, keeps writing there."""
     sys.stderr.flush()
     own = os.dup(2)
     with open(log, "ab") as file:

@@ -1,7 +1,7 @@
-"""A run before the run: made-up events go through the whole pipeline, into a folder that is thrown away.
+"""A warm-up run: synthetic events go through the whole pipeline, into a folder that is then deleted.
 
-A fresh Java needs half a minute for its first batch, for it compiles while it works. After this the first real batch
-takes as long as any other. Not for measuring, and not for testing: nothing of it is kept or counted.
+A fresh JVM needs half a minute for its first batch, because it compiles while it works. After a warm-up the first real
+batch takes as long as any other. It is not for measuring or testing: nothing of it is kept or counted.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ BATCHES, EVENTS = 2, 400
 
 
 def warm_up(spark: SparkSession, case: UseCase, settings: Settings) -> None:
-    """Runs two small batches through raw, gold and a feed; nothing for a use case without a generator.
+    """Runs two small batches through raw, gold and a feed; does nothing for a use case without a generator.
 
-    Scores with the champion that is there, and raises what a run raises.
+    Scores with the current champion, and raises what a run raises.
     """
     if case.generator is None:
         return
@@ -50,7 +50,7 @@ def warm_up(spark: SparkSession, case: UseCase, settings: Settings) -> None:
             "mlflow.uri": settings.mlflow_uri,
             "hub.kind": "folder",
             "hub.folder": str(hub),
-            # One file a batch.
+            # One file per batch.
             "hub.batch_events": str(FILE_EVENTS),
         }
         elsewhere = replace(settings, values=MappingProxyType({**settings.values, **own}))
@@ -58,7 +58,7 @@ def warm_up(spark: SparkSession, case: UseCase, settings: Settings) -> None:
 
 
 class _Nowhere(Sink):
-    """A sink that keeps nothing."""
+    """A sink that discards everything."""
 
     def check(self) -> None: ...
 

@@ -1,6 +1,6 @@
-"""A new model from history to the registry: trained, compared with the champion on the same events, stored, promoted.
+"""Takes a new model from history to the registry: trains it, compares it with the champion, stores and promotes it.
 
-Not for how a model is trained (training.py), nor for showing what came of it.
+Both models are evaluated on the same events. How a model is trained is in training.py; results are shown elsewhere.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Verdict:
 
 
 def check_history(case: UseCase, file: Path | None, from_raw: bool) -> None:
-    """Raises WrongUse where there is no history to learn from, or more than one."""
+    """Raises WrongUse if there is no history to learn from, or more than one."""
     if file is not None and from_raw:
         raise WrongUse("a file of events and raw are two histories: give one of them")
     if file is None and not from_raw and case.history is None:
@@ -48,9 +48,9 @@ def train_candidate(
     promote: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:
-    """Trains on a file, on raw or on made-up history, stores the model and promotes it if it is better.
+    """Trains on a file, on raw or on synthetic history, stores the model and promotes it if it is better.
 
-    Returns the evaluation as JSON types. `promote` makes the model champion whatever its quality.
+    Returns the evaluation as JSON types. `promote` makes the model champion regardless of its quality.
     """
     check_history(case, file, from_raw)
     source, history = _history(spark, settings, case, file, from_raw)
@@ -93,7 +93,7 @@ def _history(
 
 
 def _verdict(registry: Registry, case: UseCase, rows: DataFrame, evaluation: Evaluation, promote: bool) -> Verdict:
-    """Compares with the champion on the same newest part, where the champion has the same features."""
+    """Compares with the champion on the same newest part, if the champion has the same features."""
     champion = registry.champion(case)
     if champion is None:
         return Verdict(True, "the first model of its use case")

@@ -1,4 +1,4 @@
-"""The model a running use case scores with: looks for a newer champion every few seconds, between batches."""
+"""The model a running use case scores with; checks for a newer champion every few seconds, between batches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from livegold.streams.models.score import Scorer
 
 
 class Champion:
-    """Called before each batch; gives the scorer of the champion. Pickles without it, and loads it where it is then."""
+    """Called before each batch; returns the champion's scorer. The scorer is not pickled: a copy loads its own."""
 
     def __init__(self, registry: Registry, case: UseCase) -> None:
         self._registry = registry
@@ -25,11 +25,11 @@ class Champion:
 
     @property
     def version(self) -> str | None:
-        """Version of the model that was loaded last in this process."""
+        """Version of the model most recently loaded in this process."""
         return self._scorer.version if self._scorer else None
 
     def check(self) -> None:
-        """Raises NotFound or WrongUse where there is no model to score with."""
+        """Raises NotFound or WrongUse if there is no model to score with."""
         self._registry.usable_champion(self._case)
 
     def load(self) -> Scorer:

@@ -1,6 +1,6 @@
-"""History to learn from, as the rows of `raw_events`: from a file, from raw, or from the use case's generator.
+"""History to learn from, as rows of `raw_events`: from a file, from raw, or from the use case's generator.
 
-Not for training. A file and a generator are held in memory once, on the driver.
+Does no training. Events from a file or a generator are held in the driver's memory once.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from livegold.reporting.specification import UseCase
 from livegold.streams.hub import Event, EventFile, replay
 
 GENERATED_EVENTS = 20_000
-"""Enough for a tree of depth 5, and a second's work."""
+"""Enough for a tree of depth 5, and takes about a second."""
 COLUMNS = ("key", "value", "topic", "partition", "offset", "arrival")
 
 
 def history_from_file(spark: SparkSession, case: UseCase, path: Path) -> DataFrame:
-    """Every row of a file, at its own time. Raises WrongUse as EventFile does."""
+    """Every row of a file, with its original time. Raises WrongUse as EventFile does."""
     return _rows(spark, case, replay(EventFile(path, case), keep_times=True))
 
 
 def history_from_raw(spark: SparkSession, case: UseCase, lake: Lake) -> DataFrame:
-    """Every event of raw; NotFound when nothing has been run yet."""
+    """Every event of raw; NotFound if nothing has been run yet."""
     try:
         open_table(lake.raw)
     except NotFound:
@@ -39,7 +39,7 @@ def history_from_raw(spark: SparkSession, case: UseCase, lake: Lake) -> DataFram
 
 
 def generated_history(spark: SparkSession, case: UseCase, count: int = GENERATED_EVENTS, seed: int = 1) -> DataFrame:
-    """`count` made-up events that ended before now. Raises WrongUse for a use case that has no such generator."""
+    """`count` synthetic events that all ended before now. Raises WrongUse if the use case cannot generate history."""
     if case.history is None:
         raise WrongUse(f"use case {case.name} has no made-up history: give a file of events, or learn from raw")
     return _rows(spark, case, case.history(seed, count, datetime.now(UTC)))
@@ -52,7 +52,7 @@ def _rows(spark: SparkSession, case: UseCase, events: Iterable[Event]) -> DataFr
         keys.append(None if key is None else key.encode())
         values.append(value)
     count = len(values)
-    # Arrived now: whatever its time, history is not from the future.
+    # The arrival is now, so that no event of history is in the future.
     columns = [
         pa.array(keys, pa.binary()),
         pa.array(values, pa.binary()),

@@ -1,6 +1,6 @@
-"""Models in the MLflow registry: stored with what they need to be evaluated, found by the alias `champion`.
+"""Models in the MLflow registry: stored with what is needed to evaluate them, found by the alias `champion`.
 
-Not for training them. The registered model has the name of the use case.
+Does not train them. The registered model has the name of the use case.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 CHECK_SECONDS = 5.0
-"""How long a running stream may go on with a champion that was moved meanwhile."""
+"""How long a running stream may keep using a champion after the alias was moved."""
 
 
 @dataclass(frozen=True)
 class Registered:
-    """A version in the registry and how good it was on the newest part of its history.
+    """A version in the registry and its quality on the newest part of its history.
 
-    `task` is the name of the task's class, `estimator` that of the implementation that made it.
+    `task` is the name of the task's class, `estimator` the name of the implementation that trained it.
     """
 
     version: str
@@ -48,7 +48,7 @@ class Registered:
 
 
 class Registry:
-    """The registry the settings name; a sqlite file under the home by default."""
+    """The registry named in the settings; a SQLite file under the home by default."""
 
     def __init__(self, settings: Settings) -> None:
         self._uri = settings.mlflow_uri
@@ -58,7 +58,7 @@ class Registry:
             settings.home.mkdir(parents=True, exist_ok=True)
 
     def champion(self, case: UseCase) -> Registered | None:
-        """The champion of a use case, or None when there is none."""
+        """The champion of a use case, or None if there is none."""
         from mlflow.exceptions import MlflowException
 
         client = self._client()
@@ -75,10 +75,10 @@ class Registry:
         return Registered(str(version.version), dict(run.data.metrics), features, task, estimator, version.run_id)
 
     def usable_champion(self, case: UseCase) -> Registered:
-        """The champion, if the use case as it is now can score with it; touches no Spark.
+        """The champion, if the use case as it is now can score with it; does not need Spark.
 
-        Raises NotFound when there is none, and WrongUse when it was trained for another task or on other features;
-        each says what to do. Another estimator than the use case has now may have made it.
+        Raises NotFound if there is none, and WrongUse if it was trained for another task or on other features; each
+        says what to do. It may have been trained by a different estimator than the use case's current one.
         """
         champion = self.champion(case)
         if champion is None:
@@ -113,7 +113,7 @@ class Registry:
     def register(
         self, case: UseCase, model: Fitted, metrics: Mapping[str, float], parameters: Mapping[str, Any]
     ) -> Registered:
-        """Stores a model as a new version with its metrics; does not make it champion."""
+        """Stores a model as a new version with its metrics; does not make it the champion."""
         import mlflow
 
         client = self._client()
@@ -133,7 +133,7 @@ class Registry:
         return Registered(version, dict(metrics), tuple(features), task, estimator, run.info.run_id)
 
     def _version(self, client: Any, case: UseCase, run: Any) -> str:
-        """The version that a flavour of MLflow registered; or a new one of what the run holds."""
+        """The version that an MLflow flavour registered, or else a new one from the run's artifacts."""
         found = client.search_model_versions(f"name='{case.name}' and run_id='{run.run_id}'")
         if not found:
             if not client.search_registered_models(f"name='{case.name}'"):
@@ -146,7 +146,7 @@ class Registry:
         self._client().set_registered_model_alias(case.name, CHAMPION, version)
 
     def _client(self) -> Any:
-        # MLflow looks for Git and for newer versions of itself otherwise.
+        # Otherwise MLflow looks for Git and for newer versions of itself.
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         with _quiet():
@@ -165,7 +165,7 @@ class Registry:
 
 
 def import_early() -> None:
-    """Imports MLflow in the background: the seconds that takes pass while Spark starts."""
+    """Imports MLflow in the background, which takes seconds, while Spark starts."""
     threading.Thread(target=importlib.import_module, args=("mlflow",), daemon=True).start()
 
 
@@ -175,7 +175,7 @@ def _task(case: UseCase) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """MLflow and alembic tell of every step on stderr; errors still come as exceptions."""
+    """Silences MLflow and Alembic, which report every step on stderr; errors are still raised as exceptions."""
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in ("mlflow", "alembic", "alembic.runtime.migration", "mlflow.store.db.utils"):

@@ -1,4 +1,4 @@
-"""A champion applied to events, and what the task makes of its answers. Not for training or finding it."""
+"""Applies a champion to events and derives the task's columns from its answers. Does not train or find it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from livegold.streams.plan import with_steps
 
 @dataclass(frozen=True)
 class Scorer:
-    """A model with its version in the registry."""
+    """A model and its version in the registry."""
 
     version: str
     model: Fitted
@@ -25,5 +25,5 @@ class Scorer:
 
 
 def labelled(case: UseCase, frame: DataFrame) -> DataFrame:
-    """`frame` (with the answer, event columns, event_time, arrival) and everything that they say together."""
+    """`frame` (with the answer, event columns, event_time, arrival) with all columns derived from these."""
     return with_steps(frame, labelled_columns(case))

@@ -1,8 +1,8 @@
-"""Trains a use case's model on labelled history and evaluates it on the newest part. Not for storing or applying it.
+"""Trains a use case's model on labelled history and evaluates it on the newest part. Does not store or apply it.
 
-History goes through the same cleansing as the stream. The split is by time: the model is evaluated on what came after
-everything it has learnt from, beside the answer that needs no model. What is learnt and by what the use case says: its
-task decides what is good, and how much history is enough; its estimator learns.
+History goes through the same cleansing as the stream. The split is by time: the model is evaluated on events later
+than all those it was trained on, against a baseline that needs no model. The use case determines how: its task defines
+what is good and how much history is enough, and its estimator learns.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def training_rows(case: UseCase, events: DataFrame) -> DataFrame:
     `events` has the columns of `raw_events`.
     """
     cleanser = Cleanser(case)
-    # Times of history are what they are: only a live event can be too far in the future.
+    # Historical times are taken as they are: only a live event can be too far in the future.
     valid = cleanser.validated(events).where("ok").withColumn("label", F.expr(f"double({case.model.outcome})"))
     rows = valid.where("label IS NOT NULL").dropDuplicates(["event_id"])
     return rows.select("event_id", F.col(case.event_time).alias("event_time"), *cleanser.feature_columns, "label")
@@ -56,7 +56,7 @@ def training_rows(case: UseCase, events: DataFrame) -> DataFrame:
 def train(case: UseCase, rows: DataFrame) -> tuple[Fitted, Evaluation]:
     """A model fitted to the older part of `rows` (see `training_rows`) and its evaluation on the newest.
 
-    Raises WrongUse, with the counts, for a history that the task calls too little, and what the estimator raises.
+    Raises WrongUse, with the counts, if the history is too little for the task, and what the estimator raises.
     """
     rows = rows.persist()
     try:
@@ -72,10 +72,10 @@ def train(case: UseCase, rows: DataFrame) -> tuple[Fitted, Evaluation]:
 
 
 def evaluate(case: UseCase, model: Fitted, rows: DataFrame, boundary: datetime, trained_on: int = 0) -> Evaluation:
-    """How good a model is on the part of `rows` (see `training_rows`) from `boundary` on: to compare two on the same
-    events.
+    """How good a model is on the part of `rows` (see `training_rows`) from `boundary` on, so that two models can be
+    compared on the same events.
 
-    `trained_on` is only passed on: the events that the model learnt from.
+    `trained_on`, the number of events the model was trained on, is only passed through.
     """
     task = case.model.task
     newest = model.score(rows.where(F.col("event_time") >= boundary)).select(task.answer, "label")
@@ -88,7 +88,7 @@ def evaluate(case: UseCase, model: Fitted, rows: DataFrame, boundary: datetime, 
 
 
 def _boundary(rows: DataFrame) -> datetime:
-    """The event time from which on the newest part begins."""
+    """The event time from which the newest part begins."""
     found = rows.agg(F.percentile(F.unix_micros("event_time"), F.lit(1 - NEWEST_SHARE))).first()
     assert found is not None
     return datetime.fromtimestamp(found[0] / 1_000_000, tz=UTC)

@@ -1,4 +1,4 @@
-"""Rebuild: gold made anew from raw, which takes the old one's place when it is complete and reconciled."""
+"""Rebuild: builds gold again from raw, and replaces the old one when the new one is complete and reconciled."""
 
 from livegold.streams.rebuild.rebuild import Rebuild
 

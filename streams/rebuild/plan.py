@@ -1,11 +1,11 @@
-"""Raw in batches: one version of it, cut by arrival, with what each event is to be scored with. Not for scoring.
+"""Plans a rebuild: one version of raw, split into batches by arrival, and the model to score with. Does no scoring.
 
-The plan is a file beside the fresh gold. Whoever goes on after a crash makes the same batches of the same events, with
-the same numbers; where the use case or the champion is another meanwhile, the plan is no longer good and all begins
-again.
+The plan is a file beside the fresh gold. A run that resumes after a crash makes the same batches of the same events,
+with the same numbers; if the use case or the champion has changed in the meantime, the plan is no longer valid and the
+rebuild starts again.
 
-Batches follow the arrival of events, however raw's files are laid out: so duplicates are told and values of dimensions
-admitted in the order in which they came.
+Batches follow the arrival of events, however raw's files are laid out, so that duplicates are detected and values of
+dimensions admitted in the order in which they arrived.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Plan:
-    """How raw is made into gold. `ends` are the last arrivals of the batches, in microseconds since 1970, ascending."""
+    """How to build gold from raw. `ends` are the batches' last arrivals, in microseconds since 1970, ascending."""
 
     id: str
     raw_version: int
@@ -39,7 +39,7 @@ class Plan:
     positions: Positions
 
     def is_of(self, case: UseCase, model_version: str) -> bool:
-        """Whether what was written by this plan is what the use case and the champion would write now."""
+        """Whether this plan wrote what the use case and the champion would write now."""
         return (self.digest, self.model_version) == (case.digest, model_version)
 
     def rows(self, spark: SparkSession, lake: Lake, number: int) -> DataFrame:
@@ -52,9 +52,9 @@ class Plan:
 
 
 def make_plan(case: UseCase, lake: Lake, model_version: str, batch_events: int) -> Plan:
-    """A plan for raw as it is now, in batches of about that many events; NotFound where raw has none.
+    """A plan for raw as it is now, in batches of about `batch_events` events; NotFound if raw has none.
 
-    Events that arrived in the same microsecond are in one batch, however many they are.
+    Events that arrived in the same microsecond are in the same batch, however many there are.
     """
     table = open_table(lake.raw)
     with database() as db:
@@ -86,7 +86,7 @@ def make_plan(case: UseCase, lake: Lake, model_version: str, batch_events: int) 
 
 
 def read_plan(lake: Lake) -> Plan | None:
-    """The plan that was begun, None where there is none."""
+    """The plan of an unfinished rebuild; None if there is none."""
     text = read_text(lake.rebuild_plan)
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""A rebuild from its start, or from where it was cut off, to its end. The work itself is rescoring.py."""
+"""Runs a rebuild from its start, or from where it was interrupted, to its end. The work itself is in rescoring.py."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Rebuild:
-    """Makes gold of one use case anew from raw. `sinks` are not opened yet; `on_step` is that of Rescoring."""
+    """Rebuilds gold of one use case from raw. `sinks` are passed unopened; `on_step` is passed on to Rescoring."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Rebuild:
         self.case = case
         self.lake = Lake.of(settings, case.name)
         self.seconds = 0.0
-        """How long scoring, comparing and replacing took."""
+        """How long scoring, reconciling and replacing took."""
         self._spark = spark
         self._settings = settings
         self._sinks = dict(sinks)
@@ -49,11 +49,11 @@ class Rebuild:
         self._status.switch = "batch"
 
     def run(self, stop: threading.Event, keep: bool = True) -> bool:
-        """Scores all of raw into a fresh gold, lets it take the old one's place, and hands it to the sinks.
+        """Scores all of raw into a fresh gold, replaces the old one with it, and hands it to the sinks.
 
-        Whether that is done: when `stop` was set before, the next call goes on. `keep` leaves the old
-        gold in the tables' history. Raises WrongUse and NotFound before anything starts, CheckFailed when the fresh
-        gold does not reconcile (the old one stays), and what a sink's feed raises.
+        Returns whether this is finished; if `stop` was set first, the next call resumes. `keep` keeps the old gold in
+        the tables' history. Raises WrongUse and NotFound before anything starts, CheckFailed if the fresh gold does
+        not reconcile (the old one stays), and what a sink's feed raises.
         """
         self._champion.check()
         with only_run(self._settings.home, self.case.name):
@@ -79,7 +79,7 @@ class Rebuild:
         return is_whole
 
     def _working(self, work: Rescoring, step: Callable[[], T]) -> T:
-        """Does a step, and says meanwhile how far it is."""
+        """Runs a step, reporting its progress meanwhile."""
         with futures.ThreadPoolExecutor(1) as pool:
             done = pool.submit(step)
             while not futures.wait([done], SAY_SECONDS).done:

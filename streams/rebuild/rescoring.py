@@ -1,15 +1,15 @@
-"""History scored again by the very same code, into a fresh folder beside gold. Not for the swap, not for sinks.
+"""Scores history again with the very same code, into a fresh folder beside gold. Does not handle the swap or sinks.
 
-1. A plan cuts one version of raw into batches (plan.py); a plan that was begun is gone on with.
-2. Each batch goes through GoldWriter, which finishes the one that a crash cut off, as it does for the hub.
+1. A plan splits one version of raw into batches (plan.py); an unfinished plan is resumed.
+2. Each batch goes through GoldWriter, which finishes a batch interrupted by a crash, as it does for the hub.
 3. The fresh gold is reconciled with the raw it was made from: every event is in gold or quarantine, or is a proven
    duplicate, and pulse sums what gold has.
-4. Only then it takes the old one's place (streams/gold/swap.py).
+4. Only then does it replace the old one (streams/gold/swap.py).
 
-The hub goes on while history is scored. Gold's next query therefore begins after the last event of the planned version
-of raw, whatever the old gold had read by then: what was before is in the fresh gold, what comes after is read from the
-hub. So an event that the old gold has and that version of raw has not must still be in the hub; where it is not, the
-rebuild is refused, for it would be lost.
+The hub keeps receiving events while history is scored. Gold's next query therefore starts after the last event of the
+planned version of raw, however far the old gold had read by then: earlier events are in the fresh gold, later ones are
+read from the hub. So an event that is in the old gold but not in that version of raw must still be in the hub; if it is
+not, the rebuild is refused, because the event would be lost.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ SHOWN_PROBLEMS = 3
 
 
 class Rescoring:
-    """One use case's gold, made anew. It is a `Running` (see streams/queries.py) for the status.
+    """Rebuilds one use case's gold. It is a `Running` (see streams/queries.py) for the status.
 
-    `batch_events` is about how many events a batch has. `on_step` is that of GoldWriter, and gets `reconciled`,
-    `decided` and `swapped` too.
+    `batch_events` is the approximate number of events in a batch. `on_step` is called as by GoldWriter, and also with
+    `reconciled`, `decided` and `swapped`.
     """
 
     name = "rebuild"
@@ -63,7 +63,7 @@ class Rescoring:
         self._scorer = scorer
         self._on_step = on_step
         self.counts: GoldCounts | None = None
-        """What became of the events that have been scored, by earlier calls too."""
+        """Counts of the events scored so far, including those of earlier calls."""
         self._plan: Plan | None = None
         self._number = 0
         self._rate = 0.0
@@ -71,7 +71,7 @@ class Rescoring:
         self._error: LivegoldError | None = None
 
     def score(self, stop: threading.Event) -> bool:
-        """Scores all of raw, or what is left of it; whether that is done: not when `stop` was set before."""
+        """Scores all of raw, or what is left of it. Returns whether it finished: False if `stop` was set first."""
         with self._working():
             self._plan = plan = self._begin()
             self._refuse_loss(plan)
@@ -79,7 +79,7 @@ class Rescoring:
             self.counts = GoldCounts(fresh)
             create_tables(self._spark, self._case, fresh)
             writer = GoldWriter(self._case, fresh, _Always(self._scorer), _Always(plan.id), self._on_step)
-            # The batch whose predictions are the newest may lack the rest; the writer finds out.
+            # The newest batch may have predictions but lack the rest; the writer detects and completes it.
             first = max(0, transaction_version(fresh.predictions, f"{plan.id}/predictions"))
             for self._number in range(first, len(plan.ends)):
                 if stop.is_set():
@@ -91,9 +91,9 @@ class Rescoring:
             return True
 
     def replace(self, keep: bool) -> None:
-        """Lets the fresh gold, which has to be whole, take the old one's place; `keep` keeps the old one.
+        """Replaces the old gold with the fresh one, which has to be complete; `keep` keeps the old one in the history.
 
-        CheckFailed when the fresh one does not reconcile: then the old one stays.
+        Raises CheckFailed if the fresh one does not reconcile; the old one then stays.
         """
         with self._working():
             assert self._plan is not None, "nothing was scored"
@@ -116,7 +116,7 @@ class Rescoring:
             self._is_active = False
 
     def _begin(self) -> Plan:
-        """The plan that was begun if it is still good, and a new one in an empty folder if not."""
+        """The unfinished plan if it is still valid, otherwise a new one in an empty folder."""
         begun = read_plan(self._lake)
         if begun is not None and begun.is_of(self._case, self._scorer.version):
             return begun
@@ -192,7 +192,7 @@ class Rescoring:
 
 @dataclass(frozen=True)
 class _Always:
-    """A function that gives always the same, and pickles."""
+    """A picklable function that always returns the same value."""
 
     value: Any
 

@@ -43,7 +43,10 @@ def test_every_setting_it_names_is_one() -> None:
     assert named <= {s.variable for s in all_settings()}
 
 
-def test_every_file_it_links_to_is_there() -> None:
+def test_every_file_and_every_heading_it_links_to_is_there() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", TEXT) if "://" not in link]
+    headings = {"#" + h.lower().replace(" ", "-") for h in re.findall(r"^#+ ([\w ]+)$", TEXT, re.MULTILINE)}
+    inside = {link for link in links if link.startswith("#")}
     assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert inside <= headings
+    assert [link for link in links if link not in inside and not (ROOT / link).exists()] == []

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "dashboards"))
-
 import duckdb
+import pytest
 from deltalake import DeltaTable
 
 from livegold.dashboards.screenshots import DRIVER, NAMES, Browser

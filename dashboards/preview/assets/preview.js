@@ -1,4 +1,4 @@
-// What the preview does in the browser: fits the page to the window, says what the pointer is over, formats axis labels.
+// The preview's code in the browser: fits the page to the window, reports what the pointer is over, formats axis labels.
 window.livegold = (() => {
   const byId = (element) => (element ? getElement(Number(element.id.slice(1))) : null);
   const chartOf = (visual) => byId(visual && visual.querySelector('.nicegui-echart'))?.chart;
@@ -17,7 +17,7 @@ window.livegold = (() => {
     return holder ? JSON.parse(holder.dataset.rows) : null;
   }
 
-  // Makes what is in an element like some HTML, and keeps every element that can stay.
+  // Updates the contents of an element to match some HTML, keeping every child element that need not change.
   function morph(from, to) {
     const [old, now] = [[...from.childNodes], [...to.childNodes]];
     now.forEach((node, i) => {
@@ -34,7 +34,7 @@ window.livegold = (() => {
     old.slice(now.length).forEach((node) => node.remove());
   }
   const pending = new Map();
-  // Shows the HTML of a visual; the element may be made a moment later.
+  // Shows the HTML of a visual; its element may be created a moment later.
   function fill(name, html, rows) {
     pending.set(name, { html, rows, left: 100 });
     flush(name);
@@ -104,7 +104,7 @@ window.livegold = (() => {
     return `<div><b>${safe(head)}</b></div>${lines.join('')}`;
   }
 
-  // The row or the point under an event: {visual, key}.
+  // The row or point an event happened on: {visual, key}.
   function pointAt(event) {
     const visual = event.target.closest?.('.lg-room .lg-visual');
     if (!visual) return null;
@@ -154,7 +154,7 @@ window.livegold = (() => {
     over = now;
     waiting = setTimeout(() => emitEvent('lg_hover', { ...point, x, y }), 90);
   }
-  // Called when the tooltip page of a point is filled.
+  // Called once the tooltip page of a point has been filled.
   function showTooltip(page, x, y) {
     const float = document.querySelector(`.lg-float[data-page="${page}"]`);
     if (!float || !over) return;

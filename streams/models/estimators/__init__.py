@@ -1,4 +1,4 @@
-"""Estimators: what learns, scores and, where it can, explains. One file for each, found through entry points."""
+"""Estimators: they learn, score and, where possible, explain. One file for each, found through entry points."""
 
 from livegold.streams.models.estimators.learner import (
     Contribution,

@@ -1,7 +1,7 @@
-"""What the implementation of an estimator has, and how it is found. No estimator in particular.
+"""The interface of an estimator's implementation, and how it is found. Contains no particular estimator.
 
-An implementation is a class that is registered as an entry point of the group `livegold.estimators` under the name that
-the estimator of the use case gives as its `implementation`.
+An implementation is a class registered as an entry point in the group `livegold.estimators`, under the name that the
+use case's estimator gives as its `implementation`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GROUP = "livegold.estimators"
 
 @dataclass(frozen=True)
 class Contribution:
-    """How far a feature moved one answer, in the answer's unit; `feature` is its name in the use case."""
+    """How much a feature moved one answer, in the answer's unit; `feature` is its name in the use case."""
 
     feature: str
     amount: float
@@ -33,50 +33,50 @@ class Fitted(Protocol):
     """A fitted model."""
 
     def score(self, frame: DataFrame) -> DataFrame:
-        """`frame`, which has the feature columns, and the task's answer (double) as a last column."""
+        """`frame`, which has the feature columns, with the task's answer (double) appended as the last column."""
         ...
 
     def reasons(self, features: Mapping[str, float]) -> tuple[float, tuple[Contribution, ...]]:
-        """Why one prediction is what it is: the answer before anything is known of the event, and what each feature
-        adds to it; together they are the answer. `features` are values by the features' names.
+        """Why one prediction is what it is: the answer before anything is known about the event, and what each feature
+        adds to it; together they sum to the answer. `features` are values by feature name.
 
-        Raises WrongUse, saying so, where the model cannot be explained.
+        Raises WrongUse if the model cannot be explained.
         """
         ...
 
     def log(self, name: str, scratch: str | None) -> None:
-        """Stores the model in the MLflow run that is open: by a flavour of MLflow that registers it as `name`, or as
+        """Stores the model in the open MLflow run: through an MLflow flavour that registers it as `name`, or as
         artifacts of the run.
 
-        `scratch` is a place for files in between, where the registry needs one.
+        `scratch` is a place for temporary files, if the registry needs one.
         """
         ...
 
 
 class Learner(Protocol):
-    """Fits and loads the models of one kind of estimator. `features` are their columns, in the use case's order."""
+    """Fits and loads the models of one kind of estimator. `features` are column names, in the use case's order."""
 
     def __init__(self, estimator: Any, task: Task, features: Sequence[str]) -> None: ...
 
     def fit(self, rows: DataFrame) -> Fitted:
-        """Learns from rows with the feature columns and `label` (double), in their order. WrongUse for parameters
-        that cannot be."""
+        """Learns from rows with the feature columns and `label` (double), in row order. Raises WrongUse for invalid
+        parameters."""
         ...
 
     @classmethod
     def load(cls, task: Task, features: Sequence[str], model: str, run: str, scratch: str | None) -> Fitted:
-        """A model that `log` stored: `model` is MLflow's address of it, `run` the id of the run it was stored in."""
+        """A model stored by `log`: `model` is its MLflow URI, `run` the id of the run it was stored in."""
         ...
 
 
 def learner_of(case: UseCase) -> Learner:
-    """What learns the models of a use case. Raises WrongUse where its estimator's implementation is not installed."""
+    """The learner of a use case's models. Raises WrongUse if its estimator's implementation is not installed."""
     estimator = case.model.estimator
     return implementation(estimator.implementation)(estimator, case.model.task, feature_columns(case))
 
 
 def implementation(name: str) -> type[Learner]:
-    """What is registered by a name; WrongUse where nothing is."""
+    """The implementation registered under a name; WrongUse if there is none."""
     installed = registered(GROUP, "estimator")
     if name not in installed:
         raise WrongUse(

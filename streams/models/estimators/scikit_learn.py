@@ -1,7 +1,7 @@
 """scikit-learn: any of its classifiers with probabilities, and its regressors. An optional extra of the installation.
 
-It learns on the driver, from all of the history at once. It scores in Python, a batch of features at a time as Arrow.
-A single decision tree can be explained; nothing else in here can.
+It learns on the driver, from the whole history at once. It scores in Python, one Arrow batch of features at a time.
+Only a single decision tree can be explained.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from livegold.streams.models.estimators.learner import Contribution, Fitted
 from livegold.streams.models.estimators.tree import Tree, TreeNode
 
 LARGEST = 1e38
-"""Features beyond this count as this: many an estimator reads them in single precision."""
+"""Features are clipped to this magnitude, because many estimators read them in single precision."""
 
 
 class ScikitLearnLearner:
-    """Fits an estimator on the columns of the features, in the order of the use case."""
+    """Fits an estimator on the feature columns, in the order of the use case."""
 
     def __init__(self, estimator: ScikitLearn, task: Task, features: Sequence[str]) -> None:
         self._estimator, self._task, self._features = estimator, task, list(features)
 
     def fit(self, rows: DataFrame) -> Fitted:
-        """Raises WrongUse where scikit-learn is missing, has no such class, or refuses a parameter or a value."""
+        """Raises WrongUse if scikit-learn is missing, has no such class, or rejects a parameter or a value."""
         made = self._made()
         table = rows.select(*self._features, "label").toArrow()
         label = table.column("label").to_numpy()
@@ -82,17 +82,17 @@ class ScikitLearnModel:
     def score(self, frame: DataFrame) -> DataFrame:
         model, probable, largest = self.model, self._task.answers == "probability", LARGEST
 
-        # A function of its own, which takes nothing of livegold along: workers need scikit-learn alone.
+        # A local function that captures nothing from livegold: workers need only scikit-learn.
         def answers(*columns: pa.Array) -> pa.Array:
             inputs = np.column_stack([column.to_numpy(zero_copy_only=False) for column in columns])
             if not len(inputs):
                 return pa.array([], pa.float64())
-            # An event that is not valid may have features that are no numbers; it must not end the batch it is in.
+            # An invalid event may have features that are not numbers; it must not fail the batch it is in.
             inputs = np.clip(np.nan_to_num(inputs), -largest, largest)
             found = model.predict_proba(inputs)[:, 1] if probable else model.predict(inputs)
             return pa.array(found, pa.float64())
 
-        # The hints of the function say of which kind it is, which the types of `arrow_udf` leave out.
+        # The function's type hints determine the kind of UDF, which the type stubs of `arrow_udf` do not cover.
         scored = F.arrow_udf(answers, "double")(*self._features)  # type: ignore[call-overload]
         return frame.withColumn(self._task.answer, scored)
 
@@ -101,7 +101,7 @@ class ScikitLearnModel:
 
         if not isinstance(self.model, BaseDecisionTree):
             raise WrongUse(f"a {type(self.model).__name__} gives no reasons for one prediction: a decision tree does")
-        # As scikit-learn itself, which compares in single precision.
+        # Like scikit-learn itself, which compares in single precision.
         single = {name: float(np.float32(value)) for name, value in features.items()}
         return _tree(self.model, self._features).reasons(single)
 

@@ -1,7 +1,7 @@
-"""Spark ML: any of its classifiers and regressors, by the name of its class.
+"""Spark ML: any of its classifiers and regressors, by class name.
 
-A decision tree becomes one SQL expression: the same numbers as the model's own `transform` for less of its time,
-wherever Spark SQL runs, and it can be explained. Any other model is applied through `transform`.
+A decision tree becomes one SQL expression, which gives the same numbers as the model's own `transform` in less time,
+works wherever Spark SQL runs, and can be explained. Any other model is applied through `transform`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from livegold.streams.models.estimators.learner import Contribution, Fitted
 from livegold.streams.models.estimators.tree import Tree, TreeNode
 
 TREE = "tree.json"
-"""Artifact of a run that holds the model as a tree, where it is one: a second to load instead of eight."""
+"""Artifact of a run with the model as a tree, if it is one: it loads in one second instead of eight."""
 _OWN = {
     "featuresCol": "livegold_features",
     "predictionCol": "livegold_prediction",
     "probabilityCol": "livegold_probability",
     "rawPredictionCol": "livegold_raw",
 }
-"""Columns that a pipeline adds on its way: an event may have fields of the usual names."""
+"""Names of the columns a pipeline adds; an event may have fields with the default names."""
 
 
 class SparkMLLearner:
@@ -44,8 +44,8 @@ class SparkMLLearner:
         self._estimator, self._task, self._features = estimator, task, list(features)
 
     def fit(self, rows: DataFrame) -> Fitted:
-        """Raises WrongUse for a parameter that the class does not have, or a value that it refuses."""
-        # An event that is not valid may have features that are no numbers; whatever it scores, it must not end a batch.
+        """Raises WrongUse for a parameter that the class does not have, or a value that it rejects."""
+        # An invalid event may have features that are not numbers; whatever its score, it must not fail the batch.
         assembler = VectorAssembler(inputCols=self._features, outputCol=_OWN["featuresCol"], handleInvalid="keep")
         model = Pipeline(stages=[assembler, self._made()]).fit(rows.coalesce(1))
         tree = _tree(model, self._features)
@@ -105,7 +105,7 @@ class TransformedModel:
 
 
 class TreeModel:
-    """A decision tree, applied as SQL. `model` is the pipeline it was made of, while there is one."""
+    """A decision tree, applied as SQL. `model` is the pipeline it was made from, or None if it was loaded."""
 
     def __init__(self, tree: Tree, task: Task, model: PipelineModel | None = None) -> None:
         self.tree, self._task, self._model = tree, task, model
@@ -128,14 +128,14 @@ class TreeModel:
 def _log(model: PipelineModel, name: str, scratch: str | None) -> None:
     import mlflow.spark
 
-    # Naming the requirements spares MLflow a minute of finding them out by loading the model elsewhere.
+    # Naming the requirements saves MLflow a minute of inferring them by loading the model elsewhere.
     mlflow.spark.log_model(
         model, artifact_path="model", pip_requirements=["pyspark"], registered_model_name=name, dfs_tmpdir=scratch
     )
 
 
 def _tree(model: PipelineModel, features: list[str]) -> Tree | None:
-    """A fitted pipeline of assembler and decision tree as data; None for any other."""
+    """A fitted pipeline of assembler and decision tree as data; None for any other pipeline."""
     last = model.stages[-1]
     if not isinstance(last, DecisionTreeClassificationModel | DecisionTreeRegressionModel):
         return None

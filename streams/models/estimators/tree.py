@@ -1,7 +1,7 @@
-"""A decision tree as data: its SQL, which says what the tree says, and the reasons of one prediction. Fits nothing.
+"""A decision tree as data: its equivalent SQL, and the reasons for one prediction. Fits nothing.
 
-A row goes left where its feature is at or below the split. Every node has a value, the answer of a tree that ended
-there; so each split on the way of a row moves the answer from its own value to its child's, which is what the split's
+A row goes left if its feature is at or below the split. Every node has a value, the answer of a tree that ended there;
+so each split on the path of a row moves the answer from the node's value to its child's, which is what the split's
 feature contributes.
 """
 
@@ -18,7 +18,7 @@ from livegold.streams.models.estimators.learner import Contribution
 
 @dataclass(frozen=True)
 class TreeNode:
-    """`value` is the node's answer; an inner node has the column it splits by, the split, and two children."""
+    """`value` is the node's answer; an inner node has the column it splits on, the split, and two children."""
 
     value: float
     column: str = ""
@@ -34,13 +34,13 @@ class Tree:
     root: TreeNode
 
     def sql(self) -> str:
-        """Nested CASEs with the splits and the values of the leaves: the same numbers as the model's own."""
+        """Nested CASEs with the splits and leaf values: the same numbers as the model's own."""
         return _sql(self.root)
 
     def reasons(self, features: Mapping[str, float]) -> tuple[float, tuple[Contribution, ...]]:
-        """The value at the root, and what each feature on the way adds to it, the most first.
+        """The value at the root, and what each feature on the path adds to it, largest first.
 
-        `features` are values by the names of features, without what their columns have before that.
+        `features` are values by feature name, without the prefix of the feature columns.
         """
         added: dict[str, float] = {}
         node = self.root
