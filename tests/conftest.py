@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from livegold.reporting.specification import UseCase
     from livegold.streams.local.broker import Broker
 
 
@@ -38,6 +39,14 @@ def skipped_for_want(config: pytest.Config) -> list[str]:
     """The tests that were skipped for want of a tool, each with its reason."""
     reports = config.pluginmanager.getplugin("terminalreporter").stats.get("skipped", [])
     return [f"{r.nodeid}: {r.longrepr[2]}" for r in reports if NOT_OURS not in r.longrepr[2]]
+
+
+@pytest.fixture(scope="session")
+def case() -> UseCase:
+    """The shipped use case."""
+    from livegold.reporting.specification import load_use_case
+
+    return load_use_case("taxi_tips")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from livegold.reporting.settings.settings import Settings, load
-from livegold.reporting.specification import SparkML, UseCase, load_use_case
+from livegold.reporting.specification import SparkML, UseCase
 from livegold.reporting.usecases.taxi_events import history
 from livegold.streams.local.java import QUICK_START
 from stream_cases import events_frame
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from livegold.streams.local.broker import Broker
 
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def case() -> UseCase:
-    return load_use_case("taxi_tips")
 
 
 @pytest.fixture(scope="session")
