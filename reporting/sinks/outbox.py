@@ -143,7 +143,7 @@ class OutboxSink(Sink):
     def _reset(self, state: SinkState, *, drop: bool) -> None:
         """What else it takes before gold is handed over from the start."""
         if drop:
-            raise WrongUse(f"{self.name}: nothing that was delivered can be deleted: leave --drop out")
+            raise WrongUse(f"{self.name}: delivered rows cannot be deleted: omit --drop")
 
     def _start_over(self, feed: str) -> None:
         """Gets ready for a feed that hands over everything; ticks go on, so that the newest one stays the newest."""

@@ -91,7 +91,7 @@ def test_settings_given_by_keyword_win_over_the_environment_and_are_checked(
     assert (found.home, found["stream.trigger_seconds"], found["hub.topic"]) == (tmp_path / "state", "0.5", "trips")
     assert found.secret("powerbi.client_secret") == "of a notebook"
     assert "of a notebook" not in repr(found)
-    with pytest.raises(lg.SettingsError, match=r"hub.server is no setting: did you mean hub\.servers"):
+    with pytest.raises(lg.SettingsError, match=r"hub.server is not a setting: did you mean hub\.servers"):
         lg.settings(hub__server="x:1")
     with pytest.raises(lg.SettingsError, match="'pigeon': give 'kafka', 'eventhubs' or 'folder'"):
         lg.settings(hub__kind="pigeon")
