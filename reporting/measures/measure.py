@@ -330,7 +330,7 @@ class _OfNumber(_OfColumn):
     def problem_with(self, types: Mapping[str, str]) -> str:
         if types[self.column] not in _NO_NUMBERS:
             return ""
-        return f"takes the {type(self).__name__.lower()} of {self.column!r}, which is no number: give a number"
+        return f"takes the {type(self).__name__.lower()} of {self.column!r}, which is not a number: give a number"
 
 
 @dataclass(frozen=True)
