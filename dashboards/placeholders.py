@@ -29,8 +29,8 @@ def fill(files: Mapping[str, bytes], source: Source, values: Mapping[str, str]) 
     names = _names(files, source)
     for name, value in values.items():
         if name not in names:
-            valid = f"give {choices(names)}" if names else "it leaves nothing open"
-            raise WrongUse(f"{name!r} is nothing that a template for {source} leaves open: {valid}")
+            valid = f"give {choices(names)}" if names else "it has no placeholders"
+            raise WrongUse(f"a template for {source} has no placeholder {name!r}: {valid}")
         _check(name, value)
     if not values:
         return dict(files)

@@ -162,8 +162,8 @@ def _placed(case: UseCase) -> Iterator[None]:
         yield
     except NotForDuckDB as error:
         raise SpecificationError(
-            f"use case {case.name}: {places.get(error.column, error.column)}: a sample cannot be made, for DuckDB does "
-            f"not take it ({error.said}): write it in SQL that both Spark and DuckDB know, or give another source"
+            f"use case {case.name}: {places.get(error.column, error.column)}: a sample cannot be made, because DuckDB "
+            f"rejects it ({error.said}): use SQL that both Spark and DuckDB accept, or choose another source"
         ) from error
 
 

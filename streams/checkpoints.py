@@ -38,6 +38,8 @@ class QueryId:
         if not self._found:
             found = query_of(self._checkpoint)
             if found is None:
-                raise RuntimeError(f"checkpoint {self._checkpoint} is of no query: its id is part of every write")
+                raise RuntimeError(
+                    f"checkpoint {self._checkpoint} belongs to no query, but every write needs the query's id"
+                )
             self._found = found
         return self._found

@@ -203,4 +203,4 @@ def _check(case: UseCase, tables: Iterable[ModelTable]) -> None:
     for what, names in groups:
         twice = [n for n, number in Counter(n.lower() for n in names).items() if number > 1]
         if twice:
-            raise SpecificationError(f"{place}: {what} {twice[0]!r} is there twice (case is ignored): rename one")
+            raise SpecificationError(f"{place}: {what} {twice[0]!r} occurs twice (case is ignored): rename one")

@@ -72,7 +72,7 @@ class Template:
 def read_folder(folder: Path) -> Template:
     """The template in a folder that contains a `.Report` folder, or is one. WrongUse if it is neither."""
     if not folder.is_dir():
-        raise WrongUse(f"template {folder} is not there: give the folder that holds <name>.Report")
+        raise WrongUse(f"template {folder} does not exist: give the folder that holds <name>.Report")
     files = {str(p.relative_to(folder).as_posix()): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
     return read_files(files, str(folder))
 
@@ -103,13 +103,13 @@ class _Reader:
     def _json(self, path: str) -> dict[str, Any]:
         full = self._root + path
         if full not in self._files:
-            raise WrongUse(f"{self._place}: {full} is not there")
+            raise WrongUse(f"{self._place}: {full} does not exist")
         try:
             found = json.loads(self._files[full])
         except ValueError as error:
             raise WrongUse(f"{self._place}: {full} is not JSON: {error}") from None
         if not isinstance(found, dict):
-            raise WrongUse(f"{self._place}: {full} is no JSON object")
+            raise WrongUse(f"{self._place}: {full} is not a JSON object")
         return found
 
     def _read_theme(self) -> Theme:

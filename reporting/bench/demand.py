@@ -49,7 +49,7 @@ class Demand:
 
     def __post_init__(self) -> None:
         if self.hours < MIN_HOURS:
-            raise WrongUse(f"{self.hours} simulated hours are too few to meet anything: give {MIN_HOURS} or more")
+            raise WrongUse(f"{self.hours} simulated hours are too few to reach any limit: give {MIN_HOURS} or more")
         if not 1 <= self.batch_seconds <= 60:
             raise WrongUse(f"batches of {self.batch_seconds} seconds: give 1 to 60")
         if self.rate * self.batch_seconds < 1:

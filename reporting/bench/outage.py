@@ -107,7 +107,9 @@ def bench_outage(
                     state = "there" if phase.there else "gone"
                     say(f"service {state}: {phase.rate:,.0f} events a second, {phase.rows:,} rows accepted")
                 if watch.events() >= events:
-                    raise CheckFailed(f"all {events:,} events were done before the phases: give --events more")
+                    raise CheckFailed(
+                        f"all {events:,} events were processed before the phases ended: give a larger --events"
+                    )
             failures = watch.failures()
             run.stop(LONGEST_WAIT_SECONDS)
             # The rest of the backlog, in large batches, since nothing is timed any more.

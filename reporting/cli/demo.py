@@ -70,9 +70,9 @@ def demo(
     if switch == "realtime":
         raise WrongUse("switch 'realtime' is not there yet: give stream")
     if switch != "stream":
-        raise WrongUse(f"switch {switch!r} is none for a demo: give {choices(['stream'])}")
+        raise WrongUse(f"switch {switch!r} cannot be used for a demo: give {choices(['stream'])}")
     if file is None and keep_times:
-        raise WrongUse("--keep-times is for a file: give --events, or leave it out")
+        raise WrongUse("--keep-times requires a file: give --events, or omit it")
     if file is None and (case.generator is None or case.history is None):
         raise WrongUse(f"use case {case.name} makes up no events: give a file with --events")
     require(SPARK, MODELS, LOCAL, PAGE)

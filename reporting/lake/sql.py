@@ -63,7 +63,7 @@ def open_table(path: str, version: int | None = None) -> DeltaTable:
     try:
         return DeltaTable(path, version=version, storage_options=storage_options(path))
     except TableNotFoundError:
-        raise NotFound(f"table {path} is not there: `livegold run` makes it") from None
+        raise NotFound(f"table {path} does not exist: `livegold run` creates it") from None
     except DeltaError as error:
         raise LivegoldError(f"table {path} cannot be opened: {_one_line(error)}") from error
 
@@ -117,7 +117,7 @@ def query(settings: Settings, sql: str) -> pa.Table:
             missing = _NO_TABLE.search(str(error))
             if missing:
                 name = missing[1]
-                raise WrongUse(f"sql: table {name} is not there: {_there(there, settings.lake)}") from None
+                raise WrongUse(f"sql: table {name} does not exist: {_there(there, settings.lake)}") from None
             raise WrongUse(f"sql: {_one_line(error)}") from None
         except duckdb.Error as error:
             raise WrongUse(f"sql: {_one_line(error)}") from None
@@ -140,7 +140,7 @@ def _mentioned(tables: Mapping[str, Mapping[str, str]], sql: str) -> list[tuple[
 
 def _there(tables: Mapping[str, Mapping[str, str]], lake: str) -> str:
     if not tables:
-        return f"{lake} holds no table yet, `livegold run` makes them"
+        return f"{lake} holds no table yet, `livegold run` creates them"
     return "there are " + "; ".join(choices(f"{case}.{t}" for t in own) for case, own in tables.items())
 
 
@@ -161,7 +161,9 @@ class _Listing:
         elif Path(lake).is_dir():
             self._files = fs.SubTreeFileSystem(str(Path(lake).resolve()), fs.LocalFileSystem())
         else:
-            raise WrongUse(f"lake {lake} is not there: run `livegold run` first, or set LIVEGOLD_HOME or LIVEGOLD_LAKE")
+            raise WrongUse(
+                f"lake {lake} does not exist: run `livegold run` first, or set LIVEGOLD_HOME or LIVEGOLD_LAKE"
+            )
 
     def folders(self, path: str) -> list[str]:
         try:

@@ -62,7 +62,7 @@ def plan_publication(
     """Plans what to publish and where, validated without contacting the hub."""
     case = load(case)
     if events is None and (loop or keep_times):
-        raise WrongUse(f"{'loop' if loop else 'keep-times'} is for a file: give one as events, or leave it out")
+        raise WrongUse(f"{'loop' if loop else 'keep-times'} requires a file: give one as events, or omit it")
     if events is None and rate is None and count is None:
         rate = ENDLESS_RATE
     from livegold.streams.hub import Hub

@@ -62,7 +62,7 @@ def plan_refill(
     try:
         open_table(lake.pulse)
     except NotFound:
-        raise NotFound(f"use case {case.name} has no gold in {lake.gold}: `livegold run` makes it") from None
+        raise NotFound(f"use case {case.name} has no gold in {lake.gold}: `livegold run` creates it") from None
     return Refill(case, sink, drop, restart, settings, made)
 
 

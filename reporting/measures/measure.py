@@ -330,7 +330,7 @@ class _OfNumber(_OfColumn):
     def problem_with(self, types: Mapping[str, str]) -> str:
         if types[self.column] not in _NO_NUMBERS:
             return ""
-        return f"takes the {type(self).__name__.lower()} of {self.column!r}, which is no number: give a number"
+        return f"takes the {type(self).__name__.lower()} of {self.column!r}, which is not a number: give a number"
 
 
 @dataclass(frozen=True)
@@ -518,8 +518,8 @@ class Measure:
             for aggregate in self.aggregates:
                 if not aggregate.additive:
                     raise SpecificationError(
-                        f"measure {self.name!r}: {type(aggregate).__name__}({aggregate.columns[0]!r}) cannot be told "
-                        "so far, because the Totals of a push dataset only add up; "
+                        f"measure {self.name!r}: {type(aggregate).__name__}({aggregate.columns[0]!r}) cannot be "
+                        "computed over all time, because the Totals of a push dataset can only be summed; "
                         "give the measure scope=TrailingWindow(minutes) or scope=ByBucket()"
                     )
 

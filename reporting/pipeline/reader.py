@@ -92,7 +92,7 @@ def read_time(text: str, zone: tzinfo) -> datetime:
         return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
     found = _TIME.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no time with a date")
+        raise ValueError(f"{text!r} is not a time with a date")
     year, month, day, hour, minute, second = (int(g or 0) for g in found.groups()[:6])
     micros = int((found[7] or "").ljust(6, "0")[:6])
     own: tzinfo = zone
@@ -146,13 +146,13 @@ def _text(found: Any) -> str:
     if isinstance(found, bool):
         return str(found).lower()
     if not isinstance(found, str):
-        raise TypeError(f"{found!r} is no text")
+        raise TypeError(f"{found!r} is not a string")
     return str(found)
 
 
 def _boolean(found: Any) -> bool:
     if not isinstance(found, bool):
-        raise TypeError(f"{found!r} is no boolean")
+        raise TypeError(f"{found!r} is not a boolean")
     return found
 
 
@@ -172,7 +172,7 @@ def _double(found: Any) -> float:
 
 def _decimal(found: Any, digits: int, scale: int) -> Decimal:
     if not isinstance(found, str) or not _NUMBER.fullmatch(found):
-        raise TypeError(f"{found!r} is no number")
+        raise TypeError(f"{found!r} is not a number")
     exact = Decimal(found).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
     if len(exact.as_tuple().digits) > digits:
         raise ValueError(f"{found} is too large")
@@ -181,12 +181,12 @@ def _decimal(found: Any, digits: int, scale: int) -> Decimal:
 
 def _number(found: Any) -> str:
     if not isinstance(found, _Number):
-        raise TypeError(f"{found!r} is no number")
+        raise TypeError(f"{found!r} is not a number")
     return found
 
 
 def _refused(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _digits(type_: str) -> tuple[int, int]:

@@ -89,4 +89,4 @@ def _as_json(value: Any) -> Any:
         return orjson.Fragment(format(value, "f"))
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} is not a JSON value")

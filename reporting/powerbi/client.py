@@ -140,7 +140,8 @@ class PowerBIClient:
         if not found:
             names = sorted({d.name for d in there})
             shown = choices(repr(n) for n in names[:NAMES_SHOWN]) + (" or another" if len(names) > NAMES_SHOWN else "")
-            raise NotFound(f"the workspace has no dataset {name_or_id!r}: give {shown if names else 'it one first'}")
+            advice = f": choose {shown}" if names else ", nor any other: create one first"
+            raise NotFound(f"the workspace has no dataset {name_or_id!r}{advice}")
         return found[0]
 
     def create_dataset(self, definition: Mapping[str, Any], retention: str = "None") -> Dataset:
@@ -158,7 +159,8 @@ class PowerBIClient:
         answer = self.call("POST", url, doing, body=encoded(definition))
         if not answer.content:
             raise Ambiguous(
-                f"{doing}: HTTP {answer.status_code} and nothing else: look for it by its name before another try",
+                f"{doing}: HTTP {answer.status_code} without a body: "
+                "check by name whether it was created before retrying",
                 status=answer.status_code,
             )
         return _dataset(object_of(answer, doing))
@@ -192,7 +194,7 @@ class PowerBIClient:
         """Makes the caller the owner of a dataset. My workspace has no such call: raises WrongUse."""
         doing = f"taking over dataset {dataset}"
         if self.workspace is None:
-            raise WrongUse(f"{doing}: what is in My workspace is its user's already: give a workspace id")
+            raise WrongUse(f"{doing}: datasets in My workspace already belong to its user: give a workspace id")
         self.call("POST", f"{self.at(dataset)}/Default.TakeOver", doing)
 
     def parameters(self, dataset: str) -> list[Parameter]:

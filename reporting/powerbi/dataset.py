@@ -193,5 +193,5 @@ def _unique(names: Iterable[str], what: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name.lower() in seen:
-            raise SpecificationError(f"{what} {name!r} is there twice (Power BI ignores case): give one another name")
+            raise SpecificationError(f"{what} {name!r} occurs twice (Power BI ignores case): rename one")
         seen.add(name.lower())

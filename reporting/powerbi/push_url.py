@@ -88,7 +88,7 @@ def _checked(url: str) -> str:
         host = dataset = None
     wanted = "https://<host>/beta/<tenant>/datasets/<id>/rows?key=<key>"
     if not host or dataset is None or not parse_qs(parts.query).get("key"):
-        raise WrongUse(f"the push URL is none: give {wanted}, as the dataset's settings show it")
+        raise WrongUse(f"this is not a push URL: give {wanted}, as shown in the dataset's settings")
     if parts.scheme != "https" and host not in LOOPBACK:
-        raise WrongUse(f"the push URL of dataset {dataset[1]} is not https: its key would be seen: give {wanted}")
+        raise WrongUse(f"the push URL of dataset {dataset[1]} is not https and would expose its key: give {wanted}")
     return dataset[1]

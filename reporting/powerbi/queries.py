@@ -73,7 +73,7 @@ def execute_query(client: PowerBIClient, dataset: str, query: str) -> list[Row]:
         code, message = code_and_message_of(error) if isinstance(error, dict) else ("", str(error))
         raise refusal(answer, "POST", doing, code, message)
     if len(rows) >= MAX_QUERY_ROWS:
-        raise Refused(f"{doing}: {len(rows)} rows, where the service stops: ask for fewer")
+        raise Refused(f"{doing}: {len(rows)} rows, the service's limit: request fewer")
     return [{_plain(name): value for name, value in row.items()} for row in rows]
 
 

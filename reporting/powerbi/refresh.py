@@ -66,7 +66,7 @@ class Enhanced:
         if self.timeout is not None and not dt.timedelta() < self.timeout <= LONGEST_TIMEOUT:
             raise WrongUse(f"refresh: timeout is {self.timeout}: give more than 0 and at most {LONGEST_TIMEOUT}")
         if not self.body():
-            raise WrongUse("refresh: an enhanced one needs a type or another choice")
+            raise WrongUse("refresh: an enhanced refresh needs a type or another option")
 
     def body(self) -> dict[str, Any]:
         """The request's JSON, which must not contain notifyOption."""

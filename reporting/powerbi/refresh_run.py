@@ -92,8 +92,8 @@ class RefreshRun:
                     raise
                 if wanted is not None:
                     raise WrongUse(
-                        f"{error}: on shared capacity a refresh is of the whole dataset and takes no choices: "
-                        "leave out tables and type, or move the workspace to dedicated capacity"
+                        f"{error}: on shared capacity only the whole dataset can be refreshed, without options: "
+                        "omit tables and type, or move the workspace to dedicated capacity"
                     ) from None
                 self._say(f"no enhanced refreshes here: a plain one of {self._dataset.name}")
                 enhanced = False
@@ -158,8 +158,8 @@ class RefreshRun:
     def _out_of_time(self, error: Transient | None) -> LivegoldError:
         last = f" (the last answer: {error})" if error else ""
         return LivegoldError(
-            f"refreshing dataset {self._dataset.name!r} was not done within {self._timeout:g} s{last}: if it "
-            "has begun it goes on: see `livegold refresh history`, or end it with `livegold refresh cancel`"
+            f"refreshing dataset {self._dataset.name!r} did not finish within {self._timeout:g} s{last}: if it has "
+            "started, it is still running: see `livegold refresh history`, or cancel it with `livegold refresh cancel`"
         )
 
 

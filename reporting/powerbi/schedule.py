@@ -83,7 +83,9 @@ def change_of(
             raise WrongUse(f"refresh schedule: notify is {notify!r}: give {choices(SCHEDULE_NOTIFY_OPTIONS)}")
         change["notifyOption"] = notify
     if enabled is False and change:
-        raise WrongUse("refresh schedule: switching it off goes alone: change the rest before or after")
+        raise WrongUse(
+            "refresh schedule: switching it off cannot be combined with other changes: make those before or after"
+        )
     if enabled is not None:
         change["enabled"] = enabled
     if not change:

@@ -62,7 +62,7 @@ def _checked(parameter: dict[str, Any], value: Any) -> str:
     if value is None:
         value = ""
     if not isinstance(value, str):
-        raise bad_request(f"parameter {name!r}: newValue is no text")
+        raise bad_request(f"parameter {name!r}: newValue is not a string")
     if not value and parameter["isRequired"]:
         raise invalid_request(f"parameter {name!r} is required and must have a value")
     bad_number = kind == "Number" and value and not _NUMBER.fullmatch(value)

@@ -59,7 +59,7 @@ class Queries:
         try:
             query = read_query(text)
         except UnknownQuery as unknown:
-            message = f"Query is none that the local service answers: {unknown}"
+            message = f"The local service cannot answer this query: {unknown}"
             raise query_error(message) from None
         rows = self._rows(dataset, query)
         kept, error = _limited(rows if include_nulls else [_without_nulls(r) for r in rows])

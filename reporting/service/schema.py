@@ -149,7 +149,7 @@ def _text(body: dict[str, Any], key: str, what: str) -> str:
 
 def _optional_text(body: dict[str, Any], key: str, what: str) -> None:
     if body.get(key) is not None and not isinstance(body[key], str):
-        raise bad_request(f"{what}: {key} is no text")
+        raise bad_request(f"{what}: {key} is not a string")
 
 
 def _boolean(body: dict[str, Any], key: str, what: str) -> None:
@@ -170,5 +170,5 @@ def _unique(names: list[str], what: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name.lower() in seen:
-            raise bad_request(f"{what} {name!r} is there twice")
+            raise bad_request(f"{what} {name!r} occurs twice")
         seen.add(name.lower())

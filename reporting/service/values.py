@@ -108,7 +108,7 @@ def _decimal(text: str) -> Decimal:
 
 
 def _not_a_number(text: str) -> float:
-    raise ValueError(f"{text} is no JSON value")
+    raise ValueError(f"{text} is not a JSON value")
 
 
 def _is_int64(value: Any) -> bool:
@@ -215,4 +215,4 @@ def _settle_decimals(rows: list[Row], name: str, data_type: str) -> None:
 def _decimal_as_number(value: Any) -> orjson.Fragment:
     if isinstance(value, Decimal):
         return orjson.Fragment(format(value, "f"))
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} is not a JSON value")

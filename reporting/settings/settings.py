@@ -175,11 +175,11 @@ def load(environment: Mapping[str, str] | None = None, file: Path | None = None,
     overrides = {key.replace("__", "."): value for key, value in changed.items()}
     for key in overrides:
         if key not in by_key:
-            raise SettingsError(f"{key} is no setting: {_nearest(key, by_key)}")
+            raise SettingsError(f"{key} is not a setting: {_nearest(key, by_key)}")
     known = {s.variable for s in declared} | {"LIVEGOLD_CONFIG", "LIVEGOLD_SHARED", "LIVEGOLD_SCHEMAS"}
     for variable in environment:
         if variable.startswith("LIVEGOLD_") and variable not in known:
-            raise SettingsError(f"environment variable {variable} is no setting: {_nearest(variable, known)}")
+            raise SettingsError(f"environment variable {variable} is not a setting: {_nearest(variable, known)}")
     values: dict[str, str] = {}
     secrets: dict[str, str] = {}
     for setting in declared:
@@ -205,7 +205,7 @@ def _read(file: Path, declared: Mapping[str, Setting]) -> dict[str, str]:
         entries = {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {name: value}
         for key, entry in entries.items():
             if key not in declared:
-                raise SettingsError(f"{file}: {key} is no setting: {_nearest(key, declared)}")
+                raise SettingsError(f"{file}: {key} is not a setting: {_nearest(key, declared)}")
             if declared[key].secret:
                 raise SettingsError(f"{file}: {key} is a secret: put it in the environment as {variable_of(key)}")
             flat[key] = str(entry)

@@ -143,7 +143,7 @@ class OutboxSink(Sink):
     def _reset(self, state: SinkState, *, drop: bool) -> None:
         """Any further steps needed before gold is handed over from the start."""
         if drop:
-            raise WrongUse(f"{self.name}: nothing that was delivered can be deleted: leave --drop out")
+            raise WrongUse(f"{self.name}: delivered rows cannot be deleted: omit --drop")
 
     def _start_over(self, feed: str) -> None:
         """Prepares for a feed that hands over everything; ticks keep counting, so that the newest stays the newest."""

@@ -41,7 +41,7 @@ def sink_class(name: str) -> type[OutboxSink]:
     if not (isinstance(found, type) and issubclass(found, OutboxSink)):
         raise WrongUse(f"sink {name} ({entry.value}) is no subclass of OutboxSink: make it one")
     if getattr(found, "name", None) != name:
-        raise WrongUse(f"sink {name} ({entry.value}) has another name: give the class name = {name!r}")
+        raise WrongUse(f"the class of sink {name} ({entry.value}) has a different name: set name = {name!r} on it")
     if not found.needs <= {*NEEDS}:
         raise WrongUse(f"sink {name} ({entry.value}) needs {sorted(found.needs)}: give some of {choices(NEEDS)}")
     return found

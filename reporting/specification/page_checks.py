@@ -88,7 +88,8 @@ class ReportChecks(Refusals):
         for state in case.states:
             self.one_of(state.measure, self.numbers, "state of measure")
             if state.good == state.bad:
-                self.fail(f"state of {state.measure!r}", f"is good and bad from {state.good} on: give two numbers")
+                fault = f"has the same limit, {state.good}, for good and bad: give two different numbers"
+                self.fail(f"state of {state.measure!r}", fault)
             if any('"' in word or not word.strip() for word in state.words):
                 self.fail(f"state of {state.measure!r}", f"has words {state.words!r}: give words without quotes")
         self.unique([s.measure for s in case.states], "state of")
@@ -103,7 +104,7 @@ class ReportChecks(Refusals):
     def page(self, page: Page) -> None:
         place = f"page {page.name!r}"
         if not page.name.strip() or len(page.name) > 50:
-            self.fail(place, "has a name that cannot be: give 1 to 50 characters")
+            self.fail(place, "has an invalid name: give 1 to 50 characters")
         self.one_of(page.kind, ("page", "drillthrough", "tooltip"), f"{place} kind")
         if page.kind == "drillthrough":
             self.one_of(page.dimension, self.dimensions, f"{place} dimension")
@@ -143,4 +144,4 @@ class ReportChecks(Refusals):
     def unique(self, names: list[str], what: str) -> None:
         for name in names:
             if names.count(name) > 1:
-                self.fail(f"{what} {name!r}", "is there twice: give each its own")
+                self.fail(f"{what} {name!r}", "occurs twice: rename one")

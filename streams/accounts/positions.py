@@ -95,7 +95,7 @@ def held_by_hub(db: duckdb.DuckDBPyConnection, hub: Hub, deadline: float = ANSWE
     own = f"topic = {_text(hub.topic)}"
     problems = line(db, f"SELECT * FROM raw_at WHERE NOT ({own})", f"{{}} in raw and not of topic {hub.topic}")
     strange = f'SELECT * FROM raw_at WHERE {own} AND "partition" NOT IN ({", ".join(map(str, held))})'
-    problems += line(db, strange, "{} in raw and of a partition that the hub has not")
+    problems += line(db, strange, "{} in raw, from a partition that does not exist in the hub")
     gaps: list[_Gap] = []
     for partition, (first, following) in held.items():
         where = f'{own} AND "partition" = {partition}'

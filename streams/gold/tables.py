@@ -113,8 +113,8 @@ def _add_columns(spark: SparkSession, case: str, path: str, columns: Iterable[Co
             missing.append(_declared(column))
         elif there[column.name] != column.type.replace(", ", ","):
             raise WrongUse(
-                f"use case {case}: column {column.name} is {column.type}, but {there[column.name]} in {path}, and no "
-                "table can follow that: give the column another name, or another LIVEGOLD_LAKE"
+                f"use case {case}: column {column.name} is {column.type} but has type {there[column.name]} in {path}, "
+                "and its type cannot be changed: rename the column, or use another LIVEGOLD_LAKE"
             )
     if missing:
         spark.sql(f"ALTER TABLE delta.{_quoted(path)} ADD COLUMNS ({', '.join(missing)})")

@@ -268,8 +268,8 @@ class GoldWriter:
         record = next(own, None)
         if record and record["use_case_digest"] != self._digest:
             raise WrongUse(
-                f"use case {self.case.name}: batch {batch_id} was half written by another version of the use case "
-                f"({record['use_case_digest']}, now {self._digest}): run once with that version, then change it"
+                f"use case {self.case.name}: batch {batch_id} was partly written by another version of the use case "
+                f"({record['use_case_digest']}, now {self._digest}): run that version once to finish it, then switch"
             )
 
     def _finish_replay(self, events: DataFrame, query_id: str, batch_id: int) -> None:

@@ -50,7 +50,7 @@ class EventFile:
 
     def __init__(self, path: Path, use_case: UseCase) -> None:
         if not path.is_file():
-            raise WrongUse(f"event file {path} is not there: give the path of {_kinds()} file")
+            raise WrongUse(f"event file {path} does not exist: give the path of {_kinds()} file")
         kind = _KINDS.get(_suffix(path))
         if kind is None:
             raise WrongUse(f"event file {path} is of no known kind: give {_kinds()} file")

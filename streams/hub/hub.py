@@ -288,7 +288,9 @@ def _servers(text: str) -> str:
 
 def _ca(text: str) -> str:
     if text and not Path(text).is_file():
-        raise SettingsError(f"setting hub.ca is {text!r}, which is no file: give the PEM file of the hub's authority")
+        raise SettingsError(
+            f"setting hub.ca is {text!r}, which is not a file: give the PEM file of the hub's authority"
+        )
     return str(Path(text).resolve()) if text else ""
 
 

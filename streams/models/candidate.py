@@ -33,9 +33,9 @@ class Verdict:
 def check_history(case: UseCase, file: Path | None, from_raw: bool) -> None:
     """Raises WrongUse if there is no history to learn from, or more than one."""
     if file is not None and from_raw:
-        raise WrongUse("a file of events and raw are two histories: give one of them")
+        raise WrongUse("give either a file of events or raw as history, not both")
     if file is None and not from_raw and case.history is None:
-        raise WrongUse(f"use case {case.name} has no made-up history: give a file of events, or learn from raw")
+        raise WrongUse(f"use case {case.name} has no synthetic history: give a file of events, or train on raw")
 
 
 def train_candidate(

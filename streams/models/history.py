@@ -41,7 +41,7 @@ def history_from_raw(spark: SparkSession, case: UseCase, lake: Lake) -> DataFram
 def generated_history(spark: SparkSession, case: UseCase, count: int = GENERATED_EVENTS, seed: int = 1) -> DataFrame:
     """`count` synthetic events that all ended before now. Raises WrongUse if the use case cannot generate history."""
     if case.history is None:
-        raise WrongUse(f"use case {case.name} has no made-up history: give a file of events, or learn from raw")
+        raise WrongUse(f"use case {case.name} has no synthetic history: give a file of events, or train on raw")
     return _rows(spark, case, case.history(seed, count, datetime.now(UTC)))
 
 

@@ -141,7 +141,8 @@ class Rescoring:
         if lost:
             raise WrongUse(
                 f"use case {self._case.name}: gold has events that neither raw nor the hub has, the first of them "
-                f"{lost[0]}: a gold made from raw would lack them; keep this one, or move {self._lake.gold} away first"
+                f"{lost[0]}: a gold rebuilt from raw would lose them; keep the current gold, or move {self._lake.gold} "
+                "away first"
             )
 
     def _compare(self, plan: Plan) -> None:
@@ -158,8 +159,8 @@ class Rescoring:
             shown = "; ".join(found.problems[:SHOWN_PROBLEMS])
             more = len(found.problems) - SHOWN_PROBLEMS
             raise CheckFailed(
-                f"use case {self._case.name}: the gold made from raw does not reconcile, and the old one stays: {shown}"
-                f"{f' (and {more} more)' if more > 0 else ''}; delete {self._lake.rebuild} to begin again"
+                f"use case {self._case.name}: the rebuilt gold does not reconcile, so the old one is kept: {shown}"
+                f"{f' (and {more} more)' if more > 0 else ''}; delete {self._lake.rebuild} to start again"
             )
 
     # ---- for the status --------------------------------------------------------------------------------------------

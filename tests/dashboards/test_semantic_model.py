@@ -167,7 +167,7 @@ def test_names_that_cannot_stand_beside_each_other_are_refused() -> None:
     with pytest.raises(SpecificationError, match=r"dimension 'predictions' would make a table named 'Predictions'"):
         semantic_model(taken, "delta")
     twice = dataclasses.replace(TAXI, measures=(*TAXI.measures, Measure("EVENTS", Count())))
-    with pytest.raises(SpecificationError, match=r"name in table Pulse 'events' is there twice"):
+    with pytest.raises(SpecificationError, match=r"name in table Pulse 'events' occurs twice"):
         semantic_model(twice, "delta")
 
 

@@ -190,7 +190,7 @@ def test_a_check_that_fails_ends_the_command_with_1(
         (("--source", "push", "--out", "new", "--set", "Host=a"), "give Workspace or DatasetId"),
         (("--source", "push", "--out", "new", "--set", "Host"), "--set Host: give NAME=VALUE"),
         (("--source", "push", "--out", "new", "--set", "DatasetId=7"), "give an id such as"),
-        (("--source", "sample", "--out", "new", "--set", "Host=a"), "it leaves nothing open"),
+        (("--source", "sample", "--out", "new", "--set", "Host=a"), "it has no placeholders"),
     ],
 )
 def test_wrong_use_is_refused_in_one_line_and_nothing_is_written(

@@ -91,7 +91,7 @@ def test_settings_given_by_keyword_win_over_the_environment_and_are_checked(
     assert (found.home, found["stream.trigger_seconds"], found["hub.topic"]) == (tmp_path / "state", "0.5", "trips")
     assert found.secret("powerbi.client_secret") == "of a notebook"
     assert "of a notebook" not in repr(found)
-    with pytest.raises(lg.SettingsError, match=r"hub.server is no setting: did you mean hub\.servers"):
+    with pytest.raises(lg.SettingsError, match=r"hub.server is not a setting: did you mean hub\.servers"):
         lg.settings(hub__server="x:1")
     with pytest.raises(lg.SettingsError, match="'pigeon': give 'kafka', 'eventhubs' or 'folder'"):
         lg.settings(hub__kind="pigeon")
@@ -116,20 +116,20 @@ def test_a_run_that_cannot_be_is_refused_before_spark_starts(tmp_path: Path) -> 
 
 def test_a_training_and_a_publication_that_cannot_be_are_refused_before_anything_starts(tmp_path: Path) -> None:
     settings = lg.settings(home=tmp_path)
-    with pytest.raises(lg.WrongUse, match="two histories"):
+    with pytest.raises(lg.WrongUse, match="either a file of events or raw"):
         lg.train(USECASE, events="a.csv", from_raw=True, settings=settings)
-    with pytest.raises(lg.WrongUse, match=r"nowhere\.csv is not there"):
+    with pytest.raises(lg.WrongUse, match=r"nowhere\.csv does not exist"):
         lg.train(USECASE, events="nowhere.csv", settings=settings)
-    with pytest.raises(lg.WrongUse, match=r"nowhere\.csv is not there"):
+    with pytest.raises(lg.WrongUse, match=r"nowhere\.csv does not exist"):
         lg.publish(USECASE, events="nowhere.csv", settings=settings)
-    with pytest.raises(lg.WrongUse, match="loop is for a file"):
+    with pytest.raises(lg.WrongUse, match="loop requires a file"):
         lg.publish(USECASE, loop=True, settings=settings)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_backfill_without_gold_is_refused_before_spark_starts(tmp_path: Path) -> None:
     settings = lg.settings(home=tmp_path, eventstream__servers="127.0.0.1:9", eventstream__topic="rows")
-    with pytest.raises(lg.NotFound, match="use case taxi_tips has no gold in .*: `livegold run` makes it"):
+    with pytest.raises(lg.NotFound, match="use case taxi_tips has no gold in .*: `livegold run` creates it"):
         lg.backfill(USECASE, sink="eventstream", settings=settings)
     assert list(tmp_path.iterdir()) == []
 

@@ -139,7 +139,7 @@ def test_a_column_that_predictions_do_not_have_is_refused_with_those_they_have()
 
 
 def test_an_extreme_so_far_is_refused_unless_there_is_no_push_dataset():
-    with pytest.raises(SpecificationError, match="only add up"):
+    with pytest.raises(SpecificationError, match="can only be summed"):
         Measure("m", Max("fare"), AllTime()).check(60)
     Measure("m", Max("fare"), AllTime()).check(60, push=False)
     Measure("m", Max("fare"), TrailingWindow(5)).check(60)

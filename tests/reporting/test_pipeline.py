@@ -295,6 +295,6 @@ def test_aggregates_say_what_they_are_of_nothing_and_of_what_was_rejected() -> N
     assert found == [(0, "0", "bigint"), (0, "0", "bigint"), (0, "count(*)", "bigint"), (None, "NULL", "decimal(10,2)")]
     sums = [Sum(c).type_over(types) for c in ("a", "n", "d")]
     assert sums == ["decimal(20,2)", "bigint", "double"]
-    assert Max("t").problem_with(types) == "takes the max of 't', which is no number: give a number"
+    assert Max("t").problem_with(types) == "takes the max of 't', which is not a number: give a number"
     assert CountIf("n").problem_with(types) == "counts where 'n': give a boolean column, b"
     assert Sum("a").problem_with(types) == CountIf("b").problem_with(types) == ""

@@ -135,7 +135,7 @@ def test_a_dataset_is_found_by_its_id_or_its_name_and_twins_are_refused(client: 
         client.find_dataset("Tried")
     assert made.id in str(caught.value)
     assert twin.id in str(caught.value)
-    with pytest.raises(NotFound, match="no dataset 'tried': give 'Tried'"):
+    with pytest.raises(NotFound, match="no dataset 'tried': choose 'Tried'"):
         client.find_dataset("tried")
 
 

@@ -209,7 +209,7 @@ def test_the_token_is_not_taken_along_to_another_host(canned: CannedServer, call
 
 def test_a_dataset_that_was_accepted_and_not_returned_is_ambiguous(canned: CannedServer, caller: PowerBIClient) -> None:
     canned.reply(202)
-    with pytest.raises(Ambiguous, match="look for it by its name"):
+    with pytest.raises(Ambiguous, match="check by name whether it was created"):
         caller.create_dataset({"name": "x", "tables": []})
     canned.reply(202, {"id": "1", "name": "x"})
     assert caller.create_dataset({"name": "x", "tables": []}).id == "1"

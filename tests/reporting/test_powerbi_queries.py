@@ -147,7 +147,7 @@ def test_an_error_of_the_query_keeps_the_services_words(canned: CannedServer, ca
 
 def test_an_answer_at_the_services_limit_is_not_taken_for_whole(canned: CannedServer, caller: PowerBIClient) -> None:
     canned.reply(200, b'{"results":[{"tables":[{"rows":[' + b",".join([b"{}"] * 100_000) + b"]}]}]}")
-    with pytest.raises(Refused, match="100000 rows, where the service stops"):
+    with pytest.raises(Refused, match="100000 rows, the service's limit"):
         execute_query(caller, "d", QUERY)
 
 

@@ -117,7 +117,7 @@ def test_what_a_refresh_cannot_be_is_refused_before_it_is_sent(refreshes: Refres
         ({"type": "full"}, "type is 'full': give Full, ClearValues"),
         ({"commit_mode": "Half"}, "give Transactional or PartialBatch"),
         ({"timeout": dt.timedelta(days=1)}, "at most 23:59:59"),
-        ({}, "needs a type or another choice"),
+        ({}, "an enhanced refresh needs a type or another option"),
     ):
         with pytest.raises(WrongUse, match=message):
             Enhanced(**wrong)  # type: ignore[arg-type]
@@ -152,7 +152,7 @@ def test_the_schedule_is_read_and_changed(refreshes: Refreshes, dataset: Dataset
         ({"times": ["07:15"]}, "'07:15' is no time the service takes: give HH:00 or HH:30"),
         ({"times": ["24:00"]}, "no time the service takes"),
         ({"notify": "MailOnCompletion"}, "give NoNotification or MailOnFailure"),
-        ({"enabled": False, "times": ["07:00"]}, "switching it off goes alone"),
+        ({"enabled": False, "times": ["07:00"]}, "switching it off cannot be combined with other changes"),
         ({"times": [*HALF_HOURS[:8], "23:30"]}, "9 times a day, .*shared capacity, which takes 8"),
     ],
 )
@@ -205,7 +205,7 @@ def test_shared_capacity_gets_a_plain_one_after_it_refused(
 
 def test_tables_and_type_on_shared_capacity_are_wrong_use(refreshes: Refreshes, dataset: Dataset, time: Time) -> None:
     wanted = Enhanced(type="Full", objects=(RefreshObject("Sales"),))
-    with pytest.raises(WrongUse, match="Only notifyOption can be specified.*leave out tables and type"):
+    with pytest.raises(WrongUse, match="Only notifyOption can be specified.*omit tables and type"):
         Told(refreshes, dataset, time).run.start(wanted)
     assert refreshes.refresh_history(dataset.id) == []
 
@@ -333,7 +333,7 @@ def test_waiting_ends_at_the_time_out_and_the_refresh_goes_on(
     local(service, "POST", "refreshes", {"seconds": 300})
     told = Told(refreshes, dataset, time, timeout=60)
     started, before = told.run.start(), time.now
-    with pytest.raises(LivegoldError, match="was not done within 60 s.*it goes on.*livegold refresh cancel"):
+    with pytest.raises(LivegoldError, match="did not finish within 60 s.*it is still running.*livegold refresh cancel"):
         told.run.wait(started)
     assert time.now - before == 60
     assert refreshes.refresh_details(dataset.id, started.id).at_work

@@ -107,15 +107,15 @@ def test_waiting_too_long_exits_with_1(livegold: Livegold, service: LocalService
     code, out, err = livegold("run", "Imported", "--timeout", "0.2", "--json")
     found = one_object(out)
     assert (code, found["ok"]) == (1, False)
-    assert "not done within 0.2 s" in err
-    assert "it goes on" in found["error"]
+    assert "did not finish within 0.2 s" in err
+    assert "it is still running" in found["error"]
 
 
 def test_tables_on_shared_capacity_are_wrong_use(livegold: Livegold, dataset: Dataset) -> None:
     code, out, err = livegold("run", "Imported", "--tables", "Model, Other", "--json")
     found = one_object(out)
     assert (code, found["ok"], found["status"], found["code"]) == (2, False, None, None)
-    assert "leave out tables and type" in err
+    assert "omit tables and type" in err
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_tables_on_shared_capacity_are_wrong_use(livegold: Livegold, dataset: Da
         (("history", "Imported", "--top", "0"), "0 is not in the range"),
         (("schedule", "Imported", "--times", "7:10"), "give HH:00 or HH:30"),
         (("schedule", "Imported", "--days", "someday"), "'someday' is no day"),
-        (("schedule", "Imported", "--disable", "--times", "07:00"), "switching it off goes alone"),
+        (("schedule", "Imported", "--disable", "--times", "07:00"), "switching it off cannot be combined with other"),
         (("schedule", "Imported", "--times", "0:00,1:00,2:00,3:00,4:00,5:00,6:00,7:00,8:00"), "9 times a day"),
         (("run",), "Missing argument 'DATASET'"),
     ],
@@ -142,7 +142,7 @@ def test_wrong_use_is_one_line_and_exit_code_2(
 
 def test_a_name_that_is_there_twice_or_not_at_all_is_refused(livegold: Livegold, service: LocalService) -> None:
     code, _, err = livegold("run", "Imported")
-    assert (code, "no dataset 'Imported'" in err) == (1, True)
+    assert (code, "no dataset 'Imported', nor any other: create one first" in err) == (1, True)
     for _ in range(2):
         local(service, "POST", "datasets", {"name": "Imported"})
     code, _, err = livegold("run", "Imported")

@@ -119,7 +119,7 @@ def test_the_connection_string_alone_is_enough(tmp_path: Path) -> None:
         ({"connection_string": AZURE, "security": "ssl"}, "'ssl', which uses no connection string"),
         ({"connection_string": AZURE, "topic": "es_2"}, "is 'es_2' and the connection string is for 'es_1'"),
         ({"servers": "127.0.0.1:9092", "topic": "trips"}, "where the use case's events come from"),
-        ({"servers": "a:1", "topic": "t", "ca": "/no/such.pem"}, "eventstream.ca is '/no/such.pem', which is no file"),
+        ({"servers": "a:1", "topic": "t", "ca": "/no/such.pem"}, "ca is '/no/such.pem', which is not a file"),
     ],
 )
 def test_settings_that_cannot_work_are_refused_before_anything_starts(
@@ -139,7 +139,7 @@ def test_a_row_that_is_too_long_loses_the_ends_of_its_longest_texts_and_they_are
     assert kept["longer"].endswith(CUT_MARK)
     assert (kept["short"], kept["n"], kept["long"]) == ("x", 1, row["long"])
     assert counts == {"strings_cut": 1}
-    with pytest.raises(Refused, match="a row of 'Spotlight' is .* bytes without its texts"):
+    with pytest.raises(Refused, match="a row of 'Spotlight' is .* bytes even without its text columns"):
         fitted({"table": "Spotlight", "n": 10**15}, 20, Counter())
 
 
@@ -384,7 +384,7 @@ def test_state_of_another_topic_and_a_second_writer_are_refused(
     other = EventstreamSink(CASE, target_of(broker, "elsewhere", connection_string, tmp_path), state)
     for call in (other.check, other.open):
         with pytest.raises(
-            WrongUse, match="is the state for topic 'live-.*and now it is 'elsewhere': set it back, or rem"
+            WrongUse, match="belongs to topic 'live-.*but the setting is now 'elsewhere': change it back, or del"
         ):
             call()
     sink().check()

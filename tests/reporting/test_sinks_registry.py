@@ -252,7 +252,7 @@ def test_the_sink_of_the_documentation_works_as_it_is_printed(tmp_path: Path) ->
 
 def test_its_settings_are_settings_and_its_secret_is_one(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings["fax.paper"].endswith("paper")
-    with pytest.raises(SettingsError, match="LIVEGOLD_FAX_PAPPER is no setting: did you mean LIVEGOLD_FAX_PAPER"):
+    with pytest.raises(SettingsError, match="LIVEGOLD_FAX_PAPPER is not a setting: did you mean LIVEGOLD_FAX_PAPER"):
         load({"LIVEGOLD_FAX_PAPPER": "x"}, NO_FILE)
     monkeypatch.setenv("LIVEGOLD_FAX_CODE", "wh0-sends")
     assert "LIVEGOLD_FAX_CODE" in secret_variables()
@@ -272,7 +272,7 @@ def test_a_batch_without_what_a_sink_needs_is_refused_before_anything_is_enqueue
 
 
 def test_nothing_is_dropped_that_a_sink_cannot_delete(settings: Settings) -> None:
-    with pytest.raises(WrongUse, match="fax: nothing that was delivered can be deleted: leave --drop out"):
+    with pytest.raises(WrongUse, match="fax: delivered rows cannot be deleted: omit --drop"):
         fax(settings).reset(drop=True)
 
 
@@ -281,7 +281,7 @@ def test_nothing_is_dropped_that_a_sink_cannot_delete(settings: Settings) -> Non
     [
         ("import no_such_module\nclass FaxSink: ...\n", r"sink fax \(fax:FaxSink\) cannot be loaded: ModuleNotFound"),
         ("class FaxSink: ...\n", r"sink fax \(fax:FaxSink\) is no subclass of OutboxSink: make it one"),
-        (FAX.replace('name = "fax"', 'name = "telex"'), r"has another name: give the class name = 'fax'"),
+        (FAX.replace('name = "fax"', 'name = "telex"'), r"has a different name: set name = 'fax' on it"),
         (
             FAX.replace('"predictions"})', '"events"})'),
             r"needs \['events', 'pulse'\]: give some of pulse, ",

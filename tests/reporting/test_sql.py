@@ -61,7 +61,7 @@ def test_tables_answer_by_their_full_name_and_by_their_own_where_there_is_one_us
 def test_two_use_cases_answer_by_their_full_names_only(lake: Path) -> None:
     write_deltalake(lake / "gold" / "shop" / "pulse", PULSE.slice(0, 1))
     assert rows(lake, "SELECT count(*) FROM shop.pulse, taxi_tips.pulse") == [(2,)]
-    with pytest.raises(WrongUse, match=r"table pulse is not there: there are shop\.pulse; taxi_tips\.borough, .* or"):
+    with pytest.raises(WrongUse, match=r"table pulse does not exist: there are shop\.pulse; taxi_tips\.borough, .* or"):
         rows(lake, "SELECT * FROM pulse")
 
 
@@ -116,8 +116,8 @@ def test_whatever_does_not_read_is_refused(lake: Path, sql: str, kind: str) -> N
         ("", "0 statements were given: give one"),
         ("SELCT 1", 'syntax error at or near "SELCT"'),
         ("SELECT nothing FROM pulse", '"nothing" not found in FROM clause! Candidate bindings: '),
-        ("SELECT * FROM taxi_tips.nowhere", "nowhere is not there: there are taxi_tips.borough, "),
-        ("SELECT * FROM nobody.pulse", "table nobody.pulse is not there: there are taxi_tips.borough, "),
+        ("SELECT * FROM taxi_tips.nowhere", "nowhere does not exist: there are taxi_tips.borough, "),
+        ("SELECT * FROM nobody.pulse", "table nobody.pulse does not exist: there are taxi_tips.borough, "),
     ],
 )
 def test_an_error_is_one_line_that_says_what_is_there(lake: Path, sql: str, says: str) -> None:
@@ -138,14 +138,14 @@ def test_files_outside_the_lake_are_out_of_reach(lake: Path, tmp_path: Path, sql
 def test_objects_of_the_program_are_out_of_reach(lake: Path) -> None:
     nearby = BOROUGH
     assert nearby.num_rows == 1
-    with pytest.raises(WrongUse, match="table nearby is not there"):
+    with pytest.raises(WrongUse, match="table nearby does not exist"):
         query(settings(lake), "SELECT * FROM nearby")
 
 
 def test_no_lake_and_an_empty_one_say_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match=r"lake .*nowhere is not there: run `livegold run` first"):
+    with pytest.raises(WrongUse, match=r"lake .*nowhere does not exist: run `livegold run` first"):
         rows(tmp_path / "nowhere", "SELECT * FROM pulse")
-    with pytest.raises(WrongUse, match=r"table pulse is not there: .* holds no table yet"):
+    with pytest.raises(WrongUse, match=r"table pulse does not exist: .* holds no table yet"):
         rows(tmp_path, "SELECT * FROM pulse")
 
 

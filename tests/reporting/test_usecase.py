@@ -124,7 +124,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "a maximum so far": (
         lambda c: {"measures": (Measure("x", Max("fare")),)},
-        "measure 'x': Max('fare') cannot be told so far",
+        "measure 'x': Max('fare') cannot be computed over all time",
     ),
     "a window of half a bucket": (
         lambda c: {"bucket_seconds": 7200, "measures": (Measure("x", Count(), scope=TrailingWindow(15)),)},

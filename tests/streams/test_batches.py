@@ -76,7 +76,7 @@ def test_a_query_is_known_by_its_checkpoint_from_its_start_on(tmp_path: Path, pl
     checkpoint = f"{place(tmp_path)}/checkpoints/gold"
     query_id = QueryId(checkpoint)
     assert query_of(checkpoint) is None
-    with pytest.raises(RuntimeError, match="of no query"):
+    with pytest.raises(RuntimeError, match="belongs to no query"):
         query_id()
     folder = tmp_path / "checkpoints" / "gold"
     folder.mkdir(parents=True)
@@ -84,7 +84,7 @@ def test_a_query_is_known_by_its_checkpoint_from_its_start_on(tmp_path: Path, pl
     assert (query_of(checkpoint), query_id(), copied(query_id)()) == ("2b0c", "2b0c", "2b0c")
     begin_anew(checkpoint)
     assert query_of(checkpoint) is None
-    with pytest.raises(RuntimeError, match="of no query"):
+    with pytest.raises(RuntimeError, match="belongs to no query"):
         copied(query_id)()
 
 

@@ -260,7 +260,7 @@ def test_a_file_that_cannot_be_events_is_refused_with_what_was_found_and_expecte
 
 
 def test_a_missing_file_is_refused(taxi: UseCase, tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match="is not there"):
+    with pytest.raises(WrongUse, match="does not exist"):
         EventFile(tmp_path / "none.csv", taxi)
 
 

@@ -99,7 +99,7 @@ def test_a_printed_hub_shows_no_secret() -> None:
         ({"hub__security": "sasl_ssl"}, "hub.username is not set"),
         ({"hub__security": "sasl_ssl", "hub__username": "me"}, "LIVEGOLD_HUB_PASSWORD"),
         ({"hub__username": "me"}, "takes no user"),
-        ({"hub__ca": "/no/such.pem"}, "hub.ca is '/no/such.pem', which is no file"),
+        ({"hub__ca": "/no/such.pem"}, "hub.ca is '/no/such.pem', which is not a file"),
         ({"hub__kind": "eventhubs"}, "LIVEGOLD_HUB_CONNECTION_STRING"),
         ({"hub__kind": "eventhubs", "hub__connection_string": "S3cr3t"}, "no Event Hubs connection string"),
         (

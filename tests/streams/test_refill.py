@@ -195,5 +195,7 @@ def test_a_column_of_another_type_is_refused_with_the_choices(place: Place, case
     place.publish(300)
     Pipeline(place.spark, case, place.settings, {}).run("batch", threading.Event())
     fields = tuple(replace(f, type="int") if f.name == "tolls" else f for f in case.fields)
-    with pytest.raises(WrongUse, match=r"column tolls is int, but .* in .*another name, or another LIVEGOLD_LAKE"):
+    with pytest.raises(
+        WrongUse, match=r"column tolls is int but has type .* in .*rename the column, or use another LIVEGOLD_LAKE"
+    ):
         Pipeline(place.spark, replace(case, fields=fields), place.settings, {}).run("batch", threading.Event())

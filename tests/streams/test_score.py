@@ -168,7 +168,7 @@ def test_the_reasons_of_a_tree_add_up_to_its_answer(rows: DataFrame, estimator: 
     ids=str,
 )
 def test_a_model_that_cannot_be_explained_says_so(rows: DataFrame, estimator: Estimator) -> None:
-    with pytest.raises(WrongUse, match="gives no reasons for one prediction: a decision tree does"):
+    with pytest.raises(WrongUse, match="cannot explain single predictions: use a decision tree"):
         fitted(estimator, BINARY, rows).reasons({"a": 1.0, "b": 1.0, "c": 1.0})
 
 

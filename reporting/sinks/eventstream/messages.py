@@ -83,8 +83,8 @@ def fitted(row: dict[str, Any], limit: int, counts: Counter[str]) -> bytes:
         longest = max(texts, key=lambda k: len(encoded(texts[k])), default="")
         if not texts.get(longest):
             raise Refused(
-                f"a row of {row[TABLE]!r} is {len(value):,} bytes without its texts, and an event hub takes {limit:,}: "
-                "have fewer columns"
+                f"a row of {row[TABLE]!r} is {len(value):,} bytes even without its text columns, but an event hub "
+                f"accepts at most {limit:,}: use fewer columns"
             )
         row[longest] = texts[longest][: len(texts[longest]) // 2] + CUT_MARK
         cut.add(longest)

@@ -97,7 +97,7 @@ class Target:
             )
         ca = settings["eventstream.ca"]
         if ca and not Path(ca).is_file():
-            raise SettingsError(f"setting eventstream.ca is {ca!r}, which is no file: give the authority's PEM file")
+            raise SettingsError(f"setting eventstream.ca is {ca!r}, which is not a file: give the authority's PEM file")
         return cls(servers, topic, security, ca, connection.text if connection else "")
 
     @property

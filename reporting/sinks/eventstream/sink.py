@@ -105,15 +105,15 @@ class EventstreamSink(OutboxSink):
         before = state.get(what)
         if before and now != before:
             raise WrongUse(
-                f"eventstream: {self._folder} is the state for {what} {before!r}, and now it is {now!r}: set it back, "
-                "or remove that folder, and everything gold has is sent to the new one from the start"
+                f"eventstream: the state in {self._folder} belongs to {what} {before!r}, but the setting is now "
+                f"{now!r}: change it back, or delete that folder to send all of gold to the new one"
             )
 
     def _reset(self, state: SinkState, *, drop: bool) -> None:
         if drop:
             raise WrongUse(
-                f"eventstream {self._target.where}: no call deletes messages: leave --drop out; readers tell what "
-                f"was before from the refill by its {FEED_HEADER}"
+                f"eventstream {self._target.where}: messages cannot be deleted: omit --drop; readers can tell old "
+                f"messages from the refill by the header {FEED_HEADER}"
             )
 
     def _encode(self, table: str, rows: Sequence[Row], counts: Counter[str]) -> bytes:

@@ -131,7 +131,7 @@ class PowerBIChecks:
         found = [g for g in groups if g.id.lower() == str(client.workspace).lower()]
         if not found:
             raise NotFound(
-                f"{client.workspace} is none of the {len(groups)} workspaces that the caller sees: "
+                f"{client.workspace} is not among the {len(groups)} workspaces visible to the caller: "
                 "check powerbi.workspace, add the caller to it as Member, and allow service principals in the tenant"
             )
         capacity = {True: ", dedicated capacity", False: ", shared capacity", None: ""}[found[0].dedicated]

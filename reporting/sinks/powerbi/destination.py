@@ -228,8 +228,8 @@ def check_definition(case: UseCase, kept: str, kept_name: str, definition: Mappi
     faults = impossible_changes(json.loads(kept), definition)
     if faults:
         raise Refused(
-            f"dataset {definition['name']!r} cannot follow use case {case.name}: {'; '.join(faults)}, "
-            f"and no call changes that: {choices_of(case)}"
+            f"dataset {definition['name']!r} cannot be changed to match use case {case.name}: {'; '.join(faults)}; "
+            f"the API does not support this: {choices_of(case)}"
         )
 
 
@@ -250,5 +250,5 @@ def reset_dataset(client: PowerBIClient, state: SinkState, name: str, *, drop: b
 def choices_of(case: UseCase) -> str:
     return (
         "give it another name (setting powerbi.dataset), or run "
-        f"`livegold backfill {case.name} --drop`, which deletes it, makes it anew and fills it from gold"
+        f"`livegold backfill {case.name} --drop`, which deletes it, creates it again and fills it from gold"
     )

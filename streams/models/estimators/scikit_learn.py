@@ -100,7 +100,7 @@ class ScikitLearnModel:
         from sklearn.tree import BaseDecisionTree
 
         if not isinstance(self.model, BaseDecisionTree):
-            raise WrongUse(f"a {type(self.model).__name__} gives no reasons for one prediction: a decision tree does")
+            raise WrongUse(f"a {type(self.model).__name__} cannot explain single predictions: use a decision tree")
         # Like scikit-learn itself, which compares in single precision.
         single = {name: float(np.float32(value)) for name, value in features.items()}
         return _tree(self.model, self._features).reasons(single)

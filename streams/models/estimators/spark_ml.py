@@ -98,7 +98,7 @@ class TransformedModel:
 
     def reasons(self, features: Mapping[str, float]) -> tuple[float, tuple[Contribution, ...]]:
         kind = type(self.model.stages[-1]).__name__
-        raise WrongUse(f"a {kind} gives no reasons for one prediction: a decision tree does")
+        raise WrongUse(f"a {kind} cannot explain single predictions: use a decision tree")
 
     def log(self, name: str, scratch: str | None) -> None:
         _log(self.model, name, scratch)
