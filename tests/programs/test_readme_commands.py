@@ -134,7 +134,7 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory, broker: Broker, case: UseCase) -> Iterator[Reader]:
-    """One who has followed "Step by step", then "What people look at", "Your own Kafka" and "Power BI in use"."""
+    """One who has followed "Step by step", then "What people look at", "Your own Kafka", "Working with Power BI", and last "history again"."""
     reader = Reader(tmp_path_factory.mktemp("reader"))
     (reader.home / "broker").mkdir(parents=True)
     (reader.home / "broker" / "jars.json").write_bytes((broker.folder / "jars.json").read_bytes())
@@ -144,6 +144,9 @@ def reader(tmp_path_factory: pytest.TempPathFactory, broker: Broker, case: UseCa
         your_own_kafka(reader)
         power_bi_in_use(reader, case)
         for line in DOCTOR:
+            reader.runs(line)
+        # Last: gold is another one afterwards.
+        for line in block_with("--from raw"):
             reader.runs(line)
         for lasting in reversed(reader.typed[:2]):
             lasting.ctrl_c()
@@ -178,13 +181,13 @@ def step_by_step(reader: Reader, case: UseCase) -> None:
 
 
 def what_people_look_at(reader: Reader) -> None:
-    page, pictures, report = block_with("livegold preview taxi_tips  ")
+    page, screenshots, report = block_with("livegold preview taxi_tips  ")
     shown = reader.starts(page)
     shown.until(lambda: "preview: http" in shown.said)
     (address,) = re.findall(r"preview: (http://\S+)", shown.said)
     assert "Taxi Tips · live preview" in requests.get(address, timeout=30).text
     shown.ctrl_c()
-    reader.runs(pictures)
+    reader.runs(screenshots)
     reader.runs(report)
 
 
@@ -299,8 +302,8 @@ def test_the_commands_of_the_doctors_page_check_everything_and_probe_the_service
     assert (reader.folder / "report.md").read_text(encoding="utf-8").startswith("# livegold probe\n")
 
 
-def test_pictures_are_of_every_page_on_desktop_and_phone(reader: Reader) -> None:
-    made = sorted(path.name for path in (reader.folder / "pictures").iterdir())
+def test_screenshots_are_of_every_page_on_desktop_and_phone(reader: Reader) -> None:
+    made = sorted(path.name for path in (reader.folder / "screenshots").iterdir())
     assert made == sorted(f"{page}{size}.png" for page in ("live", "model", "borough") for size in ("", "-phone"))
 
 
@@ -322,6 +325,12 @@ def test_a_backfill_leaves_power_bi_with_what_gold_has(reader: Reader) -> None:
 def test_a_refresh_is_run_and_scheduled(reader: Reader) -> None:
     assert "refresh of Sales model: Completed after " in reader.said("livegold refresh run")
     assert "Sales model: mon, fri at 07:00, 19:00 UTC" in reader.said("livegold refresh schedule")
+
+
+def test_history_scored_again_is_all_of_gold(reader: Reader) -> None:
+    assert reader.refilled is not None
+    (scored,) = re.findall(r"([\d,]+) scored", reader.said("livegold run taxi_tips --switch batch --from raw"))
+    assert number(scored) == reader.refilled.predictions > 0
 
 
 def test_an_eventstream_gets_the_rows_of_gold(reader: Reader) -> None:
