@@ -134,7 +134,7 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory, broker: Broker, case: UseCase) -> Iterator[Reader]:
-    """One who has followed "Step by step", then "What people look at", "Your own Kafka", "Working with Power BI", and last "history again"."""
+    """One who has followed the page: from "Step by step" to "Working with Power BI", and last "history again"."""
     reader = Reader(tmp_path_factory.mktemp("reader"))
     (reader.home / "broker").mkdir(parents=True)
     (reader.home / "broker" / "jars.json").write_bytes((broker.folder / "jars.json").read_bytes())
